@@ -1,0 +1,86 @@
+// Attributes: what a node knows besides its operands. An op declares a spec for each; a spec fixes kind and default.
+import { DTYPES, type Dim, type DType, dimEquals, bindDim, printDim, type SymbolValues } from "./type.ts";
+
+export type Attr = boolean | string | Dim | readonly Dim[];
+export type Attrs = Readonly<Record<string, Attr>>;
+
+export type AttrKind = "int" | "float" | "bool" | "choice" | "word" | "dim" | "dims" | "ints";
+
+/** What an attribute may be. Without a default it must be given. */
+export interface AttrSpec<V extends Attr = Attr> {
+  readonly kind: AttrKind;
+  readonly default?: V;
+  readonly choices?: readonly string[];
+}
+export type AttrSpecs = Readonly<Record<string, AttrSpec>>;
+export type AttrsOf<S extends AttrSpecs> = { readonly [K in keyof S]: S[K] extends AttrSpec<infer V> ? V : never };
+
+const spec = <V extends Attr>(kind: AttrKind, value?: V, choices?: readonly string[]): AttrSpec<V> => ({
+  kind,
+  ...(value === undefined ? {} : { default: value }),
+  ...(choices === undefined ? {} : { choices }),
+});
+
+/** The attribute kinds, for op files: `attrs: { axis: attr.int(-1), shape: attr.dims() }`. */
+export const attr = {
+  int: (value?: number) => spec<number>("int", value),
+  float: (value?: number) => spec<number>("float", value),
+  bool: (value?: boolean) => spec<boolean>("bool", value),
+  word: (value?: string) => spec<string>("word", value),
+  dim: (value?: Dim) => spec<Dim>("dim", value),
+  dims: (value?: readonly Dim[]) => spec<readonly Dim[]>("dims", value),
+  ints: (value?: readonly number[]) => spec<readonly number[]>("ints", value),
+  dtype: (value?: DType) => spec<DType>("choice", value, DTYPES),
+  choice: <const C extends string>(choices: readonly C[], value?: C) => spec<C>("choice", value, choices),
+};
+
+const isDim = (a: Attr): a is Dim => typeof a === "number" || (typeof a === "object" && !Array.isArray(a));
+
+/** Says what is wrong with a value for a spec, or nothing. */
+export function attrProblem(spec: AttrSpec, value: Attr): string | undefined {
+  const list = Array.isArray(value) ? value : undefined;
+  const fits = {
+    int: Number.isInteger(value),
+    float: typeof value === "number",
+    bool: typeof value === "boolean",
+    choice: typeof value === "string" && (spec.choices ?? []).includes(value),
+    word: typeof value === "string",
+    dim: isDim(value),
+    dims: list !== undefined,
+    ints: list?.every((d) => Number.isInteger(d)) === true,
+  }[spec.kind];
+  if (fits) return undefined;
+  const wanted = spec.kind === "choice" ? `one of ${(spec.choices ?? []).join(", ")}` : `a value of kind ${spec.kind}`;
+  return `is ${printAttr(value)}, but wants ${wanted}`;
+}
+
+export function printAttr(a: Attr): string {
+  if (typeof a === "boolean" || typeof a === "string") return String(a);
+  if (isDim(a)) return printDim(a);
+  return `[${a.map(printDim).join(", ")}]`;
+}
+
+export function attrEquals(a: Attr, b: Attr): boolean {
+  if (isDim(a) && isDim(b)) return dimEquals(a, b);
+  if (Array.isArray(a) && Array.isArray(b)) return printAttr(a) === printAttr(b);
+  return a === b;
+}
+
+export const attrsEqual = (a: Attrs, b: Attrs): boolean => {
+  const keys = Object.keys(a);
+  return keys.length === Object.keys(b).length && keys.every((k) => k in b && attrEquals(a[k] ?? "", b[k] ?? ""));
+};
+
+/** The attributes with symbols replaced by numbers wherever a dim stands. */
+export function bindAttrs(attrs: Attrs, symbols: SymbolValues): Attrs {
+  const bind = (a: Attr): Attr => {
+    if (typeof a === "boolean" || typeof a === "string") return a;
+    return isDim(a) ? bindDim(a, symbols) : a.map((d) => bindDim(d, symbols));
+  };
+  return Object.fromEntries(Object.entries(attrs).map(([k, v]) => [k, bind(v)]));
+}
+
+/** The attribute `name`, which the verifier knows to be there and to be of the kind its spec asks for. */
+export function attrOf<A extends Attr>(attrs: Attrs, name: string): A {
+  return attrs[name] as A;
+}

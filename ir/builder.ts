@@ -1,0 +1,110 @@
+// Making nodes and graphs. The types of results are inferred here and nowhere else.
+import { type Attr, attrProblem, type Attrs } from "./attr.ts";
+import { at, CompileError } from "./errors.ts";
+import type { Graph, Input, InputKind, Node } from "./graph.ts";
+import type { Emit, Op } from "./op.ts";
+import { literal, printTypes } from "./print-literal.ts";
+import type { DType, TensorType } from "./type.ts";
+import type { Value } from "./value.ts";
+
+/** The attributes with defaults filled in; throws on an unknown, missing or unfit one. */
+export function completeAttrs(op: Op, given: Attrs, place: string): Attrs {
+  const out: Record<string, Attr> = {};
+  for (const [name, spec] of Object.entries(op.attrs)) {
+    const value = given[name] ?? spec.default;
+    if (value === undefined) throw new CompileError(place, `attribute ${name} is missing`, `${op.name} needs ${Object.keys(op.attrs).join(", ")}`);
+    const problem = attrProblem(spec, value);
+    if (problem) throw new CompileError(place, `attribute ${name} ${problem}`);
+    out[name] = value;
+  }
+  const unknown = Object.keys(given).find((k) => !(k in op.attrs));
+  if (unknown !== undefined)
+    throw new CompileError(place, `attribute ${unknown} is not one of ${op.name}'s`, `it has ${Object.keys(op.attrs).join(", ") || "none"}`);
+  return out;
+}
+
+export function checkOperandCount(op: Op, count: number, place: string): void {
+  const wanted = op.operands.length;
+  if (op.variadic ? count < wanted : count !== wanted)
+    throw new CompileError(place, `has ${count} operands, but ${op.name} takes ${op.variadic ? `${wanted} or more` : wanted}`, `${op.name}(${op.operands.join(", ")}${op.variadic ? ", …" : ""})`);
+}
+
+/** A node with its types inferred. Errors name the op and the result. */
+export function makeNode(op: Op, operands: readonly (Value | number)[], given: Attrs, names: readonly string[]): Node {
+  const place = `${op.name} ${names[0] ?? ""}`.trim();
+  const values = operands.map((v) => (typeof v === "number" ? literal(v, "f32") : v));
+  checkOperandCount(op, values.length, place);
+  const attrs = completeAttrs(op, given, place);
+  const types = inferTypes(op, values, attrs, place);
+  if (types.length !== names.length)
+    throw new CompileError(place, `${names.length} names, but ${op.name} has ${types.length} results`, `results are ${printTypes(types)}`);
+  return { op, operands: values, attrs, results: types.map((type, i) => ({ name: at(names, i), type })) };
+}
+
+/** As `op.infer`, but an error names the value as well as the op. */
+export function inferTypes(op: Op, operands: readonly Value[], attrs: Attrs, place: string): readonly TensorType[] {
+  try {
+    return op.infer(operands.map((v) => v.type), attrs);
+  } catch (error) {
+    if (error instanceof CompileError && error.place === op.name) throw new CompileError(place, error.facts, error.hint);
+    throw error;
+  }
+}
+
+/** Builds a graph node by node; names are made unique by a number where they are not given. */
+export class GraphBuilder {
+  readonly #name: string;
+  readonly #inputs: Input[] = [];
+  readonly #nodes: Node[] = [];
+  readonly #taken = new Set<string>();
+
+  constructor(name: string) {
+    this.#name = name;
+  }
+
+  input(name: string, type: TensorType, kind: InputKind = "input"): Value {
+    const value: Value = { name: this.#claim(name), type };
+    this.#inputs.push({ kind, value });
+    return value;
+  }
+
+  literal(value: number, dtype: DType = "f32"): Value {
+    return literal(value, dtype);
+  }
+
+  /** Adds a node; results are named `name`, or `name.0`, `name.1`, … when there are several. */
+  readonly emit: Emit = (op, operands, attrs = {}, name) => {
+    const values = operands.map((v) => (typeof v === "number" ? literal(v, "f32") : v));
+    const place = `${op.name} ${name ?? ""}`.trim();
+    checkOperandCount(op, values.length, place);
+    const types = inferTypes(op, values, completeAttrs(op, attrs, place), place);
+    const base = name ?? this.#fresh(op.name);
+    const names = types.length === 1 ? [base] : types.map((_, i) => `${base}.${i}`);
+    return this.add(makeNode(op, values, attrs, names));
+  };
+
+  /** `emit` for an op with one result. */
+  readonly op = (op: Op, operands: readonly (Value | number)[], attrs: Attrs = {}, name?: string): Value =>
+    at(this.emit(op, operands, attrs, name), 0);
+
+  /** Adds a node made elsewhere. */
+  add(node: Node): readonly Value[] {
+    for (const r of node.results) this.#claim(r.name);
+    this.#nodes.push(node);
+    return node.results;
+  }
+
+  build(results: readonly Value[]): Graph {
+    return { name: this.#name, inputs: [...this.#inputs], nodes: [...this.#nodes], results };
+  }
+
+  #fresh(base: string): string {
+    for (let i = 0; ; i++) if (!this.#taken.has(`${base}_${i}`)) return `${base}_${i}`;
+  }
+
+  #claim(name: string): string {
+    if (this.#taken.has(name)) throw new CompileError(`${this.#name} ${name}`, "two values have this name", "names are unique within a graph");
+    this.#taken.add(name);
+    return name;
+  }
+}

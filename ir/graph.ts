@@ -1,0 +1,88 @@
+// A graph: inputs, nodes in topological order, results. Immutable; a pass makes a new one.
+import type { Attrs } from "./attr.ts";
+import type { Op } from "./op.ts";
+import type { Value } from "./value.ts";
+
+export interface Node {
+  readonly op: Op;
+  readonly operands: readonly Value[];
+  readonly attrs: Attrs;
+  readonly results: readonly Value[];
+  /** A fused region's computation. Its inputs stand for the operands, one to one and under the same names. */
+  readonly body?: Graph;
+}
+
+/** `input` changes with every call, `weight` never, `state` is what a step leaves for the next one. */
+export const INPUT_KINDS = ["input", "weight", "state"] as const;
+export type InputKind = (typeof INPUT_KINDS)[number];
+
+export interface Input {
+  readonly kind: InputKind;
+  readonly value: Value;
+}
+
+export interface Graph {
+  readonly name: string;
+  readonly inputs: readonly Input[];
+  readonly nodes: readonly Node[];
+  readonly results: readonly Value[];
+}
+
+/** Who makes and who reads each value of a graph. */
+export class GraphIndex {
+  readonly graph: Graph;
+  readonly #producers = new Map<Value, Node>();
+  readonly #users = new Map<Value, Node[]>();
+  readonly #results: ReadonlySet<Value>;
+
+  constructor(graph: Graph) {
+    this.graph = graph;
+    this.#results = new Set(graph.results);
+    for (const node of graph.nodes) {
+      for (const r of node.results) this.#producers.set(r, node);
+      for (const v of new Set(node.operands)) {
+        const users = this.#users.get(v);
+        if (users) users.push(node);
+        else this.#users.set(v, [node]);
+      }
+    }
+  }
+
+  producer(v: Value): Node | undefined {
+    return this.#producers.get(v);
+  }
+  /** The nodes that read `v`, each once, in topological order. */
+  users(v: Value): readonly Node[] {
+    return this.#users.get(v) ?? [];
+  }
+  isResult(v: Value): boolean {
+    return this.#results.has(v);
+  }
+  /** Exactly one node reads `v`, and the graph does not return it. */
+  isPrivate(v: Value): boolean {
+    return this.users(v).length === 1 && !this.isResult(v);
+  }
+}
+
+const indexes = new WeakMap<Graph, GraphIndex>();
+
+/** The index of a graph, made once: graphs never change. */
+export function indexGraph(graph: Graph): GraphIndex {
+  const known = indexes.get(graph);
+  if (known) return known;
+  const made = new GraphIndex(graph);
+  indexes.set(graph, made);
+  return made;
+}
+
+/** The graph without the nodes that nothing needs. */
+export function withoutDeadNodes(graph: Graph): Graph {
+  const needed = new Set<Value>(graph.results);
+  const nodes: Node[] = [];
+  for (const node of graph.nodes.toReversed()) {
+    if (!node.results.some((r) => needed.has(r))) continue;
+    for (const v of node.operands) needed.add(v);
+    nodes.push(node);
+  }
+  return nodes.length === graph.nodes.length ? graph : { ...graph, nodes: nodes.reverse() };
+}

@@ -1,0 +1,47 @@
+// Runs a graph on the CPU with the ops' references, all in f64: slow, obviously right, and the oracle of every test.
+import { bindAttrs } from "./attr.ts";
+import { GraphBuilder } from "./builder.ts";
+import { at, CompileError, unreachable } from "./errors.ts";
+import type { Graph, Node } from "./graph.ts";
+import { type HostTensor, hostTensor } from "./tensor.ts";
+import { bindDim, printType, type SymbolValues } from "./type.ts";
+import { isLiteral, type Value } from "./value.ts";
+
+/**
+ * The graph's results for inputs given by name. Every symbol of the shapes needs a number; each input must have the
+ * shape that its type has then.
+ */
+export function interpret(graph: Graph, inputs: ReadonlyMap<string, HostTensor>, symbols: SymbolValues = {}): HostTensor[] {
+  const env = new Map<Value, HostTensor>();
+  for (const { value } of graph.inputs) {
+    const tensor = inputs.get(value.name);
+    const wanted = value.type.shape.map((d) => bindDim(d, symbols)).join();
+    if (!tensor) throw new CompileError(`interpret ${graph.name}`, `input ${value.name} is missing`, `it is ${printType(value.type)}`);
+    if (tensor.shape.join() !== wanted)
+      throw new CompileError(`interpret ${graph.name}`, `input ${value.name} has shape [${tensor.shape.join(", ")}], but wants [${wanted.replaceAll(",", ", ")}]`);
+    env.set(value, tensor);
+  }
+  const read = (v: Value): HostTensor =>
+    isLiteral(v) ? hostTensor(v.type.dtype, [], [v.literal]) : (env.get(v) ?? unreachable(`${v.name} has no value`));
+  for (const node of graph.nodes) {
+    const results = runNode(node, node.operands.map(read), symbols);
+    node.results.forEach((r, i) => {
+      env.set(r, at(results, i));
+    });
+  }
+  return graph.results.map(read);
+}
+
+function runNode(node: Node, args: readonly HostTensor[], symbols: SymbolValues): readonly HostTensor[] {
+  if (node.body) {
+    return interpret(node.body, new Map(node.body.inputs.map(({ value }, i) => [value.name, at(args, i)])), symbols);
+  }
+  const { op } = node;
+  const attrs = bindAttrs(node.attrs, symbols);
+  if (op.reference) return op.reference(args, attrs);
+  if (!op.decompose) return unreachable(`${op.name} has neither reference nor decompose`);
+  const builder = new GraphBuilder(op.name);
+  const values = args.map((t, i) => builder.input(`x${i}`, t));
+  const results = op.decompose(builder.emit, values, attrs);
+  return interpret(builder.build(results), new Map(args.map((t, i) => [`x${i}`, t])), symbols);
+}

@@ -1,0 +1,21 @@
+import { attr, attrOf } from "../attr.ts";
+import { definePointwise } from "../op-kinds.ts";
+import { castNumber } from "../tensor.ts";
+import { DTYPES, type DType } from "../type.ts";
+
+/** y = x as another dtype: floats round to nearest even, float to integer truncates, to bool is x ≠ 0. */
+export const cast = definePointwise({
+  name: "cast",
+  summary: "the same numbers in another dtype",
+  operands: ["x"],
+  attrs: { to: attr.dtype() },
+  accepts: DTYPES,
+  result: (_, { to }) => to,
+  scalar: ([x], { attrs }) => castNumber(x, attrOf<DType>(attrs, "to")),
+  wgsl: ([x], { attrs }) => `${attrOf<DType>(attrs, "to")}(${x})`,
+  cases: [
+    { types: ["i32[3, 7]"], attrs: { to: "f32" } },
+    { types: ["f32[3, 7]"], attrs: { to: "i32" } },
+    { types: ["f32[3, 7]"], attrs: { to: "bool" } },
+  ],
+});

@@ -1,0 +1,13 @@
+import { REDUCE_ANGLE } from "../wgsl-helpers.ts";
+import { definePointwise } from "../op-kinds.ts";
+
+/** y = cos x, x in radians. */
+export const cos = definePointwise({
+  name: "cos",
+  summary: "cosine",
+  operands: ["x"],
+  accepts: ["f32", "f16"],
+  scalar: ([x]) => Math.cos(x),
+  wgsl: ([x]) => `cos(reduce_angle(${x}))`,
+  helpers: [REDUCE_ANGLE],
+});

@@ -1,0 +1,10 @@
+import { definePointwise } from "../op-kinds.ts";
+
+/** y = a / b, with numpy broadcasting; integers truncate toward zero, as in WGSL. */
+export const div = definePointwise({
+  name: "div",
+  summary: "quotient of two tensors",
+  operands: ["a", "b"],
+  scalar: ([a, b], { dtype }) => (dtype === "i32" || dtype === "u32" ? Math.trunc(a / b) : a / b),
+  wgsl: ([a, b]) => `${a} / ${b}`,
+});

@@ -1,0 +1,12 @@
+import { definePointwise } from "../op-kinds.ts";
+
+/** Whether a = b. */
+export const equal = definePointwise({
+  name: "equal",
+  summary: "a = b",
+  operands: ["a", "b"],
+  result: () => "bool",
+  commutative: true,
+  scalar: ([a, b]) => (a === b ? 1 : 0),
+  wgsl: ([a, b]) => `${a} == ${b}`,
+});

@@ -1,0 +1,44 @@
+import { attr } from "../attr.ts";
+import { definePointwise } from "../op-kinds.ts";
+import { ERF_WGSL } from "../wgsl-helpers.ts";
+import { add } from "./add.ts";
+import { erf } from "./erf.ts";
+import { mul } from "./mul.ts";
+import { tanh } from "./tanh.ts";
+
+/** √(2/π) and √½, as the two forms of GELU spell them (Hendrycks and Gimpel, arXiv 1606.08415). */
+export const SQRT_2_OVER_PI = Math.sqrt(2 / Math.PI);
+export const CUBIC = 0.044715;
+
+/** y = x·Φ(x). `tanh`: ½x(1 + tanh(√(2/π)(x + 0.044715x³))), GPT-2's `gelu_new`; `none`: ½x(1 + erf(x/√2)). */
+export const gelu = definePointwise({
+  name: "gelu",
+  summary: "x times the normal distribution function of x",
+  operands: ["x"],
+  attrs: { approximate: attr.choice(["tanh", "none"], "tanh") },
+  accepts: ["f32"],
+  wgsl: ([x], { attrs }) => (attrs["approximate"] === "tanh" ? `gelu_tanh(${x})` : `gelu_erf(${x})`),
+  helpers: [
+    // tanh's argument is clamped: some drivers give NaN for a large one.
+    `fn gelu_tanh(x: f32) -> f32 {
+  let inner = ${SQRT_2_OVER_PI} * (x + ${CUBIC} * x * x * x);
+  return 0.5 * x * (1.0 + tanh(clamp(inner, -10.0, 10.0)));
+}`,
+    ERF_WGSL,
+    `fn gelu_erf(x: f32) -> f32 {
+  return 0.5 * x * (1.0 + erf(x * ${Math.SQRT1_2}));
+}`,
+  ],
+  decompose(emit, [x], { approximate }) {
+    const one = (op: typeof add, ...operands: Parameters<typeof emit>[1]) => {
+      const [y] = emit(op, operands);
+      return y ?? x;
+    };
+    const inner =
+      approximate === "tanh"
+        ? one(tanh, one(mul, one(add, x, one(mul, one(mul, one(mul, x, x), x), CUBIC)), SQRT_2_OVER_PI))
+        : one(erf, one(mul, x, Math.SQRT1_2));
+    return one(mul, one(mul, x, 0.5), one(add, inner, 1));
+  },
+  cases: [{ types: ["f32[3, 7]"] }, { types: ["f32[65]"], attrs: { approximate: "none" } }],
+});

@@ -1,0 +1,11 @@
+import { definePointwise } from "../op-kinds.ts";
+
+/** Whether a > b. */
+export const greater = definePointwise({
+  name: "greater",
+  summary: "a > b",
+  operands: ["a", "b"],
+  result: () => "bool",
+  scalar: ([a, b]) => (a > b ? 1 : 0),
+  wgsl: ([a, b]) => `${a} > ${b}`,
+});

@@ -1,0 +1,128 @@
+// The op registry: what a graph's text may name. A user's own op needs no place here; it is passed to `parseGraph`.
+import type { Op } from "../op.ts";
+import { add } from "./add.ts";
+import { argmax } from "./argmax.ts";
+import { cacheUpdate } from "./cache-update.ts";
+import { cast } from "./cast.ts";
+import { concat } from "./concat.ts";
+import { cos } from "./cos.ts";
+import { div } from "./div.ts";
+import { equal } from "./equal.ts";
+import { erf } from "./erf.ts";
+import { exp } from "./exp.ts";
+import { expand } from "./expand.ts";
+import { gather } from "./gather.ts";
+import { gelu } from "./gelu.ts";
+import { greaterEqual } from "./greater-equal.ts";
+import { greater } from "./greater.ts";
+import { iota } from "./iota.ts";
+import { layerNorm } from "./layer-norm.ts";
+import { lessEqual } from "./less-equal.ts";
+import { less } from "./less.ts";
+import { log } from "./log.ts";
+import { matmul } from "./matmul.ts";
+import { maximum } from "./maximum.ts";
+import { minimum } from "./minimum.ts";
+import { mul } from "./mul.ts";
+import { neg } from "./neg.ts";
+import { pow } from "./pow.ts";
+import { reduceMax } from "./reduce-max.ts";
+import { reduceMean } from "./reduce-mean.ts";
+import { reduceSum } from "./reduce-sum.ts";
+import { reshape } from "./reshape.ts";
+import { rsqrt } from "./rsqrt.ts";
+import { scaledDotProductAttention } from "./scaled-dot-product-attention.ts";
+import { select } from "./select.ts";
+import { sin } from "./sin.ts";
+import { slice } from "./slice.ts";
+import { split } from "./split.ts";
+import { sqrt } from "./sqrt.ts";
+import { sub } from "./sub.ts";
+import { tanh } from "./tanh.ts";
+import { transpose } from "./transpose.ts";
+
+export const OPS: readonly Op[] = [
+  add,
+  argmax,
+  cacheUpdate,
+  cast,
+  concat,
+  cos,
+  div,
+  equal,
+  erf,
+  exp,
+  expand,
+  gather,
+  gelu,
+  greaterEqual,
+  greater,
+  iota,
+  layerNorm,
+  lessEqual,
+  less,
+  log,
+  matmul,
+  maximum,
+  minimum,
+  mul,
+  neg,
+  pow,
+  reduceMax,
+  reduceMean,
+  reduceSum,
+  reshape,
+  rsqrt,
+  scaledDotProductAttention,
+  select,
+  sin,
+  slice,
+  split,
+  sqrt,
+  sub,
+  tanh,
+  transpose,
+];
+
+export {
+  add,
+  argmax,
+  cacheUpdate,
+  cast,
+  concat,
+  cos,
+  div,
+  equal,
+  erf,
+  exp,
+  expand,
+  gather,
+  gelu,
+  greaterEqual,
+  greater,
+  iota,
+  layerNorm,
+  lessEqual,
+  less,
+  log,
+  matmul,
+  maximum,
+  minimum,
+  mul,
+  neg,
+  pow,
+  reduceMax,
+  reduceMean,
+  reduceSum,
+  reshape,
+  rsqrt,
+  scaledDotProductAttention,
+  select,
+  sin,
+  slice,
+  split,
+  sqrt,
+  sub,
+  tanh,
+  transpose,
+};

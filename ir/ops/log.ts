@@ -1,0 +1,11 @@
+import { definePointwise } from "../op-kinds.ts";
+
+/** y = ln x. */
+export const log = definePointwise({
+  name: "log",
+  summary: "natural logarithm",
+  operands: ["x"],
+  accepts: ["f32", "f16"],
+  scalar: ([x]) => Math.log(x),
+  wgsl: ([x]) => `log(${x})`,
+});

@@ -1,0 +1,11 @@
+import { definePointwise } from "../op-kinds.ts";
+
+/** y = min(a, b). */
+export const minimum = definePointwise({
+  name: "minimum",
+  summary: "the smaller of two, element by element",
+  operands: ["a", "b"],
+  commutative: true,
+  scalar: ([a, b]) => Math.min(a, b),
+  wgsl: ([a, b]) => `min(${a}, ${b})`,
+});

@@ -1,0 +1,14 @@
+import { defineReduction } from "../op-kinds.ts";
+
+/** The mean of one axis. */
+export const reduceMean = defineReduction({
+  name: "reduce_mean",
+  summary: "mean of one axis",
+  fold: {
+    identity: 0,
+    combine: (a, b) => a + b,
+    combineWgsl: (a, b) => `${a} + ${b}`,
+    finish: (sum, count) => sum / count,
+    finishWgsl: (sum, count) => `${sum} / ${count}`,
+  },
+});

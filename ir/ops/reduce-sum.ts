@@ -1,0 +1,8 @@
+import { defineReduction } from "../op-kinds.ts";
+
+/** The sum of one axis. */
+export const reduceSum = defineReduction({
+  name: "reduce_sum",
+  summary: "sum of one axis",
+  fold: { identity: 0, combine: (a, b) => a + b, combineWgsl: (a, b) => `${a} + ${b}` },
+});

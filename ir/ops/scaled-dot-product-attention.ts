@@ -1,0 +1,66 @@
+import { attr } from "../attr.ts";
+import { at, CompileError } from "../errors.ts";
+import { defineOp } from "../op.ts";
+import { addDims, dimEquals, printType, subDims } from "../type.ts";
+import { div } from "./div.ts";
+import { exp } from "./exp.ts";
+import { iota } from "./iota.ts";
+import { lessEqual } from "./less-equal.ts";
+import { matmul } from "./matmul.ts";
+import { mul } from "./mul.ts";
+import { reduceMax } from "./reduce-max.ts";
+import { reduceSum } from "./reduce-sum.ts";
+import { reshape } from "./reshape.ts";
+import { select } from "./select.ts";
+import { slice } from "./slice.ts";
+import { sub } from "./sub.ts";
+import { transpose } from "./transpose.ts";
+
+/** What a masked score becomes: softmax makes exactly 0 of it, and unlike −∞ it never makes a NaN. */
+export const MASKED = -1e10;
+
+/**
+ * Causal attention of `query` [T, C] over the first `length` rows of the caches [S, C], head by head; C holds the heads
+ * side by side. Query i stands at position length − T + i and sees the keys up to itself:
+ * softmax(scale · Q Kᵀ + mask) V (Vaswani et al., arXiv 1706.03762), without a score matrix in memory.
+ */
+export const scaledDotProductAttention = defineOp({
+  name: "scaled_dot_product_attention",
+  summary: "causal attention over a cache",
+  operands: ["query", "keys", "values"],
+  attrs: { n_head: attr.int(), length: attr.dim(), scale: attr.float() },
+  traits: { anchor: true },
+  cases: [
+    { types: ["f32[1, 8]", "f32[6, 8]", "f32[6, 8]"], attrs: { n_head: 2, length: 4, scale: 0.5 } },
+    { types: ["f32[3, 12]", "f32[9, 12]", "f32[9, 12]"], attrs: { n_head: 3, length: 8, scale: 0.5 } },
+    { types: ["f32[1, 128]", "f32[70, 128]", "f32[70, 128]"], attrs: { n_head: 2, length: 70, scale: 0.125 } },
+    { types: ["f32[37, 48]", "f32[40, 48]", "f32[40, 48]"], attrs: { n_head: 3, length: 37, scale: 0.25 } },
+  ],
+  infer([query, keys, values], { n_head }) {
+    const width = at(query.shape, -1);
+    for (const [name, t] of Object.entries({ keys, values }))
+      if (t.dtype !== query.dtype || t.shape.length !== 2 || query.shape.length !== 2 || !dimEquals(at(t.shape, -1), width))
+        throw new CompileError("scaled_dot_product_attention", `${name} is ${printType(t)}, but query is ${printType(query)}`, "each needs two axes, the last of the same length");
+    if (typeof width !== "number" || width % n_head !== 0)
+      throw new CompileError("scaled_dot_product_attention", `query is ${printType(query)}, but n_head is ${n_head}`, "n_head must divide the width");
+    return query;
+  },
+  decompose(emit, [query, keys, values], { n_head, length, scale }) {
+    const one = (...args: Parameters<typeof emit>) => at(emit(...args), 0);
+    const [rows, width] = [at(query.type.shape, 0), at(query.type.shape, 1)];
+    const size = Number(width) / n_head;
+    const heads = (x: typeof query, count: typeof rows, perm: readonly number[]) =>
+      one(transpose, [one(reshape, [x], { shape: [count, n_head, size] })], { perm });
+    const q = heads(query, rows, [1, 0, 2]);
+    const k = heads(one(slice, [keys], { axis: 0, start: 0, length }), length, [1, 2, 0]);
+    const v = heads(one(slice, [values], { axis: 0, start: 0, length }), length, [1, 0, 2]);
+    const scores = one(mul, [one(matmul, [q, k]), scale]);
+    const at0 = subDims(length, rows);
+    const queryAt = one(reshape, [one(iota, [], { start: at0, length: rows })], { shape: [rows, 1] });
+    const keyAt = one(iota, [], { start: 0, length: addDims(at0, rows) });
+    const masked = one(select, [one(lessEqual, [keyAt, queryAt]), scores, MASKED]);
+    const e = one(exp, [one(sub, [masked, one(reduceMax, [masked])])]);
+    const p = one(div, [e, one(reduceSum, [e])]);
+    return one(reshape, [one(transpose, [one(matmul, [p, v])], { perm: [1, 0, 2] })], { shape: [rows, width] });
+  },
+});

@@ -1,0 +1,13 @@
+import { REDUCE_ANGLE } from "../wgsl-helpers.ts";
+import { definePointwise } from "../op-kinds.ts";
+
+/** y = sin x, x in radians. */
+export const sin = definePointwise({
+  name: "sin",
+  summary: "sine",
+  operands: ["x"],
+  accepts: ["f32", "f16"],
+  scalar: ([x]) => Math.sin(x),
+  wgsl: ([x]) => `sin(reduce_angle(${x}))`,
+  helpers: [REDUCE_ANGLE],
+});

@@ -1,0 +1,159 @@
+// The types of values: an element type and a shape whose dims may be symbolic.
+
+/** Element types. `bool` lives in registers and masks; in GPU memory it is a u32. */
+export const DTYPES = ["f32", "f16", "i32", "u32", "bool"] as const;
+export type DType = (typeof DTYPES)[number];
+
+/** The symbols of a shape: `B` sequences, `T` new tokens, `P` past tokens. Each is ≥ 1, but P may be 0. */
+export const SYMBOLS = ["B", "T", "P"] as const;
+export type Sym = (typeof SYMBOLS)[number];
+
+/** `constant + Σ terms[s]·s`, with at least one non-zero term. Made only by `affine`, so equal dims look equal. */
+export interface Affine {
+  readonly constant: number;
+  readonly terms: Readonly<Partial<Record<Sym, number>>>;
+}
+export type Dim = number | Affine;
+export type Shape = readonly Dim[];
+
+export interface TensorType {
+  readonly dtype: DType;
+  readonly shape: Shape;
+}
+
+/** What the symbols stand for in one run. */
+export type SymbolValues = Readonly<Partial<Record<Sym, number>>>;
+
+export const T: Affine = { constant: 0, terms: { T: 1 } };
+export const P: Affine = { constant: 0, terms: { P: 1 } };
+
+export function tensorType(dtype: DType, shape: Shape): TensorType {
+  return { dtype, shape };
+}
+
+/** The canonical dim for a constant and coefficients: a plain number when no symbol is left. */
+export function affine(constant: number, terms: Readonly<Partial<Record<Sym, number>>>): Dim {
+  const kept: Partial<Record<Sym, number>> = {};
+  for (const s of SYMBOLS) {
+    const k = terms[s] ?? 0;
+    if (k !== 0) kept[s] = k;
+  }
+  return Object.keys(kept).length === 0 ? constant : { constant, terms: kept };
+}
+
+const parts = (d: Dim): Affine => (typeof d === "number" ? { constant: d, terms: {} } : d);
+
+export function addDims(a: Dim, b: Dim): Dim {
+  const [x, y] = [parts(a), parts(b)];
+  const terms: Partial<Record<Sym, number>> = {};
+  for (const s of SYMBOLS) terms[s] = (x.terms[s] ?? 0) + (y.terms[s] ?? 0);
+  return affine(x.constant + y.constant, terms);
+}
+
+export function scaleDim(a: Dim, k: number): Dim {
+  const x = parts(a);
+  const terms: Partial<Record<Sym, number>> = {};
+  for (const s of SYMBOLS) terms[s] = (x.terms[s] ?? 0) * k;
+  return affine(x.constant * k, terms);
+}
+
+export const subDims = (a: Dim, b: Dim): Dim => addDims(a, scaleDim(b, -1));
+
+export function dimEquals(a: Dim, b: Dim): boolean {
+  const [x, y] = [parts(a), parts(b)];
+  return x.constant === y.constant && SYMBOLS.every((s) => (x.terms[s] ?? 0) === (y.terms[s] ?? 0));
+}
+
+export const shapeEquals = (a: Shape, b: Shape): boolean =>
+  a.length === b.length && a.every((d, i) => dimEquals(d, b[i] ?? -1));
+
+export const typeEquals = (a: TensorType, b: TensorType): boolean =>
+  a.dtype === b.dtype && shapeEquals(a.shape, b.shape);
+
+/** The dim with the given symbols replaced by numbers; others stay. */
+export function bindDim(d: Dim, symbols: SymbolValues): Dim {
+  if (typeof d === "number") return d;
+  let constant = d.constant;
+  const terms: Partial<Record<Sym, number>> = {};
+  for (const s of SYMBOLS) {
+    const k = d.terms[s] ?? 0;
+    const value = symbols[s];
+    if (value === undefined) terms[s] = k;
+    else constant += k * value;
+  }
+  return affine(constant, terms);
+}
+
+/** `undefined` when a symbol has no value. */
+export function evalDim(d: Dim, symbols: SymbolValues): number | undefined {
+  const bound = bindDim(d, symbols);
+  return typeof bound === "number" ? bound : undefined;
+}
+
+/** Splits a dim into a whole number and what is left: 4T+8 → 4 · (T+2). */
+function factor(d: Dim): [number, Dim] {
+  if (typeof d === "number") return [d, 1];
+  const gcd = (a: number, b: number): number => (b === 0 ? Math.abs(a) : gcd(b, a % b));
+  const g = Object.values(d.terms).reduce(gcd, d.constant);
+  return [g, scaleDim(d, 1 / g)];
+}
+
+/** Whether two shapes hold equally many elements for every value of the symbols (as far as whole dims cancel). */
+export function sameElementCount(a: Shape, b: Shape): boolean {
+  let [m, n] = [1, 1];
+  const rest: Dim[] = [];
+  for (const d of a) {
+    const [k, symbolic] = factor(d);
+    m *= k;
+    if (typeof symbolic !== "number") rest.push(symbolic);
+  }
+  for (const d of b) {
+    const [k, symbolic] = factor(d);
+    n *= k;
+    if (typeof symbolic === "number") continue;
+    const i = rest.findIndex((r) => dimEquals(r, symbolic));
+    if (i < 0) return false;
+    rest.splice(i, 1);
+  }
+  return m === n && rest.length === 0;
+}
+
+export function printDim(d: Dim): string {
+  if (typeof d === "number") return String(d);
+  let text = "";
+  for (const s of SYMBOLS) {
+    const k = d.terms[s] ?? 0;
+    if (k === 0) continue;
+    text += k < 0 ? "-" : text === "" ? "" : "+";
+    text += Math.abs(k) === 1 ? s : `${Math.abs(k)}${s}`;
+  }
+  if (d.constant === 0) return text;
+  return d.constant < 0 ? `${text}${d.constant}` : `${text}+${d.constant}`;
+}
+
+export const printShape = (shape: Shape): string => `[${shape.map(printDim).join(", ")}]`;
+export const printType = (t: TensorType): string => `${t.dtype}${printShape(t.shape)}`;
+
+/**
+ * The numpy broadcast of two shapes, or `undefined`. A symbolic dim broadcasts only with 1 or with itself.
+ */
+export function broadcastShapes(a: Shape, b: Shape): Shape | undefined {
+  const rank = Math.max(a.length, b.length);
+  const out: Dim[] = [];
+  for (let i = 0; i < rank; i++) {
+    const x = a[a.length - rank + i] ?? 1;
+    const y = b[b.length - rank + i] ?? 1;
+    if (dimEquals(x, y) || y === 1) out.push(x);
+    else if (x === 1) out.push(y);
+    else return undefined;
+  }
+  return out;
+}
+
+/** `axis` counted from the front, or `undefined` when there is no such axis. */
+export function resolveAxis(axis: number, rank: number): number | undefined {
+  const k = axis < 0 ? axis + rank : axis;
+  return Number.isInteger(k) && k >= 0 && k < rank ? k : undefined;
+}
+
+export const isFloat = (d: DType): boolean => d === "f32" || d === "f16";

@@ -1,0 +1,116 @@
+// What every graph must satisfy, before and after every pass. Each invariant has a number, one message and a test.
+import { completeAttrs, checkOperandCount, inferTypes } from "./builder.ts";
+import { at, CompileError } from "./errors.ts";
+import { fused, POINTWISE_ANCHOR } from "./fused.ts";
+import { type Graph, indexGraph, type Node } from "./graph.ts";
+import { printTypes } from "./print-literal.ts";
+import { printType, typeEquals } from "./type.ts";
+import { isLiteral, type Value } from "./value.ts";
+
+const NAME = /^[A-Za-z_][\w.]*$/;
+
+/** The invariants, by number. */
+export const INVARIANTS = {
+  V1: "names are words, and unique within a graph",
+  V2: "an operand is an input, an earlier result or a literal",
+  V3: "a node has as many operands as its op takes",
+  V4: "attributes are the op's own, and of the right kind",
+  V5: "a result has the type that its op infers",
+  V6: "a graph returns values that it defines",
+  V7: "a fused body's inputs stand for the operands, one to one and of the same type",
+  V8: "a fused body holds its anchor once, and else only ops that move elements or work element by element",
+  V9: "a fused body holds no fused node",
+  V10: "what is updated in place is read by nothing afterwards",
+} as const;
+
+/** Throws a CompileError for the first invariant that does not hold. */
+export function verify(graph: Graph): void {
+  const defined = new Set<Value>();
+  const names = new Set<string>();
+  const define = (v: Value, where: string) => {
+    if (!NAME.test(v.name)) fail("V1", where, `${JSON.stringify(v.name)} is no name`, "names match [A-Za-z_][A-Za-z0-9_.]*");
+    if (names.has(v.name)) fail("V1", where, `two values are called ${v.name}`);
+    names.add(v.name);
+    defined.add(v);
+  };
+  for (const { value } of graph.inputs) define(value, `graph ${graph.name}`);
+  for (const node of graph.nodes) {
+    const place = placeOf(node);
+    for (const v of node.operands)
+      if (!isLiteral(v) && !defined.has(v)) fail("V2", place, `reads ${v.name}, which is not defined before it`, "nodes stand in topological order");
+    if (node.body) verifyBody(node, node.body, place);
+    else verifyCall(node, place);
+    for (const r of node.results) define(r, place);
+  }
+  for (const v of graph.results) if (!defined.has(v)) fail("V6", `graph ${graph.name}`, `returns ${v.name}, which it does not define`);
+  verifyUpdates(graph);
+}
+
+function fail(invariant: keyof typeof INVARIANTS, place: string, facts: string, hint: string = INVARIANTS[invariant]): never {
+  throw new CompileError(place, `${facts} [${invariant}]`, hint);
+}
+
+const placeOf = (node: Node): string => `${node.op.name} ${node.results[0]?.name ?? ""}`.trim();
+
+function restate(invariant: keyof typeof INVARIANTS, check: () => void): void {
+  try {
+    check();
+  } catch (error) {
+    if (error instanceof CompileError) fail(invariant, error.place, error.facts, error.hint);
+    throw error;
+  }
+}
+
+function verifyCall(node: Node, place: string): void {
+  restate("V3", () => checkOperandCount(node.op, node.operands.length, place));
+  restate("V4", () => completeAttrs(node.op, node.attrs, place));
+  const own = node.results.map((r) => r.type);
+  restate("V5", () => {
+    const types = inferTypes(node.op, node.operands, node.attrs, place);
+    if (types.length !== own.length || !types.every((t, i) => typeEquals(t, at(own, i))))
+      throw new CompileError(place, `is ${printTypes(own)}, but ${node.op.name} gives ${printTypes(types)}`);
+  });
+}
+
+function verifyBody(node: Node, body: Graph, place: string): void {
+  if (body.inputs.length !== node.operands.length) fail("V7", place, `has ${node.operands.length} operands, but its body has ${body.inputs.length} inputs`);
+  body.inputs.forEach(({ value }, i) => {
+    const operand = at(node.operands, i);
+    if (!typeEquals(value.type, operand.type)) fail("V7", place, `operand ${operand.name} is ${printType(operand.type)}, but the body takes ${printType(value.type)}`);
+  });
+  const own = node.results.map((r) => r.type);
+  if (own.length !== body.results.length || !body.results.every((r, i) => typeEquals(r.type, at(own, i))))
+    fail("V5", place, `is ${printTypes(own)}, but its body returns ${printTypes(body.results.map((r) => r.type))}`);
+  for (const inner of body.nodes) if (inner.op === fused) fail("V9", place, `its body holds the fused node ${at(inner.results, 0).name}`);
+  const anchor = String(node.attrs["anchor"]);
+  const anchors = body.nodes.filter((n) => n.op.name === anchor);
+  if (anchor !== POINTWISE_ANCHOR && anchors.length !== 1) fail("V8", place, `its body has ${anchors.length} ${anchor} nodes, but a region has one anchor`);
+  const strange = body.nodes.find((n) => n.op.name !== anchor && !isMember(n));
+  if (strange) fail("V8", place, `its body holds ${strange.op.name}, which works on more than one element`);
+  verify(body);
+}
+
+/** Ops that a region may hold beside its anchor; a normalisation may stand in a prologue, where kernels take it as a whole. */
+const isMember = ({ op: { traits } }: Node): boolean =>
+  traits.pointwise !== undefined || traits.reads !== undefined || traits.writes !== undefined || traits.normalizes === true;
+
+/** Whoever reads the old value must stand before the node that overwrites it. */
+function verifyUpdates(graph: Graph): void {
+  const index = indexGraph(graph);
+  const place = new Map(graph.nodes.map((n, i) => [n, i]));
+  for (const node of graph.nodes) {
+    for (const old of updatedOperands(node)) {
+      const late = index.users(old).find((user) => user !== node && (place.get(user) ?? 0) > (place.get(node) ?? 0));
+      if (late) fail("V10", placeOf(node), `overwrites ${old.name}, which ${at(late.results, 0).name} reads afterwards`);
+      if (index.isResult(old)) fail("V10", placeOf(node), `overwrites ${old.name}, which the graph returns`);
+    }
+  }
+}
+
+/** The operands whose buffers a node writes to. */
+export function updatedOperands(node: Node): readonly Value[] {
+  if (!node.body) return node.op.traits.updatesFirstOperand ? node.operands.slice(0, 1) : [];
+  const { inputs, nodes } = node.body;
+  const inner = new Set(nodes.flatMap(updatedOperands));
+  return node.operands.filter((_, i) => inner.has(at(inputs, i).value));
+}

@@ -1,0 +1,189 @@
+// The header of a safetensors file, parsed and checked. Pure: bytes in, tensors out; file-source.ts reads the file.
+//
+// The format (github.com/huggingface/safetensors, README "Format"): 8 bytes, the length N of the header as a
+// little-endian u64; N bytes of JSON, an object that begins with `{` and may end in spaces, from tensor name to
+// `{ dtype, shape, data_offsets: [begin, end] }` with offsets relative to the end of the header; then the data.
+// Names are unique, and the tensors cover the data exactly, with no overlap and no hole.
+
+import { RuntimeError } from "../errors.ts";
+import { ITEM_SIZE, isStoredDType, printShape, type StoredTensor } from "./source.ts";
+
+/** The format's own limit on the JSON, in bytes. It keeps a wrong file from asking for gigabytes of memory. */
+const MAX_HEADER = 100_000_000;
+const LENGTH_BYTES = 8;
+const DOWNLOAD = "download it again and compare its size";
+
+/** A tensor and where its bytes begin, counted from the start of the file. */
+export interface LocatedTensor extends StoredTensor {
+  readonly fileOffset: number;
+}
+
+export interface SafetensorsHeader {
+  /** In the order of their data. */
+  readonly tensors: ReadonlyMap<string, LocatedTensor>;
+  readonly metadata: Readonly<Record<string, string>>;
+}
+
+/**
+ * The size in bytes of everything before the data (the length field and the JSON), from a file's first 8 bytes.
+ * @throws RuntimeError when the file cannot be a safetensors file of `fileSize` bytes.
+ */
+export function safetensorsHeaderSize(place: string, prefix: Uint8Array, fileSize: number): number {
+  if (fileSize < LENGTH_BYTES || prefix.length < LENGTH_BYTES)
+    throw new RuntimeError(
+      place,
+      `the file has ${fileSize} bytes, but a safetensors file begins with 8 bytes of header length`,
+      `the file is truncated or something else: ${DOWNLOAD}`,
+    );
+  // What git leaves in place of a large file whose content was never fetched is text: "version https://git-lfs…".
+  if (new TextDecoder().decode(prefix.subarray(0, LENGTH_BYTES)) === "version ")
+    throw new RuntimeError(
+      place,
+      `begins with the text "version ", but a safetensors file begins with its header's length`,
+      "this looks like a Git LFS pointer: run `git lfs pull`, or download the file itself",
+    );
+  const length = new DataView(prefix.buffer, prefix.byteOffset, LENGTH_BYTES).getBigUint64(0, true);
+  if (length > BigInt(MAX_HEADER))
+    throw new RuntimeError(
+      place,
+      `the header claims ${length} bytes, but the format allows ${MAX_HEADER}`,
+      "this is probably no safetensors file: look at its first bytes",
+    );
+  const size = LENGTH_BYTES + Number(length);
+  if (size > fileSize)
+    throw new RuntimeError(
+      place,
+      `the header ends at byte ${size}, but the file has ${fileSize} bytes`,
+      `the file is truncated: ${DOWNLOAD}`,
+    );
+  return size;
+}
+
+/**
+ * The tensors of a safetensors file. `headerBytes` are the file's first bytes, at least `safetensorsHeaderSize` of
+ * them; `fileSize` is what the data offsets are checked against.
+ * @throws RuntimeError naming the file, the tensor and the two facts that disagree, for every way a header can lie.
+ */
+export function parseSafetensorsHeader(place: string, headerBytes: Uint8Array, fileSize: number): SafetensorsHeader {
+  const size = safetensorsHeaderSize(place, headerBytes, fileSize);
+  if (headerBytes.length < size)
+    throw new RuntimeError(place, `given ${headerBytes.length} bytes of header, but it has ${size}`);
+  const text = decodeText(place, headerBytes.subarray(LENGTH_BYTES, size));
+  const json = parseObject(place, text);
+  refuseDuplicates(place, text);
+
+  const tensors: LocatedTensor[] = [];
+  let metadata: Readonly<Record<string, string>> = {};
+  for (const [name, entry] of Object.entries(json))
+    if (name === "__metadata__") metadata = readMetadata(place, entry);
+    else tensors.push(readTensor(place, name, entry, size, fileSize));
+  // Among equal starts the empty tensor comes first, so that it does not look like an overlap.
+  tensors.sort((a, b) => a.fileOffset - b.fileOffset || a.byteLength - b.byteLength);
+  checkCoverage(place, tensors, size, fileSize);
+  return { tensors: new Map(tensors.map((t) => [t.name, t])), metadata };
+}
+
+function decodeText(place: string, bytes: Uint8Array): string {
+  try {
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch {
+    throw new RuntimeError(place, "the header must be UTF-8 JSON, but is not UTF-8", DOWNLOAD);
+  }
+}
+
+function parseObject(place: string, text: string): Record<string, unknown> {
+  if (!text.startsWith("{"))
+    throw new RuntimeError(
+      place,
+      `the header begins with ${text === "" ? "nothing" : JSON.stringify(text.slice(0, 8))}, but must begin with "{"`,
+      "this is probably no safetensors file: look at its first bytes",
+    );
+  try {
+    // Text that begins with `{` and parses is an object.
+    return JSON.parse(text) as Record<string, unknown>;
+  } catch (error) {
+    throw new RuntimeError(place, `the header is not valid JSON: ${messageOf(error)}`, DOWNLOAD);
+  }
+}
+
+/** `JSON.parse` keeps the last of equal keys without a word, so keys are looked at in the (valid) text itself. */
+function refuseDuplicates(place: string, text: string): void {
+  const seen = new Set<string>();
+  let depth = 0;
+  for (const [token] of text.matchAll(/"(?:[^"\\]+|\\.)*"(?:\s*:)?|[{}[\]]/g)) {
+    if (token === "{" || token === "[") depth++;
+    else if (token === "}" || token === "]") depth--;
+    else if (depth === 1 && token.endsWith(":")) {
+      const name = String(JSON.parse(token.slice(0, -1)));
+      if (seen.has(name))
+        throw new RuntimeError(`${place} ${name}`, "is in the header twice, but names must be unique");
+      seen.add(name);
+    }
+  }
+}
+
+function readMetadata(place: string, entry: unknown): Readonly<Record<string, string>> {
+  if (isRecord(entry) && Object.values(entry).every((v) => typeof v === "string"))
+    return entry as Record<string, string>;
+  throw new RuntimeError(`${place} __metadata__`, `must map text to text, but is ${print(entry)}`);
+}
+
+function readTensor(file: string, name: string, entry: unknown, headerSize: number, fileSize: number): LocatedTensor {
+  const place = `${file} ${name}`;
+  if (!isRecord(entry)) throw new RuntimeError(place, `must be an object in the header, but is ${print(entry)}`);
+  const { dtype, shape, data_offsets: offsets } = entry;
+  if (typeof dtype !== "string" || !isStoredDType(dtype))
+    throw new RuntimeError(
+      place,
+      `its dtype is ${print(dtype)}, but known are ${Object.keys(ITEM_SIZE).join(", ")}`,
+      "convert the checkpoint to F32, F16 or BF16",
+    );
+  if (!isCounts(shape))
+    throw new RuntimeError(place, `its shape must be a list of whole numbers ≥ 0, but is ${print(shape)}`);
+  const [begin, end] = isCounts(offsets) && offsets.length === 2 ? offsets : [];
+  if (begin === undefined || end === undefined)
+    throw new RuntimeError(place, `its data_offsets must be two whole numbers ≥ 0, but are ${print(offsets)}`);
+  if (begin > end) throw new RuntimeError(place, `its data begins at offset ${begin}, but ends at ${end}`);
+  const byteLength = shape.reduce((n, d) => n * d, ITEM_SIZE[dtype]);
+  if (byteLength !== end - begin)
+    throw new RuntimeError(
+      place,
+      `${dtype}${printShape(shape)} takes ${byteLength} bytes, but data_offsets [${begin}, ${end}] hold ${end - begin}`,
+      "whatever wrote the file is wrong about it: convert the checkpoint again",
+    );
+  if (headerSize + end > fileSize)
+    throw new RuntimeError(
+      place,
+      `its data ends at byte ${headerSize + end}, but the file has ${fileSize} bytes`,
+      `the file is truncated: ${DOWNLOAD}`,
+    );
+  return { name, dtype, shape, byteLength, fileOffset: headerSize + begin };
+}
+
+/** Sorted tensors follow each other without overlap or hole, from the header's end to the file's. */
+function checkCoverage(place: string, tensors: readonly LocatedTensor[], headerSize: number, fileSize: number): void {
+  let covered = headerSize;
+  let last = "the header";
+  for (const t of tensors) {
+    if (t.fileOffset < covered)
+      throw new RuntimeError(`${place} ${t.name}`, `begins at byte ${t.fileOffset}, but ${last} ends at ${covered}`);
+    if (t.fileOffset > covered)
+      throw new RuntimeError(
+        `${place} ${t.name}`,
+        `begins at byte ${t.fileOffset}, but ${last} ends at ${covered}, and the format allows no hole`,
+      );
+    covered += t.byteLength;
+    last = t.name;
+  }
+  if (covered !== fileSize)
+    throw new RuntimeError(
+      place,
+      `${last} ends at byte ${covered}, but the file has ${fileSize} bytes`,
+      `bytes that no tensor owns are not allowed: ${DOWNLOAD}`,
+    );
+}
+
+const isRecord = (x: unknown): x is Record<string, unknown> => typeof x === "object" && x !== null && !Array.isArray(x);
+const isCounts = (x: unknown): x is number[] => Array.isArray(x) && x.every((n) => Number.isSafeInteger(n) && n >= 0);
+const print = (x: unknown): string => (x === undefined ? "missing" : JSON.stringify(x).slice(0, 80));
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

@@ -1,0 +1,73 @@
+// Where weights come from, as the rest of the runtime sees it: named tensors whose bytes are read in ranges, so
+// that host memory stays bounded however large the model is. Files are one source (file-source.ts); a URL or a
+// generator can be another. Nothing here touches a disk.
+
+import { RuntimeError } from "../errors.ts";
+
+/** Bytes per element of every dtype of the safetensors format whose elements are whole bytes. */
+export const ITEM_SIZE = {
+  BOOL: 1,
+  U8: 1,
+  I8: 1,
+  F8_E4M3: 1,
+  F8_E5M2: 1,
+  U16: 2,
+  I16: 2,
+  F16: 2,
+  BF16: 2,
+  U32: 4,
+  I32: 4,
+  F32: 4,
+  U64: 8,
+  I64: 8,
+  F64: 8,
+} as const;
+
+/** How a checkpoint stores an element. */
+export type StoredDType = keyof typeof ITEM_SIZE;
+
+export const isStoredDType = (name: string): name is StoredDType => Object.hasOwn(ITEM_SIZE, name);
+
+/** A tensor as a checkpoint holds it: row-major, little-endian, `byteLength` = product of `shape` × item size. */
+export interface StoredTensor {
+  readonly name: string;
+  readonly dtype: StoredDType;
+  readonly shape: readonly number[];
+  readonly byteLength: number;
+}
+
+/** Where weights come from. Bytes are read in ranges so that host memory stays bounded. */
+export interface WeightSource {
+  /** What an error calls this source: a path, a URL. */
+  readonly place: string;
+  readonly tensors: ReadonlyMap<string, StoredTensor>;
+  /**
+   * `byteLength` bytes of the tensor called `name`, from `byteOffset` within it. The result is the caller's own.
+   * @throws RuntimeError when there is no such tensor, the range leaves it, or the bytes cannot be read.
+   */
+  read(name: string, byteOffset: number, byteLength: number): Promise<Uint8Array<ArrayBuffer>>;
+  /** Releases what the source holds open. Reading afterwards is an error; closing twice is not. */
+  close(): Promise<void>;
+}
+
+/** `[768, 3072]`, the form in which every message prints a shape. */
+export const printShape = (shape: readonly number[]): string => `[${shape.join(", ")}]`;
+
+/** The tensor called `name`, after checking that the range lies within it; what every `read` begins with. */
+export function tensorForRead<T extends StoredTensor>(
+  place: string,
+  tensors: ReadonlyMap<string, T>,
+  name: string,
+  byteOffset: number,
+  byteLength: number,
+): T {
+  const tensor = tensors.get(name);
+  if (!tensor) throw new RuntimeError(place, `asked for ${name}, but holds no tensor of that name`);
+  const whole = Number.isSafeInteger(byteOffset) && Number.isSafeInteger(byteLength);
+  if (!whole || byteOffset < 0 || byteLength < 0 || byteOffset + byteLength > tensor.byteLength)
+    throw new RuntimeError(
+      `${place} ${name}`,
+      `asked for ${byteLength} bytes from byte ${byteOffset}, but the tensor has ${tensor.byteLength} bytes`,
+    );
+  return tensor;
+}

@@ -1,0 +1,102 @@
+// The import rules of .dependency-cruiser.cjs, seen to refuse what they forbid: each planted file breaks one.
+import { spawnSync } from "node:child_process";
+import { cpSync, mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+
+const ROOT = fileURLToPath(new URL("../..", import.meta.url));
+
+/** A small project that keeps every rule, in the shape of ours. */
+const CLEAN = {
+  "ir/graph.ts": "export interface Graph { readonly name: string }\nexport const EMPTY: Graph = { name: '' };",
+  "passes/pass.ts": `import { EMPTY } from "../ir/graph.ts";\nexport const pass = EMPTY;`,
+  "runtime/plan.ts": "export interface Plan { readonly version: number }\nexport const VERSION = 1;",
+  "codegen/template.ts": `import Handlebars from "handlebars";\nexport const hbs = Handlebars.create();`,
+  "codegen/compile.ts": `import { pass } from "../passes/pass.ts";
+    import type { Plan } from "../runtime/plan.ts";
+    export const compile = (): Plan => ({ version: pass.name.length });`,
+  "cli/main.ts": `import { compile } from "../codegen/compile.ts";\nimport { VERSION } from "../runtime/plan.ts";
+    console.log(compile(), VERSION);`,
+};
+
+const PLANTED: readonly [rule: string, file: string, text: string][] = [
+  ["ir-imports-nothing-of-ours", "ir/bad.ts", `import "../passes/pass.ts";`],
+  ["ir-imports-no-package", "ir/bad-package.ts", `import "picocolors";`],
+  ["ir-imports-no-package", "ir/bad-builtin.ts", `import "node:fs";`],
+  ["passes-imports-only-ir", "passes/bad.ts", `import type { Plan } from "../runtime/plan.ts";\nexport type P = Plan;`],
+  ["passes-imports-only-ir", "passes/bad-up.ts", `import "../codegen/compile.ts";`],
+  ["codegen-imports-only-ir-passes-runtime", "codegen/bad.ts", `import "../cli/main.ts";`],
+  [
+    "codegen-sees-only-runtime-types",
+    "codegen/bad-value.ts",
+    `import { VERSION } from "../runtime/plan.ts";\nVERSION;`,
+  ],
+  [
+    "runtime-imports-nothing-of-ours",
+    "runtime/bad.ts",
+    `import type { Graph } from "../ir/graph.ts";\nexport type G = Graph;`,
+  ],
+  ["compiler-packages-stay-in-codegen", "runtime/bad-hbs.ts", `import "handlebars";`],
+  ["compiler-packages-stay-in-codegen", "cli/bad.ts", `import "ts-morph";`],
+  ["device-packages-stay-in-runtime", "codegen/bad-gpu.ts", `import "webgpu";`],
+  ["shipped-code-needs-no-dev-package", "cli/bad-dev.ts", `import "uvu";`],
+  ["shipped-code-imports-only-shipped-code", "cli/bad-test.ts", `import "../test/helper.ts";`],
+  ["no-circular", "ir/a.ts", `import "./b.ts";`],
+  ["imports-resolve", "passes/bad-path.ts", `import "./nowhere.ts";`],
+];
+
+const test = suite("layering");
+// The real path, because what a link leads to is how the tool names a file.
+const dir = realpathSync(mkdtempSync(join(tmpdir(), "wgpt-layers-")));
+test.after(() => rmSync(dir, { recursive: true, force: true }));
+
+test("accepts a project that keeps the rules, and refuses each planted violation by its rule's name", () => {
+  for (const name of [".dependency-cruiser.cjs", "tsconfig.json", "package.json"])
+    cpSync(join(ROOT, name), join(dir, name));
+  symlinkSync(join(ROOT, "node_modules"), join(dir, "node_modules"), "junction");
+
+  plant(CLEAN);
+  plant({ "test/helper.ts": "export {};", "ir/b.ts": "export {};" });
+  assert.equal(cruise(), []);
+
+  plant(Object.fromEntries(PLANTED.map(([, file, text]) => [file, text])));
+  plant({ "ir/b.ts": `import "./a.ts";` });
+  const violations = cruise();
+  for (const [rule, file] of PLANTED)
+    assert.ok(violations.includes(`${rule}: ${file}`), `${file} should break ${rule}; got\n${violations.join("\n")}`);
+  const clean = violations.filter((violation) => Object.keys(CLEAN).some((file) => violation.endsWith(file)));
+  assert.equal(clean, [], "files that keep the rules stay unmentioned");
+});
+
+test.run();
+
+function plant(files: Readonly<Record<string, string>>): void {
+  for (const [name, text] of Object.entries(files)) {
+    mkdirSync(dirname(join(dir, name)), { recursive: true });
+    writeFileSync(join(dir, name), text);
+  }
+}
+
+/** What `npm run check` would say about the folder, as `rule: file`. */
+function cruise(): readonly string[] {
+  const tool = join(ROOT, "node_modules/dependency-cruiser/bin/dependency-cruise.mjs");
+  const args = [
+    tool,
+    "--config",
+    ".dependency-cruiser.cjs",
+    "--output-type",
+    "json",
+    "ir",
+    "passes",
+    "codegen",
+    "runtime",
+    "cli",
+  ];
+  const { stdout, stderr } = spawnSync(process.execPath, args, { cwd: dir, encoding: "utf8" });
+  assert.is(stderr, "");
+  const { summary } = JSON.parse(stdout) as { summary: { violations: { from: string; rule: { name: string } }[] } };
+  return summary.violations.map(({ rule, from }) => `${rule.name}: ${from}`);
+}

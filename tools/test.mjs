@@ -1,0 +1,23 @@
+// `npm test`: sets the machine up if it can, then runs test/run.ts. Without a GPU the tests that need one are skipped,
+// and say so; all others run.
+import { ensureDriver } from "./driver.mjs";
+import { ensurePackages } from "./packages.mjs";
+import { runSource, say } from "./run-command.mjs";
+
+if (!(await ensurePackages())) {
+  console.log("0 passed, 1 failed");
+  process.exit(1);
+}
+if (!(await ensureDriver())) say("going on without: the tests that need a GPU are skipped");
+
+/** How far the tests were when their process died, for a driver can take it down. */
+let last = { running: "test/run.ts", tally: "0 passed, 1 failed" };
+process.exitCode = await runSource("test/run.ts", process.argv.slice(2), {
+  onMessage: (message) => {
+    last = /** @type {typeof last} */ (message);
+  },
+  onSignal: (signal) => {
+    console.error(`${last.running}: ${signal} ended the whole test process`);
+    console.log(last.tally);
+  },
+});

@@ -1,0 +1,9 @@
+// `npm run wgpt -- …`: the command, from source.
+import { existsSync } from "node:fs";
+import { ROOT, runSource, say } from "./run-command.mjs";
+
+if (!existsSync(`${ROOT}/node_modules/tsx`)) {
+  say("the npm packages are not installed\nhint: `npm ci`, or `npm start`, which sets everything up");
+  process.exit(1);
+}
+process.exitCode = await runSource("cli/main.ts", process.argv.slice(2));

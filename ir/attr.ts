@@ -1,5 +1,6 @@
 // Attributes: what a node knows besides its operands. An op declares a spec for each; a spec fixes kind and default.
-import { DTYPES, type Dim, type DType, dimEquals, bindDim, printDim, type SymbolValues } from "./type.ts";
+import { printNumber } from "./print-literal.ts";
+import { bindDim, type Dim, DTYPES, type DType, dimEquals, printDim, type SymbolValues } from "./type.ts";
 
 export type Attr = boolean | string | Dim | readonly Dim[];
 export type Attrs = Readonly<Record<string, Attr>>;
@@ -36,6 +37,8 @@ export const attr = {
 
 const isDim = (a: Attr): a is Dim => typeof a === "number" || (typeof a === "object" && !Array.isArray(a));
 
+const isWhole = (d: Dim): boolean => typeof d !== "number" || Number.isInteger(d);
+
 /** Says what is wrong with a value for a spec, or nothing. */
 export function attrProblem(spec: AttrSpec, value: Attr): string | undefined {
   const list = Array.isArray(value) ? value : undefined;
@@ -45,8 +48,8 @@ export function attrProblem(spec: AttrSpec, value: Attr): string | undefined {
     bool: typeof value === "boolean",
     choice: typeof value === "string" && (spec.choices ?? []).includes(value),
     word: typeof value === "string",
-    dim: isDim(value),
-    dims: list !== undefined,
+    dim: isDim(value) && isWhole(value),
+    dims: list?.every(isWhole) === true,
     ints: list?.every((d) => Number.isInteger(d)) === true,
   }[spec.kind];
   if (fits) return undefined;
@@ -56,6 +59,7 @@ export function attrProblem(spec: AttrSpec, value: Attr): string | undefined {
 
 export function printAttr(a: Attr): string {
   if (typeof a === "boolean" || typeof a === "string") return String(a);
+  if (typeof a === "number") return Number.isInteger(a) ? String(a) : printNumber(a, "f32");
   if (isDim(a)) return printDim(a);
   return `[${a.map(printDim).join(", ")}]`;
 }

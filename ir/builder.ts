@@ -1,10 +1,10 @@
 // Making nodes and graphs. The types of results are inferred here and nowhere else.
-import { type Attr, attrProblem, type Attrs } from "./attr.ts";
+import { type Attr, type Attrs, attrProblem } from "./attr.ts";
 import { at, CompileError } from "./errors.ts";
 import type { Graph, Input, InputKind, Node } from "./graph.ts";
 import type { Emit, Op } from "./op.ts";
 import { literal, printTypes } from "./print-literal.ts";
-import type { DType, TensorType } from "./type.ts";
+import { type DType, printType, type TensorType } from "./type.ts";
 import type { Value } from "./value.ts";
 
 /** The attributes with defaults filled in; throws on an unknown, missing or unfit one. */
@@ -12,21 +12,34 @@ export function completeAttrs(op: Op, given: Attrs, place: string): Attrs {
   const out: Record<string, Attr> = {};
   for (const [name, spec] of Object.entries(op.attrs)) {
     const value = given[name] ?? spec.default;
-    if (value === undefined) throw new CompileError(place, `attribute ${name} is missing`, `${op.name} needs ${Object.keys(op.attrs).join(", ")}`);
+    if (value === undefined)
+      throw new CompileError(
+        place,
+        `attribute ${name} is missing`,
+        `${op.name} needs ${Object.keys(op.attrs).join(", ")}`,
+      );
     const problem = attrProblem(spec, value);
     if (problem) throw new CompileError(place, `attribute ${name} ${problem}`);
     out[name] = value;
   }
   const unknown = Object.keys(given).find((k) => !(k in op.attrs));
   if (unknown !== undefined)
-    throw new CompileError(place, `attribute ${unknown} is not one of ${op.name}'s`, `it has ${Object.keys(op.attrs).join(", ") || "none"}`);
+    throw new CompileError(
+      place,
+      `attribute ${unknown} is not one of ${op.name}'s`,
+      `it has ${Object.keys(op.attrs).join(", ") || "none"}`,
+    );
   return out;
 }
 
 export function checkOperandCount(op: Op, count: number, place: string): void {
   const wanted = op.operands.length;
   if (op.variadic ? count < wanted : count !== wanted)
-    throw new CompileError(place, `has ${count} operands, but ${op.name} takes ${op.variadic ? `${wanted} or more` : wanted}`, `${op.name}(${op.operands.join(", ")}${op.variadic ? ", …" : ""})`);
+    throw new CompileError(
+      place,
+      `has ${count} operands, but ${op.name} takes ${op.variadic ? `${wanted} or more` : wanted}`,
+      `${op.name}(${op.operands.join(", ")}${op.variadic ? ", …" : ""})`,
+    );
 }
 
 /** A node with its types inferred. Errors name the op and the result. */
@@ -37,16 +50,27 @@ export function makeNode(op: Op, operands: readonly (Value | number)[], given: A
   const attrs = completeAttrs(op, given, place);
   const types = inferTypes(op, values, attrs, place);
   if (types.length !== names.length)
-    throw new CompileError(place, `${names.length} names, but ${op.name} has ${types.length} results`, `results are ${printTypes(types)}`);
+    throw new CompileError(
+      place,
+      `${names.length} names, but ${op.name} has ${types.length} results`,
+      `results are ${printTypes(types)}`,
+    );
   return { op, operands: values, attrs, results: types.map((type, i) => ({ name: at(names, i), type })) };
 }
 
 /** As `op.infer`, but an error names the value as well as the op. */
 export function inferTypes(op: Op, operands: readonly Value[], attrs: Attrs, place: string): readonly TensorType[] {
   try {
-    return op.infer(operands.map((v) => v.type), attrs);
+    const types = op.infer(
+      operands.map((v) => v.type),
+      attrs,
+    );
+    const strange = types.find((t) => t.shape.some((d) => typeof d === "number" && d < 0));
+    if (strange) throw new CompileError(place, `gives ${printType(strange)}`, "no axis is shorter than 0");
+    return types;
   } catch (error) {
-    if (error instanceof CompileError && error.place === op.name) throw new CompileError(place, error.facts, error.hint);
+    if (error instanceof CompileError && error.place === op.name)
+      throw new CompileError(place, error.facts, error.hint);
     throw error;
   }
 }
@@ -99,11 +123,13 @@ export class GraphBuilder {
   }
 
   #fresh(base: string): string {
-    for (let i = 0; ; i++) if (!this.#taken.has(`${base}_${i}`)) return `${base}_${i}`;
+    const free = (name: string) => !this.#taken.has(name) && !this.#taken.has(`${name}.0`);
+    for (let i = 0; ; i++) if (free(`${base}_${i}`)) return `${base}_${i}`;
   }
 
   #claim(name: string): string {
-    if (this.#taken.has(name)) throw new CompileError(`${this.#name} ${name}`, "two values have this name", "names are unique within a graph");
+    if (this.#taken.has(name))
+      throw new CompileError(`${this.#name} ${name}`, "two values have this name", "names are unique within a graph");
     this.#taken.add(name);
     return name;
   }

@@ -1,5 +1,5 @@
 // The one fused node kind. Its meaning is its body, so a fusion needs no op of its own and cannot drift.
-import { attr, type Attrs } from "./attr.ts";
+import { type Attrs, attr } from "./attr.ts";
 import { unreachable } from "./errors.ts";
 import type { Graph, Node } from "./graph.ts";
 import { defineOp } from "./op.ts";

@@ -1,24 +1,43 @@
 // Runs a graph on the CPU with the ops' references, all in f64: slow, obviously right, and the oracle of every test.
-import { bindAttrs } from "./attr.ts";
+import { type Attr, bindAttrs, printAttr } from "./attr.ts";
 import { GraphBuilder } from "./builder.ts";
 import { at, CompileError, unreachable } from "./errors.ts";
 import type { Graph, Node } from "./graph.ts";
 import { type HostTensor, hostTensor } from "./tensor.ts";
-import { bindDim, printType, type SymbolValues } from "./type.ts";
+import { bindDim, printDim, printType, type SymbolValues } from "./type.ts";
 import { isLiteral, type Value } from "./value.ts";
 
 /**
  * The graph's results for inputs given by name. Every symbol of the shapes needs a number; each input must have the
  * shape that its type has then.
  */
-export function interpret(graph: Graph, inputs: ReadonlyMap<string, HostTensor>, symbols: SymbolValues = {}): HostTensor[] {
+export function interpret(
+  graph: Graph,
+  inputs: ReadonlyMap<string, HostTensor>,
+  symbols: SymbolValues = {},
+): HostTensor[] {
   const env = new Map<Value, HostTensor>();
   for (const { value } of graph.inputs) {
     const tensor = inputs.get(value.name);
-    const wanted = value.type.shape.map((d) => bindDim(d, symbols)).join();
-    if (!tensor) throw new CompileError(`interpret ${graph.name}`, `input ${value.name} is missing`, `it is ${printType(value.type)}`);
+    const wanted = value.type.shape.map((d) => printDim(bindDim(d, symbols))).join();
+    if (!tensor)
+      throw new CompileError(
+        `interpret ${graph.name}`,
+        `input ${value.name} is missing`,
+        `it is ${printType(value.type)}`,
+      );
     if (tensor.shape.join() !== wanted)
-      throw new CompileError(`interpret ${graph.name}`, `input ${value.name} has shape [${tensor.shape.join(", ")}], but wants [${wanted.replaceAll(",", ", ")}]`);
+      throw new CompileError(
+        `interpret ${graph.name}`,
+        `input ${value.name} has shape [${tensor.shape.join(", ")}], but wants [${wanted.replaceAll(",", ", ")}]`,
+        `it is ${printType(value.type)}`,
+      );
+    if (tensor.dtype !== value.type.dtype)
+      throw new CompileError(
+        `interpret ${graph.name}`,
+        `input ${value.name} is ${tensor.dtype}, but wants ${value.type.dtype}`,
+        "dtypes are never converted on the way in",
+      );
     env.set(value, tensor);
   }
   const read = (v: Value): HostTensor =>
@@ -38,6 +57,13 @@ function runNode(node: Node, args: readonly HostTensor[], symbols: SymbolValues)
   }
   const { op } = node;
   const attrs = bindAttrs(node.attrs, symbols);
+  const unbound = Object.entries(attrs).find(([, value]) => isSymbolic(value));
+  if (unbound)
+    throw new CompileError(
+      `interpret ${op.name} ${node.results[0]?.name ?? ""}`,
+      `attribute ${unbound[0]} is ${printAttr(unbound[1])}, which has no value`,
+      "interpret takes the symbols' values",
+    );
   if (op.reference) return op.reference(args, attrs);
   if (!op.decompose) return unreachable(`${op.name} has neither reference nor decompose`);
   const builder = new GraphBuilder(op.name);
@@ -45,3 +71,6 @@ function runNode(node: Node, args: readonly HostTensor[], symbols: SymbolValues)
   const results = op.decompose(builder.emit, values, attrs);
   return interpret(builder.build(results), new Map(args.map((t, i) => [`x${i}`, t])), symbols);
 }
+
+const isSymbolic = (value: Attr): boolean =>
+  typeof value === "object" && (Array.isArray(value) ? value.some(isSymbolic) : true);

@@ -8,7 +8,8 @@ interface Token {
   readonly offset: number;
 }
 
-const PATTERN = /(?<skip>\s+|#[^\n]*)|(?<number>-?(?:inf|nan|\d+(?:\.\d*)?(?:e[+-]?\d+)?[uh]?)(?![\w.])|-?\d+(?=[BTP]\b))|(?<word>[A-Za-z_][\w.]*)|(?<punct>[(){}[\],:=+-])/y;
+const PATTERN =
+  /(?<skip>\s+|#[^\n]*)|(?<number>-?(?:(?:inf|nan)h?|\d+(?:\.\d*)?(?:e[+-]?\d+)?[uh]?)(?![\w.])|-?\d+(?=[BTP]\b))|(?<word>[A-Za-z_][\w.]*)|(?<punct>[(){}[\],:=+-])/y;
 
 export function lex(text: string): Lexer {
   const tokens: Token[] = [];
@@ -78,7 +79,11 @@ export class Lexer {
     this.#next++;
     const { text } = token;
     const digits = text.replace(/[uh]$/, "");
-    const value = digits.endsWith("inf") ? (text.startsWith("-") ? -1 : 1) * Number.POSITIVE_INFINITY : digits.endsWith("nan") ? Number.NaN : Number(digits);
+    const value = digits.endsWith("inf")
+      ? (text.startsWith("-") ? -1 : 1) * Number.POSITIVE_INFINITY
+      : digits.endsWith("nan")
+        ? Number.NaN
+        : Number(digits);
     const dtype = text.endsWith("u") ? "u32" : text.endsWith("h") ? "f16" : /[.en]/.test(digits) ? "f32" : "i32";
     return { value, dtype };
   }
@@ -94,8 +99,15 @@ export class Lexer {
   end(): void {
     if (this.#at(0).kind !== "end") this.fail(`expected the end, found ${this.#at(0).text}`);
   }
-  fail(facts: string, hint?: string): never {
-    throw problem(this.#text, this.#at(0).offset, facts, hint);
+  /** The next token's text, and where it stands, for messages. */
+  get found(): string {
+    return this.#at(0).text;
+  }
+  get place(): number {
+    return this.#at(0).offset;
+  }
+  fail(facts: string, hint?: string, place = this.place): never {
+    throw problem(this.#text, place, facts, hint);
   }
   /** Runs `make`; a compile error inside gets this line in front. */
   locate<X>(make: () => X): X {
@@ -111,6 +123,12 @@ export class Lexer {
   }
 
   #at(ahead: number): Token {
-    return this.#tokens[Math.min(this.#next + ahead, this.#tokens.length - 1)] ?? { kind: "end", text: "the end", offset: this.#text.length };
+    return (
+      this.#tokens[Math.min(this.#next + ahead, this.#tokens.length - 1)] ?? {
+        kind: "end",
+        text: "the end",
+        offset: this.#text.length,
+      }
+    );
   }
 }

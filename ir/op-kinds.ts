@@ -1,10 +1,31 @@
 // Shorthands for the three families of ops whose reference follows from what the kernels are told: pointwise ops,
 // ops that only move elements, and reductions.
-import { type Attrs, type AttrSpecs, type AttrsOf, attr } from "./attr.ts";
+import { type AttrSpecs, type Attrs, type AttrsOf, attr } from "./attr.ts";
 import { at, CompileError, unreachable } from "./errors.ts";
-import { defineOp, type ElementMath, type Op, type OpCase, type OpSpec, type Pointwise, type PointwiseContext, type Reads, type Reduction, type Writes } from "./op.ts";
+import {
+  defineOp,
+  type ElementMath,
+  type Op,
+  type OpCase,
+  type OpSpec,
+  type Pointwise,
+  type PointwiseContext,
+  type Reads,
+  type Reduction,
+  type Writes,
+} from "./op.ts";
 import { castNumber, countElements, forEachIndex, type HostTensor, stridesOf } from "./tensor.ts";
-import { broadcastShapes, type DType, type Dim, evalDim, printType, resolveAxis, type TensorType, tensorType } from "./type.ts";
+import {
+  broadcastShapes,
+  type Dim,
+  type DType,
+  evalDim,
+  printShape,
+  printType,
+  resolveAxis,
+  type TensorType,
+  tensorType,
+} from "./type.ts";
 
 export interface PointwiseSpec<N extends readonly string[], S extends AttrSpecs> {
   readonly name: string;
@@ -34,8 +55,11 @@ export function broadcastTypes(op: string, names: readonly string[], types: read
   types.forEach((t, i) => {
     const next = broadcastShapes(shape, t.shape);
     if (!next)
-      throw new CompileError(op, `${names[i] ?? i} is ${printType(t)}, which does not broadcast with ${printType({ ...t, shape })}`,
-        "axes are aligned from the last; each pair must be equal, or one of the two 1");
+      throw new CompileError(
+        op,
+        `${names[i] ?? i} is ${printType(t)}, which does not broadcast with ${printShape(shape)}`,
+        "axes are aligned from the last; each pair must be equal, or one of the two 1",
+      );
     shape = next;
   });
   return tensorType(at(types, 0).dtype, shape);
@@ -49,7 +73,9 @@ const binary: readonly OpCase[] = [
 ];
 
 /** result[i] = f(operands at i). The reference loops over `scalar`; kernels print `wgsl`. */
-export function definePointwise<const N extends readonly string[], S extends AttrSpecs = Record<string, never>>(spec: PointwiseSpec<N, S>): Op {
+export function definePointwise<const N extends readonly string[], S extends AttrSpecs = Record<string, never>>(
+  spec: PointwiseSpec<N, S>,
+): Op {
   const accepts = spec.accepts ?? NUMBERS;
   const inferType = (types: readonly TensorType[], attrs: Attrs): TensorType => {
     const { shape } = broadcastTypes(spec.name, spec.operands, types);
@@ -57,15 +83,26 @@ export function definePointwise<const N extends readonly string[], S extends Att
     types.forEach((t, i) => {
       const wanted = spec.dtypes?.[i] ?? main.dtype;
       if (t.dtype !== wanted)
-        throw new CompileError(spec.name, `${spec.operands[i]} is ${printType(t)}, but it must be ${wanted}`, "cast one of the operands");
+        throw new CompileError(
+          spec.name,
+          `${spec.operands[i]} is ${printType(t)}, but it must be ${wanted}`,
+          "cast one of the operands",
+        );
     });
     if (!accepts.includes(main.dtype))
-      throw new CompileError(spec.name, `${spec.operands[mainOperand(spec.dtypes)]} is ${printType(main)}, but ${spec.name} takes ${accepts.join(", ")}`);
+      throw new CompileError(
+        spec.name,
+        `${spec.operands[mainOperand(spec.dtypes)]} is ${printType(main)}, but ${spec.name} takes ${accepts.join(", ")}`,
+        "cast it first",
+      );
     return tensorType(spec.result?.(main.dtype, attrs as AttrsOf<S>) ?? main.dtype, shape);
   };
   const { decompose, scalar } = spec;
   const pointwise: Pointwise = {
-    ...(scalar && { scalar: (args: readonly number[], context: PointwiseContext) => scalar(args as { readonly [K in keyof N]: number }, context) }),
+    ...(scalar && {
+      scalar: (args: readonly number[], context: PointwiseContext) =>
+        scalar(args as { readonly [K in keyof N]: number }, context),
+    }),
     wgsl: (args, context) => spec.wgsl(args as { readonly [K in keyof N]: string }, context),
     ...(spec.helpers && { helpers: spec.helpers }),
   };
@@ -79,7 +116,15 @@ export function definePointwise<const N extends readonly string[], S extends Att
     infer: (types, attrs) => inferType(types as readonly TensorType[], attrs as Attrs),
     ...(decompose
       ? { decompose }
-      : { reference: (args: { readonly [K in keyof N]: HostTensor }, attrs: AttrsOf<S>) => mapElements(args as readonly HostTensor[], pointwise, attrs as Attrs, inferType(args as readonly HostTensor[], attrs as Attrs)) }),
+      : {
+          reference: (args: { readonly [K in keyof N]: HostTensor }, attrs: AttrsOf<S>) =>
+            mapElements(
+              args as readonly HostTensor[],
+              pointwise,
+              attrs as Attrs,
+              inferType(args as readonly HostTensor[], attrs as Attrs),
+            ),
+        }),
   });
 }
 
@@ -131,7 +176,9 @@ export interface ReadsSpec<N extends readonly string[], S extends AttrSpecs> {
 }
 
 /** result[i] = one element of the operands. The reference runs `element` over numbers; kernels run it over WGSL text. */
-export function defineReads<const N extends readonly string[], S extends AttrSpecs = Record<string, never>>(spec: ReadsSpec<N, S>): Op {
+export function defineReads<const N extends readonly string[], S extends AttrSpecs = Record<string, never>>(
+  spec: ReadsSpec<N, S>,
+): Op {
   const op: Op = defineOp<N, S>({
     name: spec.name,
     summary: spec.summary,
@@ -144,7 +191,8 @@ export function defineReads<const N extends readonly string[], S extends AttrSpe
     },
     cases: spec.cases,
     infer: (types, attrs) => spec.infer(types, attrs),
-    reference: (args, attrs): readonly HostTensor[] => gatherElements(op, args as readonly HostTensor[], attrs as Attrs),
+    reference: (args, attrs): readonly HostTensor[] =>
+      gatherElements(op, args as readonly HostTensor[], attrs as Attrs),
   });
   return op;
 }
@@ -178,7 +226,8 @@ export function numberMath(args: readonly HostTensor[]): ElementMath<number, num
       const t = at(args, operand);
       let offset = 0;
       index.forEach((i, axis) => {
-        if (i < 0 || i >= at(t.shape, axis)) throw new CompileError("interpret", `index ${i} of axis ${axis}, which has ${t.shape[axis]} elements`);
+        if (i < 0 || i >= at(t.shape, axis))
+          throw new CompileError("interpret", `index ${i} of axis ${axis}, which has ${t.shape[axis]} elements`);
         offset += i * at(at(strides, operand), axis);
       });
       return at(t.data, offset);
@@ -190,7 +239,11 @@ export function numberMath(args: readonly HostTensor[]): ElementMath<number, num
 }
 
 /** Folds one axis, which stays with length 1 when `keepdims` (the default) is true. */
-export function defineReduction(spec: { readonly name: string; readonly summary: string; readonly fold: Reduction }): Op {
+export function defineReduction(spec: {
+  readonly name: string;
+  readonly summary: string;
+  readonly fold: Reduction;
+}): Op {
   const { identity, combine, finish } = spec.fold;
   return defineOp({
     name: spec.name,
@@ -211,23 +264,37 @@ export function defineReduction(spec: { readonly name: string; readonly summary:
         for (let i = 0; i < inner; i++) {
           let folded = identity;
           for (let k = 0; k < length; k++) folded = combine(folded, at(x.data, (o * length + k) * inner + i));
-          data[o * inner + i] = finish ? finish(folded, length) : folded;
+          const y = finish ? finish(folded, length) : folded;
+          data[o * inner + i] = x.dtype === "f32" ? y : castNumber(y, x.dtype);
         }
       return { dtype: x.dtype, shape: reducedType(spec.name, x, attrs).shape.map(Number), data };
     },
   });
 }
 
-export function reducedType(op: string, x: TensorType, attrs: { readonly axis: number; readonly keepdims: boolean }): TensorType {
+export function reducedType(
+  op: string,
+  x: TensorType,
+  attrs: { readonly axis: number; readonly keepdims: boolean },
+): TensorType {
   const axis = resolveAxis(attrs.axis, x.shape.length);
-  if (axis === undefined) throw new CompileError(op, `axis is ${attrs.axis}, but x is ${printType(x)}`, "axis must name one of x's axes");
+  if (axis === undefined)
+    throw new CompileError(op, `axis is ${attrs.axis}, but x is ${printType(x)}`, "axis must name one of x's axes");
   const shape = x.shape.flatMap((d, i): Dim[] => (i !== axis ? [d] : attrs.keepdims ? [1] : []));
   return tensorType(x.dtype, shape);
 }
 
 /** The tensor seen as [outer, length, inner], where `length` is the reduced axis. */
-export function reductionExtent(op: string, x: { readonly shape: readonly number[] }, axis: number): { outer: number; length: number; inner: number } {
+export function reductionExtent(
+  op: string,
+  x: { readonly shape: readonly number[] },
+  axis: number,
+): { outer: number; length: number; inner: number } {
   const k = resolveAxis(axis, x.shape.length);
   if (k === undefined) throw new CompileError(op, `axis is ${axis}, but x has ${x.shape.length} axes`);
-  return { outer: countElements(x.shape.slice(0, k)), length: at(x.shape, k), inner: countElements(x.shape.slice(k + 1)) };
+  return {
+    outer: countElements(x.shape.slice(0, k)),
+    length: at(x.shape, k),
+    inner: countElements(x.shape.slice(k + 1)),
+  };
 }

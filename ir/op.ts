@@ -1,5 +1,5 @@
 // What the compiler knows about one operator. One file per op under `ops/`; shared code asks about traits, never names.
-import type { Attrs, AttrSpecs, AttrsOf } from "./attr.ts";
+import type { AttrSpecs, Attrs, AttrsOf } from "./attr.ts";
 import type { HostTensor } from "./tensor.ts";
 import type { Dim, DType, TensorType } from "./type.ts";
 import type { Value } from "./value.ts";
@@ -107,7 +107,11 @@ export interface Target<I> {
 export interface Writes {
   /** The operand whose elements move. */
   readonly operand: number;
-  targets<I>(at: readonly I[], math: IndexMath<I, unknown>, context: Omit<ElementContext, "result">): readonly Target<I>[];
+  targets<I>(
+    at: readonly I[],
+    math: IndexMath<I, unknown>,
+    context: Omit<ElementContext, "result">,
+  ): readonly Target<I>[];
 }
 
 export interface Reduction {
@@ -153,7 +157,8 @@ export function defineOp<const N extends readonly string[], S extends AttrSpecs 
     attrs: op.attrs ?? {},
     infer: (types, attrs) => many(op.infer(types as TypesOf<N>, attrs as AttrsOf<S>)),
     ...(reference && {
-      reference: (args: readonly HostTensor[], attrs: Attrs) => many(reference(args as TensorsOf<N>, attrs as AttrsOf<S>)),
+      reference: (args: readonly HostTensor[], attrs: Attrs) =>
+        many(reference(args as TensorsOf<N>, attrs as AttrsOf<S>)),
     }),
     ...(decompose && {
       decompose: (emit: Emit, operands: readonly Value[], attrs: Attrs) =>

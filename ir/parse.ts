@@ -3,13 +3,24 @@ import type { Attr } from "./attr.ts";
 import { makeNode } from "./builder.ts";
 import { at } from "./errors.ts";
 import { fusedNode } from "./fused.ts";
-import { type Graph, type Input, INPUT_KINDS, type InputKind, type Node } from "./graph.ts";
+import { type Graph, INPUT_KINDS, type Input, type InputKind, type Node } from "./graph.ts";
 import { type Lexer, lex } from "./lex.ts";
 import type { Op } from "./op.ts";
 import { OPS } from "./ops/index.ts";
 import { literal, printTypes } from "./print-literal.ts";
-import { addDims, affine, type Dim, DTYPES, type DType, scaleDim, type Sym, SYMBOLS, type TensorType, typeEquals } from "./type.ts";
-import type { Value } from "./value.ts";
+import {
+  addDims,
+  affine,
+  type Dim,
+  DTYPES,
+  type DType,
+  SYMBOLS,
+  type Sym,
+  scaleDim,
+  type TensorType,
+  typeEquals,
+} from "./type.ts";
+import { isLiteral, type Value } from "./value.ts";
 
 /** Reads one graph. `extra` are a user's own ops. Throws a CompileError with line and column. */
 export function parseGraph(text: string, extra: readonly Op[] = []): Graph {
@@ -52,26 +63,33 @@ class Parser {
 
   type(): TensorType {
     const l = this.#lexer;
+    const { place } = l;
     const word = l.name();
     const dtype = DTYPES.find((d): d is DType => d === word);
-    if (!dtype) return l.fail(`${word} is no dtype`, `dtypes are ${DTYPES.join(", ")}`);
+    if (!dtype) return l.fail(`${word} is no dtype`, `dtypes are ${DTYPES.join(", ")}`, place);
     l.punct("[");
-    return { dtype, shape: l.listUntil("]", () => this.#dim()) };
+    return { dtype, shape: l.listUntil("]", () => this.#axis()) };
   }
 
   #input(scope: Map<string, Value>): Input {
     const l = this.#lexer;
-    const first = l.name();
-    const [kind, name] = isKind(first) && !l.peek(":") ? [first, l.name()] : ["input" as const, first];
+    const word = l.peekName() ?? "";
+    const marked = isKind(word) && !l.peek(":", 1);
+    if (marked) l.name();
+    const name = this.#newName(scope);
     l.punct(":");
-    return { kind, value: this.#define(scope, name, this.type()) };
+    const value: Value = { name, type: this.type() };
+    scope.set(name, value);
+    return { kind: marked ? word : "input", value };
   }
 
-  #define(scope: Map<string, Value>, name: string, type: TensorType): Value {
-    if (scope.has(name)) return this.#lexer.fail(`two values are called ${name}`, "names are unique within a graph");
-    const value: Value = { name, type };
-    scope.set(name, value);
-    return value;
+  #newName(scope: ReadonlyMap<string, Value>, beside: readonly string[] = []): string {
+    const l = this.#lexer;
+    const { place } = l;
+    const name = l.name();
+    if (scope.has(name) || beside.includes(name))
+      l.fail(`two values are called ${name}`, "names are unique within a graph", place);
+    return name;
   }
 
   #block(scope: Map<string, Value>): Pick<Graph, "nodes" | "results"> {
@@ -79,10 +97,7 @@ class Parser {
     const nodes: Node[] = [];
     while (!l.peek("return")) {
       const node = this.#node(scope);
-      for (const r of node.results) {
-        if (scope.has(r.name)) return l.fail(`two values are called ${r.name}`, "names are unique within a graph");
-        scope.set(r.name, r);
-      }
+      for (const r of node.results) scope.set(r.name, r);
       nodes.push(node);
     }
     l.word("return");
@@ -92,8 +107,8 @@ class Parser {
 
   #node(scope: ReadonlyMap<string, Value>): Node {
     const l = this.#lexer;
-    const names = [l.name()];
-    while (l.take(",")) names.push(l.name());
+    const names = [this.#newName(scope)];
+    while (l.take(",")) names.push(this.#newName(scope, names));
     l.punct("=");
     const node = l.take("fused") ? this.#fused(scope, names) : this.#call(scope, names);
     if (l.take(":")) this.#checkTypes(node);
@@ -102,15 +117,18 @@ class Parser {
 
   #call(scope: ReadonlyMap<string, Value>, names: readonly string[]): Node {
     const l = this.#lexer;
+    const { place } = l;
     const opName = l.name();
     const op = this.#ops.get(opName);
-    if (!op) return l.fail(`${opName} is no op`, "a user's own op is passed to parseGraph");
+    if (!op) return l.fail(`${opName} is no op`, "a user's own op is passed to parseGraph", place);
     l.punct("(");
     const operands: Value[] = [];
     const attrs: Record<string, Attr> = {};
     l.listUntil(")", () => {
       if (l.peek("=", 1)) {
+        const here = l.place;
         const key = l.name();
+        if (Object.hasOwn(attrs, key)) l.fail(`attribute ${key} is given twice`, "once is enough", here);
         l.punct("=");
         attrs[key] = this.#attr();
       } else operands.push(this.#operand(scope));
@@ -122,31 +140,54 @@ class Parser {
     const l = this.#lexer;
     const anchor = l.name();
     l.punct("(");
-    const operands = l.listUntil(")", () => this.#operand(scope));
-    l.punct("{");
     const inner = new Map<string, Value>();
-    const inputs = operands.map((v): Input => ({ kind: "input", value: this.#define(inner, v.name, v.type) }));
+    const operands = l.listUntil(")", () => {
+      const { place } = l;
+      const v = this.#operand(scope);
+      if (isLiteral(v))
+        return l.fail(`the literal ${v.name} as an operand of a fused node`, "literals stand in the body", place);
+      if (inner.has(v.name))
+        return l.fail(`operand ${v.name} is given twice`, "the body reads it by its name, as often as it likes", place);
+      inner.set(v.name, { name: v.name, type: v.type });
+      return v;
+    });
+    l.punct("{");
+    const inputs = [...inner.values()].map((value): Input => ({ kind: "input", value }));
+    const end = l.place;
     const body: Graph = { name: anchor, inputs, ...this.#block(inner) };
-    if (body.results.length !== names.length) return l.fail(`${names.length} names, but the body returns ${body.results.length} values`);
+    if (body.results.length !== names.length)
+      return l.fail(
+        `${names.length} names, but the body returns ${body.results.length} values`,
+        "a name for each",
+        end,
+      );
     return fusedNode(anchor, operands, body, names);
   }
 
   #checkTypes(node: Node): void {
     const l = this.#lexer;
+    const { place } = l;
     const given = [this.type()];
     while (l.take(",")) given.push(this.type());
     const own = node.results.map((r) => r.type);
     if (given.length !== own.length || !given.every((t, i) => typeEquals(t, at(own, i))))
-      l.fail(`${at(node.results, 0).name} is written as ${printTypes(given)}, but ${node.op.name} gives ${printTypes(own)}`);
+      l.fail(
+        `${at(node.results, 0).name} is written as ${printTypes(given)}, but ${node.op.name} gives ${printTypes(own)}`,
+        "types may be left out",
+        place,
+      );
   }
 
   #operand(scope: ReadonlyMap<string, Value>): Value {
     const l = this.#lexer;
     const number = l.takeNumber();
     if (number) return literal(number.value, number.dtype);
+    const { place } = l;
     const name = l.name();
     if (name === "true" || name === "false") return literal(name === "true" ? 1 : 0, "bool");
-    return scope.get(name) ?? l.fail(`${name} is not defined here`, "a value must stand above the node that reads it");
+    return (
+      scope.get(name) ?? l.fail(`${name} is not defined here`, "a value must stand above the node that reads it", place)
+    );
   }
 
   #attr(): Attr {
@@ -158,6 +199,16 @@ class Parser {
     return word === "true" || word === "false" ? word === "true" : word;
   }
 
+  /** A dim of a type: no axis has half an element, or less than none. */
+  #axis(): Dim {
+    const l = this.#lexer;
+    const { place } = l;
+    const dim = this.#dim();
+    if (typeof dim === "number" && !(Number.isInteger(dim) && dim >= 0))
+      l.fail(`${dim} is no dim`, "dims are whole numbers from 0 on", place);
+    return dim;
+  }
+
   #dim(): Dim {
     const l = this.#lexer;
     let sum: Dim = 0;
@@ -166,11 +217,16 @@ class Parser {
       const number = l.takeNumber();
       const word = l.peekName();
       const symbol = word !== undefined && isSymbol(word) ? word : undefined;
-      if (symbol === undefined && !number) return l.fail(`${word ?? "this"} is no dim`, `dims are numbers and sums of ${SYMBOLS.join(", ")}`);
+      if (symbol === undefined && !number)
+        return l.fail(`expected a dim, found ${l.found}`, `dims are numbers and sums of ${SYMBOLS.join(", ")}`);
       if (symbol !== undefined) l.name();
-      sum = addDims(sum, symbol === undefined ? sign * (number?.value ?? 0) : scaleDim(affine(0, { [symbol]: 1 }), sign * (number?.value ?? 1)));
+      sum = addDims(
+        sum,
+        symbol === undefined
+          ? sign * (number?.value ?? 0)
+          : scaleDim(affine(0, { [symbol]: 1 }), sign * (number?.value ?? 1)),
+      );
     } while (l.take("+") || l.peek("-") || l.peekNegative());
     return sum;
   }
 }
-

@@ -12,12 +12,14 @@ const WIDTH = 110;
 export function printGraph(graph: Graph): string {
   const inputs = graph.inputs.map(printInput);
   const oneLine = `graph ${graph.name}(${inputs.join(", ")}) {`;
-  const head = oneLine.length <= WIDTH ? oneLine : `graph ${graph.name}(\n${inputs.map((i) => `  ${i}`).join(",\n")}\n) {`;
+  const head =
+    oneLine.length <= WIDTH ? oneLine : `graph ${graph.name}(\n${inputs.map((i) => `  ${i}`).join(",\n")}\n) {`;
   const name = (v: Value) => v.name;
   return `${[head, ...graph.nodes.map((n) => `  ${indent(printNode(n, name))}`), `  return ${graph.results.map(name).join(", ")}`, "}"].join("\n")}\n`;
 }
 
-const printInput = ({ kind, value }: Input): string => `${kind === "input" ? "" : `${kind} `}${value.name}: ${printType(value.type)}`;
+const printInput = ({ kind, value }: Input): string =>
+  `${kind === "input" ? "" : `${kind} `}${value.name}: ${printType(value.type)}`;
 
 const indent = (text: string): string => text.replaceAll("\n", "\n  ");
 
@@ -26,17 +28,22 @@ export function printNode(node: Node, name: (v: Value) => string = (v) => v.name
   const operands = node.operands.map(name).join(", ");
   const left = node.results.map(name).join(", ");
   const types = printTypes(node.results.map((r) => r.type));
-  if (node.op === fused && node.body) return `${left} = fused ${printAttr(node.attrs["anchor"] ?? "")}(${operands}) {\n${printBody(node, node.body, name)}} : ${types}`;
+  if (node.op === fused && node.body)
+    return `${left} = fused ${printAttr(node.attrs["anchor"] ?? "")}(${operands}) {\n${printBody(node, node.body, name)}} : ${types}`;
   const attrs = Object.entries(node.op.attrs).flatMap(([key, spec]) => {
     const value = node.attrs[key];
-    return value === undefined || (spec.default !== undefined && attrEquals(value, spec.default)) ? [] : [`${key}=${printAttr(value)}`];
+    return value === undefined || (spec.default !== undefined && attrEquals(value, spec.default))
+      ? []
+      : [`${key}=${printAttr(value)}`];
   });
   return `${left} = ${node.op.name}(${[operands, ...attrs].filter((s) => s !== "").join(", ")}) : ${types}`;
 }
 
 /** A body calls its inputs by the operands' names, and its own values by names that no operand has. */
 function printBody(node: Node, body: Graph, outer: (v: Value) => string): string {
-  const names = new Map<Value, string>(body.inputs.map((input, i) => [input.value, outer(node.operands[i] ?? input.value)]));
+  const names = new Map<Value, string>(
+    body.inputs.map((input, i) => [input.value, outer(node.operands[i] ?? input.value)]),
+  );
   const taken = new Set(names.values());
   const name = (v: Value): string => {
     if (isLiteral(v)) return v.name;

@@ -40,22 +40,18 @@ export function forEachIndex(shape: readonly number[], visit: (at: readonly numb
   }
 }
 
-const f32 = new Float32Array(1);
-const bits = new Uint32Array(f32.buffer);
-
 /** Rounds to the nearest f16, ties to even; overflow gives an infinity. */
 export function roundToF16(x: number): number {
-  f32[0] = x;
-  const exponent = ((bits[0] ?? 0) >>> 23) & 0xff;
-  if (exponent === 0xff || x === 0) return x;
+  if (!Number.isFinite(x) || x === 0) return x;
+  const magnitude = Math.abs(x);
   // The spacing of f16 at x: 2^(e-10), and 2^-24 among the subnormals.
-  const spacing = 2 ** (Math.max(Math.floor(Math.log2(Math.abs(x))), -14) - 10);
-  const scaled = x / spacing;
+  const spacing = 2 ** (Math.max(Math.floor(Math.log2(magnitude)), -14) - 10);
+  const scaled = magnitude / spacing;
   const floor = Math.floor(scaled);
   const rest = scaled - floor;
-  const rounded = rest > 0.5 || (rest === 0.5 && floor % 2 !== 0) ? floor + 1 : floor;
-  const y = rounded * spacing;
-  return Math.abs(y) > 65504 ? Math.sign(y) * Number.POSITIVE_INFINITY : y;
+  const y = (rest > 0.5 || (rest === 0.5 && floor % 2 !== 0) ? floor + 1 : floor) * spacing;
+  // The sign stays on what rounds to zero.
+  return Math.sign(x) * (y > 65504 ? Number.POSITIVE_INFINITY : y);
 }
 
 /** The value that a dtype can hold nearest to `x`: integers truncate toward zero and wrap, bool is x ≠ 0. */

@@ -95,7 +95,10 @@ function factor(d: Dim): [number, Dim] {
   if (typeof d === "number") return [d, 1];
   const gcd = (a: number, b: number): number => (b === 0 ? Math.abs(a) : gcd(b, a % b));
   const g = Object.values(d.terms).reduce(gcd, d.constant);
-  return [g, scaleDim(d, 1 / g)];
+  const terms: Partial<Record<Sym, number>> = {};
+  // Divided, not multiplied by 1/g, which is off for 49 and others.
+  for (const s of SYMBOLS) terms[s] = (d.terms[s] ?? 0) / g;
+  return [g, affine(d.constant / g, terms)];
 }
 
 /** Whether two shapes hold equally many elements for every value of the symbols (as far as whole dims cancel). */

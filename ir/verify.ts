@@ -1,5 +1,5 @@
 // What every graph must satisfy, before and after every pass. Each invariant has a number, one message and a test.
-import { completeAttrs, checkOperandCount, inferTypes } from "./builder.ts";
+import { checkOperandCount, completeAttrs, inferTypes } from "./builder.ts";
 import { at, CompileError } from "./errors.ts";
 import { fused, POINTWISE_ANCHOR } from "./fused.ts";
 import { type Graph, indexGraph, type Node } from "./graph.ts";
@@ -8,6 +8,9 @@ import { printType, typeEquals } from "./type.ts";
 import { isLiteral, type Value } from "./value.ts";
 
 const NAME = /^[A-Za-z_][\w.]*$/;
+
+/** Words that the text form reads as something else. */
+const KEPT = /^(?:return|true|false|(?:inf|nan)h?)$/;
 
 /** The invariants, by number. */
 export const INVARIANTS = {
@@ -28,25 +31,35 @@ export function verify(graph: Graph): void {
   const defined = new Set<Value>();
   const names = new Set<string>();
   const define = (v: Value, where: string) => {
-    if (!NAME.test(v.name)) fail("V1", where, `${JSON.stringify(v.name)} is no name`, "names match [A-Za-z_][A-Za-z0-9_.]*");
+    if (!NAME.test(v.name))
+      fail("V1", where, `${JSON.stringify(v.name)} is no name`, "names match [A-Za-z_][A-Za-z0-9_.]*");
+    if (KEPT.test(v.name)) fail("V1", where, `${v.name} is no name`, "the text form keeps this word for itself");
     if (names.has(v.name)) fail("V1", where, `two values are called ${v.name}`);
     names.add(v.name);
     defined.add(v);
   };
+  if (!NAME.test(graph.name)) fail("V1", `graph ${graph.name}`, `${JSON.stringify(graph.name)} is no name`);
   for (const { value } of graph.inputs) define(value, `graph ${graph.name}`);
   for (const node of graph.nodes) {
     const place = placeOf(node);
     for (const v of node.operands)
-      if (!isLiteral(v) && !defined.has(v)) fail("V2", place, `reads ${v.name}, which is not defined before it`, "nodes stand in topological order");
+      if (!isLiteral(v) && !defined.has(v))
+        fail("V2", place, `reads ${v.name}, which is not defined before it`, "nodes stand in topological order");
     if (node.body) verifyBody(node, node.body, place);
     else verifyCall(node, place);
     for (const r of node.results) define(r, place);
   }
-  for (const v of graph.results) if (!defined.has(v)) fail("V6", `graph ${graph.name}`, `returns ${v.name}, which it does not define`);
+  for (const v of graph.results)
+    if (!defined.has(v)) fail("V6", `graph ${graph.name}`, `returns ${v.name}, which it does not define`);
   verifyUpdates(graph);
 }
 
-function fail(invariant: keyof typeof INVARIANTS, place: string, facts: string, hint: string = INVARIANTS[invariant]): never {
+function fail(
+  invariant: keyof typeof INVARIANTS,
+  place: string,
+  facts: string,
+  hint: string = INVARIANTS[invariant],
+): never {
   throw new CompileError(place, `${facts} [${invariant}]`, hint);
 }
 
@@ -61,9 +74,17 @@ function restate(invariant: keyof typeof INVARIANTS, check: () => void): void {
   }
 }
 
+/** Defaults are filled in when a node is made: whoever reads an attribute later finds it there. */
+function verifyAttrs({ op, attrs }: Node, place: string): void {
+  restate("V4", () => completeAttrs(op, attrs, place));
+  const missing = Object.keys(op.attrs).find((key) => attrs[key] === undefined);
+  if (missing !== undefined) fail("V4", place, `attribute ${missing} is missing`, "`makeNode` fills defaults in");
+}
+
 function verifyCall(node: Node, place: string): void {
+  if (node.op === fused) fail("V7", place, "is a fused node without a body");
   restate("V3", () => checkOperandCount(node.op, node.operands.length, place));
-  restate("V4", () => completeAttrs(node.op, node.attrs, place));
+  verifyAttrs(node, place);
   const own = node.results.map((r) => r.type);
   restate("V5", () => {
     const types = inferTypes(node.op, node.operands, node.attrs, place);
@@ -73,18 +94,31 @@ function verifyCall(node: Node, place: string): void {
 }
 
 function verifyBody(node: Node, body: Graph, place: string): void {
-  if (body.inputs.length !== node.operands.length) fail("V7", place, `has ${node.operands.length} operands, but its body has ${body.inputs.length} inputs`);
+  if (node.op !== fused) fail("V7", place, `has a body, but ${node.op.name} is no fused node`);
+  verifyAttrs(node, place);
+  if (body.inputs.length !== node.operands.length)
+    fail("V7", place, `has ${node.operands.length} operands, but its body has ${body.inputs.length} inputs`);
   body.inputs.forEach(({ value }, i) => {
     const operand = at(node.operands, i);
-    if (!typeEquals(value.type, operand.type)) fail("V7", place, `operand ${operand.name} is ${printType(operand.type)}, but the body takes ${printType(value.type)}`);
+    if (isLiteral(operand))
+      fail("V7", place, `operand ${i} is the literal ${operand.name}`, "literals stand in the body");
+    if (node.operands.indexOf(operand) < i) fail("V7", place, `operand ${operand.name} is given twice`);
+    if (!typeEquals(value.type, operand.type))
+      fail(
+        "V7",
+        place,
+        `operand ${operand.name} is ${printType(operand.type)}, but the body takes ${printType(value.type)}`,
+      );
   });
   const own = node.results.map((r) => r.type);
   if (own.length !== body.results.length || !body.results.every((r, i) => typeEquals(r.type, at(own, i))))
     fail("V5", place, `is ${printTypes(own)}, but its body returns ${printTypes(body.results.map((r) => r.type))}`);
-  for (const inner of body.nodes) if (inner.op === fused) fail("V9", place, `its body holds the fused node ${at(inner.results, 0).name}`);
+  for (const inner of body.nodes)
+    if (inner.op === fused) fail("V9", place, `its body holds the fused node ${at(inner.results, 0).name}`);
   const anchor = String(node.attrs["anchor"]);
   const anchors = body.nodes.filter((n) => n.op.name === anchor);
-  if (anchor !== POINTWISE_ANCHOR && anchors.length !== 1) fail("V8", place, `its body has ${anchors.length} ${anchor} nodes, but a region has one anchor`);
+  if (anchor !== POINTWISE_ANCHOR && anchors.length !== 1)
+    fail("V8", place, `its body has ${anchors.length} ${anchor} nodes, but a region has one anchor`);
   const strange = body.nodes.find((n) => n.op.name !== anchor && !isMember(n));
   if (strange) fail("V8", place, `its body holds ${strange.op.name}, which works on more than one element`);
   verify(body);
@@ -92,7 +126,10 @@ function verifyBody(node: Node, body: Graph, place: string): void {
 
 /** Ops that a region may hold beside its anchor; a normalisation may stand in a prologue, where kernels take it as a whole. */
 const isMember = ({ op: { traits } }: Node): boolean =>
-  traits.pointwise !== undefined || traits.reads !== undefined || traits.writes !== undefined || traits.normalizes === true;
+  traits.pointwise !== undefined ||
+  traits.reads !== undefined ||
+  traits.writes !== undefined ||
+  traits.normalizes === true;
 
 /** Whoever reads the old value must stand before the node that overwrites it. */
 function verifyUpdates(graph: Graph): void {
@@ -101,7 +138,8 @@ function verifyUpdates(graph: Graph): void {
   for (const node of graph.nodes) {
     for (const old of updatedOperands(node)) {
       const late = index.users(old).find((user) => user !== node && (place.get(user) ?? 0) > (place.get(node) ?? 0));
-      if (late) fail("V10", placeOf(node), `overwrites ${old.name}, which ${at(late.results, 0).name} reads afterwards`);
+      if (late)
+        fail("V10", placeOf(node), `overwrites ${old.name}, which ${at(late.results, 0).name} reads afterwards`);
       if (index.isResult(old)) fail("V10", placeOf(node), `overwrites ${old.name}, which the graph returns`);
     }
   }

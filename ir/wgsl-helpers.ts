@@ -22,7 +22,7 @@ export const ERF_WGSL = `fn erf(x: f32) -> f32 {
 }`;
 
 /**
- * erf in f64 to 1e-15: the Maclaurin series below 3 (terms alternate and stay below e^9, so four digits are lost at
+ * erf in f64 to 1e-15: the Maclaurin series below 2 (terms alternate and stay below e^4, so two digits are lost at
  * most), the continued fraction of erfc above.
  */
 export function erfNumber(x: number): number {

@@ -91,17 +91,14 @@ function keepNucleus(weights: Float64Array, p: number): void {
   }
 }
 
-/** The id in whose share of the total weight `uniform` [0, 1) falls, shares in the order of ids; none of weight 0. */
+/** The id in whose share of the total weight `uniform` [0, 1) falls, shares in the order of ids. */
 function draw(weights: Float64Array, uniform: number): number {
   const goal = uniform * sum(weights);
-  let reached = 0;
-  let chosen = 0;
-  for (let id = 0; id < weights.length && reached <= goal; id++) {
-    const w = weights[id] ?? 0;
-    if (w > 0) chosen = id;
-    reached += w;
-  }
-  return chosen;
+  let id = 0;
+  let reached = weights[0] ?? 0;
+  // Strictly past the goal, so never at a weight of 0. The same sum in the same order gets there before the end.
+  while (reached <= goal && id < weights.length - 1) reached += weights[++id] ?? 0;
+  return id;
 }
 
 /** log(softmax(logits)) [n_vocab] in f64. */

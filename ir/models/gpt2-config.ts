@@ -5,7 +5,10 @@ import { CompileError } from "../errors.ts";
 export const ACTIVATIONS = ["gelu_new", "gelu", "relu"] as const;
 export type Activation = (typeof ACTIVATIONS)[number];
 /** Other spellings of the same functions in published configs. */
-const ACTIVATION_ALIASES: Readonly<Record<string, Activation>> = { gelu_pytorch_tanh: "gelu_new", gelu_tanh: "gelu_new" };
+const ACTIVATION_ALIASES: Readonly<Record<string, Activation>> = {
+  gelu_pytorch_tanh: "gelu_new",
+  gelu_tanh: "gelu_new",
+};
 
 export const POSITION_ENCODINGS = ["learned", "sinusoidal"] as const;
 export type PositionEncoding = (typeof POSITION_ENCODINGS)[number];
@@ -42,17 +45,26 @@ function wholeNumber(json: Json, keys: readonly string[], place: string): number
   const key = keys.find((k) => json[k] !== undefined && json[k] !== null);
   const value = key === undefined ? undefined : json[key];
   if (typeof value === "number" && Number.isInteger(value) && value > 0) return value;
-  return refuse(place, value === undefined ? `${keys.join(" or ")} is missing` : `${key} is ${JSON.stringify(value)}`, "it must be a positive whole number");
+  return refuse(
+    place,
+    value === undefined ? `${keys.join(" or ")} is missing` : `${key} is ${JSON.stringify(value)}`,
+    "it must be a positive whole number",
+  );
 }
 
 function flag(json: Json, key: string, fallback: boolean, place: string): boolean {
   const value = json[key] ?? fallback;
-  return typeof value === "boolean" ? value : refuse(place, `${key} is ${JSON.stringify(value)}`, "it must be true or false");
+  return typeof value === "boolean"
+    ? value
+    : refuse(place, `${key} is ${JSON.stringify(value)}`, "it must be true or false");
 }
 
 function oneOf<const C extends string>(json: Json, key: string, choices: readonly C[], fallback: C, place: string): C {
   const value = json[key] ?? fallback;
-  return choices.find((c) => c === value) ?? refuse(place, `${key} is ${JSON.stringify(value)}`, `wgpt knows ${choices.join(", ")}`);
+  return (
+    choices.find((c) => c === value) ??
+    refuse(place, `${key} is ${JSON.stringify(value)}`, `wgpt knows ${choices.join(", ")}`)
+  );
 }
 
 /**
@@ -62,16 +74,20 @@ function oneOf<const C extends string>(json: Json, key: string, choices: readonl
 export function readGpt2Config(json: unknown, place = "config.json"): Gpt2Config {
   if (typeof json !== "object" || json === null || Array.isArray(json)) return refuse(place, "is not a JSON object");
   const c = json as Json;
-  if (c["model_type"] !== undefined && c["model_type"] !== "gpt2") refuse(place, `model_type is ${JSON.stringify(c["model_type"])}`, "wgpt compiles gpt2");
-  if (flag(c, "add_cross_attention", false, place)) refuse(place, "add_cross_attention is true, but the graph is a decoder alone");
-  for (const key of ["lm_head_bias", "head_bias"]) if (flag(c, key, false, place)) refuse(place, `${key} is true, but the head is a matrix without bias`);
+  if (c["model_type"] !== undefined && c["model_type"] !== "gpt2")
+    refuse(place, `model_type is ${JSON.stringify(c["model_type"])}`, "wgpt compiles gpt2");
+  if (flag(c, "add_cross_attention", false, place))
+    refuse(place, "add_cross_attention is true, but the graph is a decoder alone");
+  for (const key of ["lm_head_bias", "head_bias"])
+    if (flag(c, key, false, place)) refuse(place, `${key} is true, but the head is a matrix without bias`);
   if (c["is_encoder_decoder"] === true) refuse(place, "is_encoder_decoder is true, but the graph is a decoder alone");
   const n_embd = wholeNumber(c, ["n_embd", "hidden_size"], place);
   const n_head = wholeNumber(c, ["n_head", "num_attention_heads"], place);
   if (n_embd % n_head !== 0) refuse(place, `n_embd is ${n_embd}, but n_head is ${n_head}`, "n_head must divide n_embd");
   const alias = ACTIVATION_ALIASES[String(c["activation_function"])];
   const eps = c["layer_norm_epsilon"] ?? 1e-5;
-  if (typeof eps !== "number" || !(eps >= 0)) refuse(place, `layer_norm_epsilon is ${JSON.stringify(eps)}`, "it must be a number, 0 or more");
+  if (typeof eps !== "number" || !(eps >= 0))
+    refuse(place, `layer_norm_epsilon is ${JSON.stringify(eps)}`, "it must be a number, 0 or more");
   const eos = c["eos_token_id"];
   return {
     n_layer: wholeNumber(c, ["n_layer", "num_hidden_layers"], place),

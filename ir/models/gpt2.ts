@@ -5,8 +5,33 @@ import { at } from "../errors.ts";
 import type { Graph } from "../graph.ts";
 import type { Op } from "../op.ts";
 import {
-  add, cacheUpdate, cast, concat, cos, div, erf, exp, gather, iota, lessEqual, matmul, maximum, mul, pow, reduceMax, reduceMean,
-  reduceSum, reshape, rsqrt, select, sin, slice, split, sub, tanh, transpose,
+  add,
+  cacheUpdate,
+  cast,
+  concat,
+  cos,
+  div,
+  erf,
+  exp,
+  gather,
+  iota,
+  lessEqual,
+  matmul,
+  maximum,
+  mul,
+  pow,
+  reduceMax,
+  reduceMean,
+  reduceSum,
+  reshape,
+  rsqrt,
+  select,
+  sin,
+  slice,
+  split,
+  sub,
+  tanh,
+  transpose,
 } from "../ops/index.ts";
 import { MASKED } from "../ops/scaled-dot-product-attention.ts";
 import { addDims, type Dim, P, T, tensorType } from "../type.ts";
@@ -59,9 +84,20 @@ class Gpt2 {
     const { n_embd, layer_norm_epsilon } = this.#config;
     const d = this.#op(sub, [x, this.#op(reduceMean, [x], `${name}.mean`)], `${name}.centered`);
     const variance = this.#op(reduceMean, [this.#op(pow, [d, 2], `${name}.squares`)], `${name}.variance`);
-    const rstd = this.#op(rsqrt, [this.#op(add, [variance, layer_norm_epsilon], `${name}.variance_eps`)], `${name}.rstd`);
+    const rstd = this.#op(
+      rsqrt,
+      [this.#op(add, [variance, layer_norm_epsilon], `${name}.variance_eps`)],
+      `${name}.rstd`,
+    );
     const n = this.#op(mul, [d, rstd], `${name}.normalized`);
-    return this.#op(add, [this.#op(mul, [n, this.#weight(`${name}.weight`, n_embd)], `${name}.scaled`), this.#weight(`${name}.bias`, n_embd)], name);
+    return this.#op(
+      add,
+      [
+        this.#op(mul, [n, this.#weight(`${name}.weight`, n_embd)], `${name}.scaled`),
+        this.#weight(`${name}.bias`, n_embd),
+      ],
+      name,
+    );
   }
 
   /** Conv1D: x · weight + bias, weight as [in, out]. */
@@ -75,9 +111,18 @@ class Gpt2 {
     const size = n_embd / n_head;
     const S = addDims(P, T);
     const qkv = this.#linear(x, `${name}.c_attn`, n_embd, 3 * n_embd); // [T, 3C]
-    const [q, k, v] = this.#graph.emit(split, [qkv], { axis: -1, sizes: [n_embd, n_embd, n_embd] }, `${name}.qkv`) as [Value, Value, Value];
+    const [q, k, v] = this.#graph.emit(split, [qkv], { axis: -1, sizes: [n_embd, n_embd, n_embd] }, `${name}.qkv`) as [
+      Value,
+      Value,
+      Value,
+    ];
     const heads = (rows: Value, count: Dim, perm: readonly number[], part: string): Value =>
-      this.#op(transpose, [this.#op(reshape, [rows], `${name}.${part}_heads`, { shape: [count, n_head, size] })], `${name}.${part}_t`, { perm });
+      this.#op(
+        transpose,
+        [this.#op(reshape, [rows], `${name}.${part}_heads`, { shape: [count, n_head, size] })],
+        `${name}.${part}_t`,
+        { perm },
+      );
     const cached = (rows: Value, part: string): Value => {
       const cache = this.#graph.input(`${name}.${part}`, tensorType("f32", [n_ctx, n_embd]), "state");
       const updated = this.#op(cacheUpdate, [cache, rows], `${name}.${part}_cache`, { start: P });
@@ -89,7 +134,12 @@ class Gpt2 {
     const scores = this.#op(matmul, [heads(q, T, [1, 0, 2], "q"), keys], `${name}.scores`); // [H, T, S]
     const p = this.#softmax(this.#masked(this.#scaled(scores, layer, size, name), name), name);
     const mixed = this.#op(matmul, [p, values], `${name}.mixed`); // [H, T, D]
-    const merged = this.#op(reshape, [this.#op(transpose, [mixed], `${name}.mixed_t`, { perm: [1, 0, 2] })], `${name}.merged`, { shape: [T, n_embd] });
+    const merged = this.#op(
+      reshape,
+      [this.#op(transpose, [mixed], `${name}.mixed_t`, { perm: [1, 0, 2] })],
+      `${name}.merged`,
+      { shape: [T, n_embd] },
+    );
     return this.#linear(merged, `${name}.c_proj`, n_embd, n_embd);
   }
 
@@ -102,19 +152,37 @@ class Gpt2 {
 
   /** Query i stands at position P + i and sees the keys up to itself. */
   #masked(scores: Value, name: string): Value {
-    const rows = this.#op(reshape, [this.#op(iota, [], `${name}.query_at`, { start: P, length: T })], `${name}.query_column`, { shape: [T, 1] });
-    const causal = this.#op(lessEqual, [this.#op(iota, [], `${name}.key_at`, { length: addDims(P, T) }), rows], `${name}.causal`);
+    const rows = this.#op(
+      reshape,
+      [this.#op(iota, [], `${name}.query_at`, { start: P, length: T })],
+      `${name}.query_column`,
+      { shape: [T, 1] },
+    );
+    const causal = this.#op(
+      lessEqual,
+      [this.#op(iota, [], `${name}.key_at`, { length: addDims(P, T) }), rows],
+      `${name}.causal`,
+    );
     return this.#op(select, [causal, scores, MASKED], `${name}.masked`);
   }
 
   #softmax(x: Value, name: string): Value {
-    const e = this.#op(exp, [this.#op(sub, [x, this.#op(reduceMax, [x], `${name}.max`)], `${name}.shifted`)], `${name}.exp`);
+    const e = this.#op(
+      exp,
+      [this.#op(sub, [x, this.#op(reduceMax, [x], `${name}.max`)], `${name}.shifted`)],
+      `${name}.exp`,
+    );
     return this.#op(div, [e, this.#op(reduceSum, [e], `${name}.sum`)], `${name}.softmax`);
   }
 
   #mlp(x: Value, name: string): Value {
     const { n_embd, n_inner } = this.#config;
-    return this.#linear(this.#activation(this.#linear(x, `${name}.c_fc`, n_embd, n_inner), name), `${name}.c_proj`, n_inner, n_embd);
+    return this.#linear(
+      this.#activation(this.#linear(x, `${name}.c_fc`, n_embd, n_inner), name),
+      `${name}.c_proj`,
+      n_inner,
+      n_embd,
+    );
   }
 
   #activation(x: Value, name: string): Value {
@@ -122,9 +190,30 @@ class Gpt2 {
     if (activation_function === "relu") return this.#op(maximum, [x, 0], `${name}.act`);
     const inner =
       activation_function === "gelu_new"
-        ? this.#op(tanh, [this.#op(mul, [this.#op(add, [x, this.#op(mul, [this.#op(pow, [x, 3], `${name}.cube`), 0.044715], `${name}.cubic`)], `${name}.poly`), Math.sqrt(2 / Math.PI)], `${name}.inner`)], `${name}.tanh`)
+        ? this.#op(
+            tanh,
+            [
+              this.#op(
+                mul,
+                [
+                  this.#op(
+                    add,
+                    [x, this.#op(mul, [this.#op(pow, [x, 3], `${name}.cube`), 0.044715], `${name}.cubic`)],
+                    `${name}.poly`,
+                  ),
+                  Math.sqrt(2 / Math.PI),
+                ],
+                `${name}.inner`,
+              ),
+            ],
+            `${name}.tanh`,
+          )
         : this.#op(erf, [this.#op(div, [x, Math.SQRT2], `${name}.inner`)], `${name}.erf`);
-    return this.#op(mul, [this.#op(mul, [x, 0.5], `${name}.half`), this.#op(add, [inner, 1], `${name}.one_plus`)], `${name}.act`);
+    return this.#op(
+      mul,
+      [this.#op(mul, [x, 0.5], `${name}.half`), this.#op(add, [inner, 1], `${name}.one_plus`)],
+      `${name}.act`,
+    );
   }
 
   #positions(): Value {
@@ -139,11 +228,16 @@ class Gpt2 {
   #sinusoids(positions: Value, width: number): Value {
     const f32 = (x: Value, name: string) => this.#op(cast, [x], name, { to: "f32" });
     const pairs = f32(this.#op(iota, [], "wpe.pair", { length: Math.ceil(width / 2) }), "wpe.pair_f32"); // [C/2]
-    const frequencies = this.#op(exp, [this.#op(mul, [pairs, (-2 * Math.log(10000)) / width], "wpe.exponent")], "wpe.frequency");
+    const frequencies = this.#op(
+      exp,
+      [this.#op(mul, [pairs, (-2 * Math.log(10000)) / width], "wpe.exponent")],
+      "wpe.frequency",
+    );
     const column = this.#op(reshape, [f32(positions, "position_f32")], "position_column", { shape: [T, 1] });
     const angles = this.#op(mul, [column, frequencies], "wpe.angle"); // [T, C/2]
     const shape = [T, Math.ceil(width / 2), 1];
-    const part = (op: Op, name: string) => this.#op(reshape, [this.#op(op, [angles], `wpe.${name}`)], `wpe.${name}_column`, { shape });
+    const part = (op: Op, name: string) =>
+      this.#op(reshape, [this.#op(op, [angles], `wpe.${name}`)], `wpe.${name}_column`, { shape });
     const pair = this.#op(concat, [part(sin, "sin"), part(cos, "cos")], "wpe.pairs", { axis: 2 }); // [T, C/2, 2]
     return this.#op(reshape, [pair], "wpe", { shape: [T, 2 * Math.ceil(width / 2)] });
   }

@@ -9,7 +9,12 @@ export const argmax = defineOp({
   summary: "index of the largest element of one axis",
   operands: ["x"],
   attrs: { axis: attr.int(-1), keepdims: attr.bool(false) },
-  cases: [{ types: ["f32[3, 7]"] }, { types: ["f32[2, 130]"], attrs: { keepdims: true } }, { types: ["f32[2, 5, 3]"], attrs: { axis: 1 } }],
+  traits: { anchor: true },
+  cases: [
+    { types: ["f32[3, 7]"] },
+    { types: ["f32[2, 130]"], attrs: { keepdims: true } },
+    { types: ["f32[2, 5, 3]"], attrs: { axis: 1 } },
+  ],
   infer: ([x], attrs) => ({ ...reducedType("argmax", x, attrs), dtype: "i32" }),
   reference([x], attrs) {
     const { outer, length, inner } = reductionExtent("argmax", x, attrs.axis);
@@ -17,7 +22,8 @@ export const argmax = defineOp({
     for (let o = 0; o < outer; o++)
       for (let i = 0; i < inner; i++) {
         let best = 0;
-        for (let k = 1; k < length; k++) if (at(x.data, (o * length + k) * inner + i) > at(x.data, (o * length + best) * inner + i)) best = k;
+        for (let k = 1; k < length; k++)
+          if (at(x.data, (o * length + k) * inner + i) > at(x.data, (o * length + best) * inner + i)) best = k;
         data[o * inner + i] = best;
       }
     return { dtype: "i32", shape: reducedType("argmax", x, attrs).shape.map(Number), data };

@@ -29,11 +29,29 @@ export const cacheUpdate = defineOp({
   ],
   infer([cache, rows], { start }) {
     const [capacity, count] = [cache.shape[0], rows.shape[0]];
-    const fits = capacity !== undefined && count !== undefined && cache.dtype === rows.dtype && cache.shape.length === rows.shape.length &&
+    const fits =
+      capacity !== undefined &&
+      count !== undefined &&
+      cache.dtype === rows.dtype &&
+      cache.shape.length === rows.shape.length &&
       rows.shape.slice(1).every((d, i) => dimEquals(d, at(cache.shape, i + 1)));
-    if (!fits) throw new CompileError("cache_update", `rows are ${printType(rows)}, but the cache is ${printType(cache)}`, "they may differ in axis 0 only");
-    if (typeof start === "number" && typeof count === "number" && typeof capacity === "number" && start + count > capacity)
-      throw new CompileError("cache_update", `writes rows ${start} to ${start + count}, but the cache is ${printType(cache)}`);
+    if (!fits)
+      throw new CompileError(
+        "cache_update",
+        `rows are ${printType(rows)}, but the cache is ${printType(cache)}`,
+        "they may differ in axis 0 only",
+      );
+    if (
+      typeof start === "number" &&
+      typeof count === "number" &&
+      typeof capacity === "number" &&
+      (start < 0 || start + count > capacity)
+    )
+      throw new CompileError(
+        "cache_update",
+        `writes rows ${start} to ${start + count}, but the cache is ${printType(cache)}`,
+        "start + rows must stay within the cache",
+      );
     return cache;
   },
   reference([cache, rows], { start }) {

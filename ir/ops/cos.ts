@@ -1,5 +1,5 @@
-import { REDUCE_ANGLE } from "../wgsl-helpers.ts";
 import { definePointwise } from "../op-kinds.ts";
+import { REDUCE_ANGLE } from "../wgsl-helpers.ts";
 
 /** y = cos x, x in radians. */
 export const cos = definePointwise({

@@ -13,12 +13,12 @@ import { exp } from "./exp.ts";
 import { expand } from "./expand.ts";
 import { gather } from "./gather.ts";
 import { gelu } from "./gelu.ts";
-import { greaterEqual } from "./greater-equal.ts";
 import { greater } from "./greater.ts";
+import { greaterEqual } from "./greater-equal.ts";
 import { iota } from "./iota.ts";
 import { layerNorm } from "./layer-norm.ts";
-import { lessEqual } from "./less-equal.ts";
 import { less } from "./less.ts";
+import { lessEqual } from "./less-equal.ts";
 import { log } from "./log.ts";
 import { matmul } from "./matmul.ts";
 import { maximum } from "./maximum.ts";
@@ -98,12 +98,12 @@ export {
   expand,
   gather,
   gelu,
-  greaterEqual,
   greater,
+  greaterEqual,
   iota,
   layerNorm,
-  lessEqual,
   less,
+  lessEqual,
   log,
   matmul,
   maximum,

@@ -11,5 +11,6 @@ export const iota = defineReads({
   attrs: { start: attr.dim(0), length: attr.dim() },
   cases: [{ types: [], attrs: { start: 3, length: 9 } }],
   infer: (_, { length }) => tensorType("i32", [length]),
-  element: (index, math, { attrs }) => math.toElement(math.add(at(index, 0), math.dim(attrOf<Dim>(attrs, "start"))), "i32"),
+  element: (index, math, { attrs }) =>
+    math.toElement(math.add(at(index, 0), math.dim(attrOf<Dim>(attrs, "start"))), "i32"),
 });

@@ -15,12 +15,20 @@ export const layerNorm = defineOp({
   operands: ["x", "weight", "bias"],
   attrs: { eps: attr.float(1e-5) },
   traits: { anchor: true, normalizes: true },
-  cases: [{ types: ["f32[3, 7]", "f32[7]", "f32[7]"] }, { types: ["f32[1, 64]", "f32[64]", "f32[64]"] }, { types: ["f32[5, 130]", "f32[130]", "f32[130]"] }],
+  cases: [
+    { types: ["f32[3, 7]", "f32[7]", "f32[7]"] },
+    { types: ["f32[1, 64]", "f32[64]", "f32[64]"] },
+    { types: ["f32[5, 130]", "f32[130]", "f32[130]"] },
+  ],
   infer([x, weight, bias]) {
     for (const [name, t] of Object.entries({ weight, bias })) {
       const width = x.shape.at(-1);
       if (width === undefined || t.shape.length !== 1 || !dimEquals(at(t.shape, 0), width) || t.dtype !== x.dtype)
-        throw new CompileError("layer_norm", `${name} is ${printType(t)}, but x is ${printType(x)}`, `${name} needs one axis, as long as x's last`);
+        throw new CompileError(
+          "layer_norm",
+          `${name} is ${printType(t)}, but x is ${printType(x)}`,
+          `${name} needs one axis, as long as x's last`,
+        );
     }
     return x;
   },

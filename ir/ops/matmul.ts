@@ -6,10 +6,26 @@ import { broadcastShapes, dimEquals, printType, type TensorType, tensorType } fr
 function inferMatmul(a: TensorType, b: TensorType): TensorType {
   const [m, k] = a.shape.slice(-2);
   const [k2, n] = b.shape.slice(-2);
-  if (m === undefined || k === undefined || k2 === undefined || n === undefined || !dimEquals(k, k2) || a.dtype !== b.dtype)
-    throw new CompileError("matmul", `a is ${printType(a)}, but b is ${printType(b)}`, "a's last axis and b's last but one must be equal, and the dtypes too");
+  if (
+    m === undefined ||
+    k === undefined ||
+    k2 === undefined ||
+    n === undefined ||
+    !dimEquals(k, k2) ||
+    a.dtype !== b.dtype
+  )
+    throw new CompileError(
+      "matmul",
+      `a is ${printType(a)}, but b is ${printType(b)}`,
+      "a's last axis and b's last but one must be equal, and the dtypes too",
+    );
   const batch = broadcastShapes(a.shape.slice(0, -2), b.shape.slice(0, -2));
-  if (!batch) throw new CompileError("matmul", `a is ${printType(a)}, but b is ${printType(b)}`, "the axes before the last two must broadcast");
+  if (!batch)
+    throw new CompileError(
+      "matmul",
+      `a is ${printType(a)}, but b is ${printType(b)}`,
+      "the axes before the last two must broadcast",
+    );
   return tensorType(a.dtype, [...batch, m, n]);
 }
 
@@ -41,7 +57,8 @@ export const matmul = defineOp({
       for (let i = 0; i < m; i++)
         for (let l = 0; l < k; l++) {
           const x = at(a.data, pa + i * k + l);
-          for (let j = 0; j < n; j++) data[(s * m + i) * n + j] = at(data, (s * m + i) * n + j) + x * at(b.data, pb + l * n + j);
+          for (let j = 0; j < n; j++)
+            data[(s * m + i) * n + j] = at(data, (s * m + i) * n + j) + x * at(b.data, pb + l * n + j);
         }
     }
     return { dtype, shape, data };

@@ -6,6 +6,7 @@ export const mul = definePointwise({
   summary: "product of two tensors",
   operands: ["a", "b"],
   commutative: true,
-  scalar: ([a, b]) => a * b,
+  // An i32 product can be larger than what an f64 holds exactly.
+  scalar: ([a, b], { dtype }) => (dtype === "i32" || dtype === "u32" ? Math.imul(a, b) : a * b),
   wgsl: ([a, b]) => `${a} * ${b}`,
 });

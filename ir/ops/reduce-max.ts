@@ -4,5 +4,9 @@ import { defineReduction } from "../op-kinds.ts";
 export const reduceMax = defineReduction({
   name: "reduce_max",
   summary: "largest of one axis",
-  fold: { identity: Number.NEGATIVE_INFINITY, combine: (a, b) => Math.max(a, b), combineWgsl: (a, b) => `max(${a}, ${b})` },
+  fold: {
+    identity: Number.NEGATIVE_INFINITY,
+    combine: (a, b) => Math.max(a, b),
+    combineWgsl: (a, b) => `max(${a}, ${b})`,
+  },
 });

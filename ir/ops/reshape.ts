@@ -1,17 +1,24 @@
 import { attr, attrOf } from "../attr.ts";
 import { at, CompileError } from "../errors.ts";
-import { defineReads } from "../op-kinds.ts";
 import type { IndexMath } from "../op.ts";
-import { type Dim, printShape, printType, sameElementCount, type Shape, tensorType } from "../type.ts";
+import { defineReads } from "../op-kinds.ts";
+import { type Dim, printShape, printType, type Shape, sameElementCount, tensorType } from "../type.ts";
 
 /** The index in `to` of the element that stands at `index` in `from`, both row-major. */
 function reindex<I, C>(index: readonly I[], from: Shape, to: Shape, math: IndexMath<I, C>): I[] {
   // Leading axes that both shapes share keep their index, so that the common reshapes need little arithmetic.
   let shared = 0;
-  while (shared < from.length - 1 && shared < to.length - 1 && typeof from[shared] === "number" && from[shared] === to[shared]) shared++;
+  while (
+    shared < from.length - 1 &&
+    shared < to.length - 1 &&
+    typeof from[shared] === "number" &&
+    from[shared] === to[shared]
+  )
+    shared++;
   if (shared === 0 && from.length > 1 && to.length > 1 && JSON.stringify(from[0]) === JSON.stringify(to[0])) shared = 1;
   let flat = index[shared] ?? math.dim(0);
-  for (let axis = shared + 1; axis < from.length; axis++) flat = math.add(math.mul(flat, math.dim(at(from, axis))), at(index, axis));
+  for (let axis = shared + 1; axis < from.length; axis++)
+    flat = math.add(math.mul(flat, math.dim(at(from, axis))), at(index, axis));
   const out: I[] = [];
   for (let axis = to.length - 1; axis > shared; axis--) {
     out.unshift(math.mod(flat, math.dim(at(to, axis))));
@@ -33,7 +40,11 @@ export const reshape = defineReads({
   ],
   infer([x], { shape }) {
     if (!sameElementCount(x.shape, shape))
-      throw new CompileError("reshape", `x is ${printType(x)}, but the shape asked for is ${printShape(shape)}`, "both need the same number of elements");
+      throw new CompileError(
+        "reshape",
+        `x is ${printType(x)}, but the shape asked for is ${printShape(shape)}`,
+        "both need the same number of elements",
+      );
     return tensorType(x.dtype, shape);
   },
   element(index, math, { types, attrs }) {

@@ -37,12 +37,26 @@ export const scaledDotProductAttention = defineOp({
     { types: ["f32[37, 48]", "f32[40, 48]", "f32[40, 48]"], attrs: { n_head: 3, length: 37, scale: 0.25 } },
   ],
   infer([query, keys, values], { n_head }) {
-    const width = at(query.shape, -1);
+    const width = query.shape[1];
     for (const [name, t] of Object.entries({ keys, values }))
-      if (t.dtype !== query.dtype || t.shape.length !== 2 || query.shape.length !== 2 || !dimEquals(at(t.shape, -1), width))
-        throw new CompileError("scaled_dot_product_attention", `${name} is ${printType(t)}, but query is ${printType(query)}`, "each needs two axes, the last of the same length");
-    if (typeof width !== "number" || width % n_head !== 0)
-      throw new CompileError("scaled_dot_product_attention", `query is ${printType(query)}, but n_head is ${n_head}`, "n_head must divide the width");
+      if (
+        t.dtype !== query.dtype ||
+        t.shape.length !== 2 ||
+        query.shape.length !== 2 ||
+        width === undefined ||
+        !dimEquals(at(t.shape, 1), width)
+      )
+        throw new CompileError(
+          "scaled_dot_product_attention",
+          `${name} is ${printType(t)}, but query is ${printType(query)}`,
+          "each needs two axes, the last of the same length",
+        );
+    if (typeof width !== "number" || n_head < 1 || width % n_head !== 0)
+      throw new CompileError(
+        "scaled_dot_product_attention",
+        `query is ${printType(query)}, but n_head is ${n_head}`,
+        "n_head must divide the width",
+      );
     return query;
   },
   decompose(emit, [query, keys, values], { n_head, length, scale }) {

@@ -1,5 +1,5 @@
-import { REDUCE_ANGLE } from "../wgsl-helpers.ts";
 import { definePointwise } from "../op-kinds.ts";
+import { REDUCE_ANGLE } from "../wgsl-helpers.ts";
 
 /** y = sin x, x in radians. */
 export const sin = definePointwise({

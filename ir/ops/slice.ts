@@ -16,15 +16,26 @@ export const slice = defineReads({
   ],
   infer([x], { axis, start, length }) {
     const k = resolveAxis(axis, x.shape.length);
-    if (k === undefined) throw new CompileError("slice", `axis is ${axis}, but x is ${printType(x)}`, "axis must name one of x's axes");
+    if (k === undefined)
+      throw new CompileError("slice", `axis is ${axis}, but x is ${printType(x)}`, "axis must name one of x's axes");
     const [end, size] = [addDims(start, length), at(x.shape, k)];
     if (typeof end === "number" && typeof size === "number" && typeof start === "number" && (start < 0 || end > size))
-      throw new CompileError("slice", `takes ${printDim(start)} to ${end} of axis ${axis}, but x is ${printType(x)}`);
-    return tensorType(x.dtype, x.shape.map((d, i) => (i === k ? length : d)));
+      throw new CompileError(
+        "slice",
+        `takes ${printDim(start)} to ${end} of axis ${axis}, but x is ${printType(x)}`,
+        "start + length must stay within the axis",
+      );
+    return tensorType(
+      x.dtype,
+      x.shape.map((d, i) => (i === k ? length : d)),
+    );
   },
   element(index, math, { types, attrs }) {
     const k = resolveAxis(attrOf<number>(attrs, "axis"), at(types, 0).shape.length);
     const start = math.dim(attrOf<Dim>(attrs, "start"));
-    return math.load(0, index.map((i, axis) => (axis === k ? math.add(i, start) : i)));
+    return math.load(
+      0,
+      index.map((i, axis) => (axis === k ? math.add(i, start) : i)),
+    );
   },
 });

@@ -17,16 +17,30 @@ export const split = defineReads({
   ],
   infer([x], { axis, sizes }) {
     const k = resolveAxis(axis, x.shape.length);
-    if (k === undefined) throw new CompileError("split", `axis is ${axis}, but x is ${printType(x)}`, "axis must name one of x's axes");
+    if (k === undefined)
+      throw new CompileError("split", `axis is ${axis}, but x is ${printType(x)}`, "axis must name one of x's axes");
+    if (sizes.length === 0) throw new CompileError("split", "has no parts", "sizes needs one for each result");
     const total = sizes.reduce(addDims, 0);
     if (!dimEquals(total, at(x.shape, k)))
-      throw new CompileError("split", `the parts add up to ${printDim(total)}, but axis ${axis} of x is ${printDim(at(x.shape, k))}`);
-    return sizes.map((size) => tensorType(x.dtype, x.shape.map((d, i) => (i === k ? size : d))));
+      throw new CompileError(
+        "split",
+        `the parts add up to ${printDim(total)}, but axis ${axis} of x is ${printDim(at(x.shape, k))}`,
+        "the sizes must add up to the axis",
+      );
+    return sizes.map((size) =>
+      tensorType(
+        x.dtype,
+        x.shape.map((d, i) => (i === k ? size : d)),
+      ),
+    );
   },
   element(index, math, { types, attrs, result }) {
     const k = resolveAxis(attrOf<number>(attrs, "axis"), at(types, 0).shape.length);
     const start = math.dim(startOf(attrOf<readonly Dim[]>(attrs, "sizes"), result));
-    return math.load(0, index.map((i, axis) => (axis === k ? math.add(i, start) : i)));
+    return math.load(
+      0,
+      index.map((i, axis) => (axis === k ? math.add(i, start) : i)),
+    );
   },
   targets(index, math, { types, attrs }) {
     const k = resolveAxis(attrOf<number>(attrs, "axis"), at(types, 0).shape.length) ?? 0;

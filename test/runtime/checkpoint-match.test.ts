@@ -1,5 +1,7 @@
+import { fileURLToPath } from "node:url";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { openCheckpoint } from "../../runtime/weights/file-source.ts";
 import { matchWeights } from "../../runtime/weights/match.ts";
 import { ITEM_SIZE, type StoredDType, type WeightSource } from "../../runtime/weights/source.ts";
 
@@ -100,6 +102,35 @@ test("refuses weights that are stored as integers", () => {
     () => matchWeights(WANTED, holding(STORED, "I8")),
     /gpt wte\.weight: is stored as I8, but a weight must be/,
   );
+});
+
+test("finds every weight of the embedded model, and nothing over", async () => {
+  const layer = (n: number): [string, number[]][] => [
+    [`h.${n}.ln_1.weight`, [128]],
+    [`h.${n}.ln_1.bias`, [128]],
+    [`h.${n}.attn.c_attn.weight`, [128, 384]],
+    [`h.${n}.attn.c_attn.bias`, [384]],
+    [`h.${n}.attn.c_proj.weight`, [128, 128]],
+    [`h.${n}.attn.c_proj.bias`, [128]],
+    [`h.${n}.ln_2.weight`, [128]],
+    [`h.${n}.ln_2.bias`, [128]],
+    [`h.${n}.mlp.c_fc.weight`, [128, 512]],
+    [`h.${n}.mlp.c_fc.bias`, [512]],
+    [`h.${n}.mlp.c_proj.weight`, [512, 128]],
+    [`h.${n}.mlp.c_proj.bias`, [128]],
+  ];
+  const outside: [string, number[]][] = [
+    ["wte.weight", [1024, 128]],
+    ["wpe.weight", [256, 128]],
+    ["ln_f.weight", [128]],
+    ["ln_f.bias", [128]],
+  ];
+  const wanted = [...outside, ...[0, 1, 2, 3, 4, 5].flatMap(layer)].map(([name, shape]) => ({ name, shape }));
+  const source = await openCheckpoint(fileURLToPath(new URL("../../models/shakespeare", import.meta.url)));
+  const { found, surplus } = matchWeights(wanted, source);
+  assert.is(found.size, 76);
+  assert.equal(surplus, []);
+  await source.close();
 });
 
 test.run();

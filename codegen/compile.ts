@@ -1,0 +1,124 @@
+// The compiler, from a model's configuration or any graphs to a plan. Read this first: build, run the passes, place the
+// values in memory, choose and print a kernel for every node.
+import { buildGpt2, type Gpt2Config, type Graph, type SymbolValues, verify } from "../ir/index.ts";
+import { type PassObserver, pipeline, runPasses } from "../passes/index.ts";
+import {
+  bufferBytes,
+  PLAN_VERSION,
+  type Plan,
+  type PlanEntry,
+  type PlanModel,
+  type PlanTensor,
+} from "../runtime/plan.ts";
+import { KernelTable, lowerGraph, refuseLiteralResults } from "./lower.ts";
+import { MemoryPlan } from "./plan-memory.ts";
+import { kernelPolicy } from "./select-kernel.ts";
+import { type Target, targetByName } from "./target.ts";
+
+/** One way to call what is compiled: a graph and the symbols that this way fixes. */
+export interface EntrySpec {
+  readonly name: string;
+  readonly graph: Graph;
+  readonly fixed?: SymbolValues;
+}
+
+export interface CompileOptions {
+  readonly target?: Target;
+  /** Passes to leave out, by name. */
+  readonly disable?: readonly string[];
+  /** Watches the passes of one entry point. */
+  readonly observe?: (entry: string) => readonly PassObserver[];
+  /** Tokens of one prefill call; a longer prompt is fed in chunks. 128 when absent. */
+  readonly chunk?: number;
+}
+
+/** A plan, and the graphs it was made from. */
+export interface Compilation {
+  readonly plan: Plan;
+  readonly entries: readonly { readonly name: string; readonly graph: Graph; readonly fused: Graph }[];
+}
+
+/** Compiles a GPT-2: `prefill` and `decode` give the last position's logits, `logits` every position's. */
+export function compileGpt2(config: Gpt2Config, options: CompileOptions = {}): Compilation {
+  const last = buildGpt2(config, "last");
+  const { n_layer, n_ctx, n_vocab, eos_token_id } = config;
+  const model: PlanModel = { n_layer, n_ctx, n_vocab, ...(eos_token_id === undefined ? {} : { eos_token_id }) };
+  const maxima = { T: Math.min(options.chunk ?? 128, n_ctx), P: n_ctx };
+  const entries: readonly EntrySpec[] = [
+    { name: "prefill", graph: last },
+    { name: "decode", graph: last, fixed: { T: 1 } },
+    { name: "logits", graph: buildGpt2(config, "all") },
+  ];
+  const compiled = compileEntries("gpt2", entries, maxima, options);
+  return { ...compiled, plan: { ...compiled.plan, model } };
+}
+
+/** Compiles any graphs that share their weights and states by name. `maxima` bounds the symbols that no entry fixes. */
+export function compileEntries(
+  name: string,
+  specs: readonly EntrySpec[],
+  maxima: SymbolValues,
+  options: CompileOptions = {},
+): Compilation {
+  const target = options.target ?? targetByName("webgpu-default");
+  const memory = new MemoryPlan(maxima);
+  const table = new KernelTable();
+  const entries = specs.map((spec) => {
+    const fused = fuse(spec, target, options);
+    refuseLiteralResults(fused);
+    const places = memory.place(fused);
+    const tensor = (v: Graph["results"][number]): PlanTensor => ({
+      name: v.name,
+      buffer: places.get(v) ?? v.name,
+      dtype: v.type.dtype,
+      shape: v.type.shape,
+    });
+    const entry: PlanEntry = {
+      name: spec.name,
+      fixed: spec.fixed ?? {},
+      inputs: fused.inputs.filter((i) => i.kind === "input").map((i) => tensor(i.value)),
+      // States stay on the GPU; what a caller reads are the other results.
+      outputs: fused.results
+        .map(tensor)
+        .filter((t) => !fused.inputs.some((i) => i.kind === "state" && i.value.name === t.buffer)),
+      steps: lowerGraph(fused, places, target, table),
+    };
+    return { entry, graph: spec.graph, fused };
+  });
+  const weights = new Map(
+    specs.flatMap((s) => s.graph.inputs.filter((i) => i.kind === "weight").map(({ value: v }) => [v.name, v] as const)),
+  );
+  const { buffers } = memory;
+  const largest = Math.max(4, ...buffers.map((b) => bufferBytes(b, maxima)));
+  const plan: Plan = {
+    version: PLAN_VERSION,
+    name,
+    target: target.name,
+    requiredFeatures: [],
+    requiredLimits: {
+      maxStorageBuffersPerShaderStage: Math.max(
+        0,
+        ...table.kernels.map((k) => k.access.filter((a) => a !== "uniform").length),
+      ),
+      maxStorageBufferBindingSize: largest,
+      maxBufferSize: largest,
+    },
+    maxima,
+    buffers,
+    weights: [...weights.values()].map((v) => ({
+      name: v.name,
+      buffer: v.name,
+      dtype: v.type.dtype,
+      shape: v.type.shape.map(Number),
+    })),
+    kernels: table.kernels,
+    entries: entries.map((e) => e.entry),
+  };
+  return { plan, entries: entries.map(({ entry, graph, fused }) => ({ name: entry.name, graph, fused })) };
+}
+
+function fuse(spec: EntrySpec, target: Target, options: CompileOptions): Graph {
+  verify(spec.graph);
+  const passes = pipeline({ symbols: spec.fixed ?? {}, policy: kernelPolicy(target), disable: options.disable ?? [] });
+  return runPasses(spec.graph, passes, options.observe?.(spec.name) ?? []);
+}

@@ -1,0 +1,8 @@
+export * from "./compile.ts";
+export { type Kernel, renderShader, type Shader } from "./kernel.ts";
+export { KERNELS } from "./kernels/index.ts";
+export { checkPlaces, MemoryPlan } from "./plan-memory.ts";
+export { Region } from "./region.ts";
+export { type Candidate, candidates, kernelPolicy, selectKernel } from "./select-kernel.ts";
+export { TARGETS, type Target, targetByName } from "./target.ts";
+export { loadTemplate } from "./template.ts";

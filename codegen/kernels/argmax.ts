@@ -1,0 +1,63 @@
+import { at, resolveAxis, unreachable } from "../../ir/index.ts";
+import { argmax } from "../../ir/ops/index.ts";
+import { count, defineKernel } from "../kernel.ts";
+import { indent } from "../region.ts";
+import { loadTemplate } from "../template.ts";
+import { dimIndex, indexName, indexOf, mulIndex, unravel } from "../wgsl-index.ts";
+import { linearGroups } from "./pointwise.ts";
+
+/** The first largest element, along any axis. */
+export const argmaxKernel = defineKernel({
+  name: "argmax",
+  summary: "one invocation per element of the result",
+  kind: argmax.name,
+  template: loadTemplate(new URL("./argmax.wgsl.hbs", import.meta.url), [
+    "title",
+    "bindings",
+    "functions",
+    "workgroupSize",
+    "elements",
+    "coordinates",
+    "length",
+    "first",
+    "source",
+    "place",
+  ]),
+  refuses: () => undefined,
+  lower(region, target) {
+    const { anchor } = region;
+    if (!anchor) return unreachable("argmax without its node");
+    const [x, y] = [at(anchor.operands, 0), at(anchor.results, 0)];
+    const rank = x.type.shape.length;
+    const axis = resolveAxis(Number(anchor.attrs["axis"]), rank) ?? 0;
+    const lines: string[] = [];
+    const index = unravel("index", y.type.shape, lines);
+    const kept = y.type.shape.length === rank;
+    const source = (k: string) =>
+      [...index.slice(0, axis), indexName(k), ...index.slice(kept ? axis + 1 : axis)].map((i) => i.text).join(", ");
+    return {
+      params: {
+        workgroupSize: target.tuning.lanes,
+        elements: y.type.shape.map(dimIndex).reduce(mulIndex, indexOf(1)).text,
+        coordinates: indent(lines.join("\n")),
+        length: dimIndex(at(x.type.shape, axis)).text,
+        first: source("0u"),
+        source: source("k"),
+        place: index.map((i) => i.text).join(", "),
+      },
+      functions: [
+        region.loadFunction(
+          "load_x",
+          x,
+          x.type.shape.map((_, i) => `a${i}`),
+        ),
+        region.storeFunction(
+          "store_result",
+          y,
+          index.map((_, i) => `a${i}`),
+        ),
+      ],
+      workgroups: [linearGroups(y.type.shape, target.tuning.lanes), count(), count()],
+    };
+  },
+});

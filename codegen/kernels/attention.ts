@@ -1,0 +1,155 @@
+import { at, attrOf, type Dim, unreachable, type Value } from "../../ir/index.ts";
+import { scaledDotProductAttention } from "../../ir/ops/index.ts";
+import { count, defineKernel, fixed } from "../kernel.ts";
+import type { Region } from "../region.ts";
+import { loadTemplate } from "../template.ts";
+import { dimIndex } from "../wgsl-index.ts";
+import { linearGroups } from "./pointwise.ts";
+
+interface View {
+  readonly query: Value;
+  readonly keys: Value;
+  readonly values: Value;
+  readonly y: Value;
+  readonly rows: Dim;
+  readonly params: { readonly heads: number; readonly size: number; readonly scale: number; readonly length: string };
+}
+
+function view({ anchor }: Region): View {
+  if (!anchor) return unreachable("an attention region without attention");
+  const [query, keys, values, y] = [
+    at(anchor.operands, 0),
+    at(anchor.operands, 1),
+    at(anchor.operands, 2),
+    at(anchor.results, 0),
+  ];
+  const heads = attrOf<number>(anchor.attrs, "n_head");
+  const params = {
+    heads,
+    size: fixed(query.type.shape.at(-1)) / heads,
+    scale: attrOf<number>(anchor.attrs, "scale"),
+    length: dimIndex(attrOf<Dim>(anchor.attrs, "length")).text,
+  };
+  return { query, keys, values, y, rows: at(query.type.shape, 0), params };
+}
+
+const cacheVectors = (region: Region): readonly Value[] => [view(region).keys, view(region).values];
+
+/** What the kernels that read keys and values as vectors ask for. */
+function refusesVectors(region: Region): string | undefined {
+  const { keys, values, params } = view(region);
+  if (params.size % 4 !== 0) return `the head size ${params.size} is no multiple of 4`;
+  if (!region.isInput(keys) || !region.isInput(values)) return "keys or values are computed on the way in";
+  return keys === values ? "keys and values are one buffer" : undefined;
+}
+
+/** What the others are checked against: two passes, any head size. */
+export const attentionNaive = defineKernel({
+  name: "attention_naive",
+  summary: "one invocation per query row and head",
+  kind: scaledDotProductAttention.name,
+  template: loadTemplate(new URL("./attention-naive.wgsl.hbs", import.meta.url), [
+    "title",
+    "bindings",
+    "functions",
+    "heads",
+    "size",
+    "scale",
+    "workgroupSize",
+    "rows",
+    "length",
+  ]),
+  refuses: () => undefined,
+  lower(region, { tuning }) {
+    const { query, keys, values, y, rows, params } = view(region);
+    return {
+      params: { ...params, workgroupSize: tuning.lanes, rows: dimIndex(rows).text },
+      functions: [
+        region.loadFunction("load_query", query, ["row", "column"]),
+        region.loadFunction("load_key", keys, ["row", "column"]),
+        region.loadFunction("load_value", values, ["row", "column"]),
+        region.storeFunction("store_result", y, ["row", "column"]),
+      ],
+      workgroups: [linearGroups([rows, params.heads], tuning.lanes), count(), count()],
+    };
+  },
+});
+
+export const attentionDecode = defineKernel({
+  name: "attention_decode",
+  summary: "one query row; a workgroup per head shares the keys",
+  kind: scaledDotProductAttention.name,
+  template: loadTemplate(new URL("./attention-decode.wgsl.hbs", import.meta.url), [
+    "title",
+    "bindings",
+    "functions",
+    "heads",
+    "size",
+    "scale",
+    "lanes",
+    "length",
+    "keys",
+    "values",
+  ]),
+  vectors: cacheVectors,
+  refuses(region, { limits }) {
+    const { rows, params } = view(region);
+    if (rows !== 1) return "there is more than one query row";
+    const bytes = sharedBytes(params.size, 1);
+    return (
+      refusesVectors(region) ??
+      (bytes > limits.maxComputeWorkgroupStorageSize
+        ? `a head of ${params.size} needs ${bytes} bytes of workgroup memory`
+        : undefined)
+    );
+  },
+  lower(region, { tuning, limits }) {
+    const { query, keys, values, y, params } = view(region);
+    let lanes = tuning.rowLanes;
+    while (lanes > 1 && sharedBytes(params.size, lanes) > limits.maxComputeWorkgroupStorageSize) lanes /= 2;
+    return {
+      params: { ...params, lanes, keys: region.nameOf(keys), values: region.nameOf(values) },
+      functions: [
+        region.loadFunction("load_query", query, ["row", "column"]),
+        region.storeFunction("store_result", y, ["row", "column"]),
+      ],
+      workgroups: [count(params.heads), count(), count()],
+    };
+  },
+});
+
+/** Each lane's mixture, sum and largest score. */
+const sharedBytes = (size: number, lanes: number): number => lanes * (4 * size + 8);
+
+export const attentionPrefill = defineKernel({
+  name: "attention_prefill",
+  summary: "one invocation per query row, neighbouring rows side by side",
+  kind: scaledDotProductAttention.name,
+  template: loadTemplate(new URL("./attention-prefill.wgsl.hbs", import.meta.url), [
+    "title",
+    "bindings",
+    "functions",
+    "heads",
+    "size",
+    "scale",
+    "lanes",
+    "rows",
+    "length",
+    "keys",
+    "values",
+  ]),
+  vectors: cacheVectors,
+  refuses: (region) => (view(region).rows === 1 ? "there is one query row" : refusesVectors(region)),
+  lower(region, { tuning }) {
+    const { query, keys, values, y, rows, params } = view(region);
+    const lanes = tuning.lanes;
+    return {
+      params: { ...params, lanes, rows: dimIndex(rows).text, keys: region.nameOf(keys), values: region.nameOf(values) },
+      functions: [
+        region.loadFunction("load_query", query, ["row", "column"]),
+        region.storeFunction("store_result", y, ["row", "column"]),
+      ],
+      workgroups: [count([rows, lanes]), count(params.heads), count()],
+    };
+  },
+});

@@ -1,0 +1,33 @@
+// Every kernel, each kind from slow to fast. The first of a kind takes any region of it; it explains the others, and they
+// are checked against it.
+import type { Kernel } from "../kernel.ts";
+import { argmaxKernel } from "./argmax.ts";
+import { attentionDecode, attentionNaive, attentionPrefill } from "./attention.ts";
+import { layerNormNaive, layerNormRows } from "./layer-norm.ts";
+import { matmulBlocked } from "./matmul-blocked.ts";
+import { matmulBlockedRows } from "./matmul-blocked-rows.ts";
+import { matmulGemv } from "./matmul-gemv.ts";
+import { matmulGemvRows } from "./matmul-gemv-rows.ts";
+import { matmulGemvVec4 } from "./matmul-gemv-vec4.ts";
+import { matmulNaive } from "./matmul-naive.ts";
+import { pointwiseKernel } from "./pointwise.ts";
+import { reduceKernel } from "./reduce.ts";
+import { scatterKernel } from "./scatter.ts";
+
+export const KERNELS: readonly Kernel[] = [
+  pointwiseKernel,
+  scatterKernel,
+  reduceKernel,
+  argmaxKernel,
+  layerNormNaive,
+  layerNormRows,
+  attentionNaive,
+  attentionPrefill,
+  attentionDecode,
+  matmulNaive,
+  matmulGemv,
+  matmulBlockedRows,
+  matmulBlocked,
+  matmulGemvRows,
+  matmulGemvVec4,
+];

@@ -1,0 +1,61 @@
+import { matmul } from "../../ir/ops/index.ts";
+import { count, defineKernel, fixed } from "../kernel.ts";
+import { loadTemplate } from "../template.ts";
+import { dimIndex } from "../wgsl-index.ts";
+import { matmulOf, refusesShapes } from "./matmul.ts";
+import { readersOf } from "./matmul-gemv-vec4.ts";
+
+const BLOCK_ROWS = 4;
+const COLUMNS = 4;
+
+/** Many rows times a weight that lies as [columns, inner]: all logits of a prompt, of any vocabulary size. */
+export const matmulBlockedRows = defineKernel({
+  name: "matmul_blocked_rows",
+  summary: "a block of rows and columns in registers, the right operand transposed",
+  kind: matmul.name,
+  template: loadTemplate(new URL("./matmul-blocked-rows.wgsl.hbs", import.meta.url), [
+    "title",
+    "bindings",
+    "functions",
+    "inner",
+    "width",
+    "blockRows",
+    "columns",
+    "lanes",
+    "height",
+    "weight",
+  ]),
+  vectors: (region) => {
+    const { weight } = matmulOf(region);
+    return weight ? [weight.input] : [];
+  },
+  refuses(region) {
+    const view = matmulOf(region);
+    if (view.rows === 1) return "the left operand has one row";
+    const problem = refusesShapes(view, region, true);
+    if (problem) return problem;
+    if (view.weight && readersOf(region, view.weight.input) > 1)
+      return "the weight is read by something else in the region";
+    return fixed(view.inner) % 4 === 0 ? undefined : `the inner axis ${fixed(view.inner)} is no multiple of 4`;
+  },
+  lower(region, { tuning }) {
+    const { a, y, rows, inner, columns, weight } = matmulOf(region);
+    const lanes = Math.max(1, Math.min(tuning.lanes, Math.ceil(fixed(columns) / COLUMNS)));
+    return {
+      params: {
+        inner: fixed(inner) / 4,
+        width: fixed(columns),
+        blockRows: BLOCK_ROWS,
+        columns: COLUMNS,
+        lanes,
+        height: dimIndex(rows).text,
+        weight: region.nameOf(weight?.input ?? y),
+      },
+      functions: [
+        region.loadFunction("load_a", a, ["row", "k"]),
+        region.storeFunction("store_result", y, ["row", "column"]),
+      ],
+      workgroups: [count([columns, lanes * COLUMNS]), count([rows, BLOCK_ROWS]), count()],
+    };
+  },
+});

@@ -1,0 +1,62 @@
+import { matmul } from "../../ir/ops/index.ts";
+import { count, defineKernel, fixed } from "../kernel.ts";
+import { loadTemplate } from "../template.ts";
+import { dimIndex } from "../wgsl-index.ts";
+import { matmulOf, refusesShapes } from "./matmul.ts";
+import { readersOf } from "./matmul-gemv-vec4.ts";
+
+const BLOCK_ROWS = 8;
+const VECTORS = 2;
+
+/** The prefill's matmul: many rows, a weight as [inner, columns] whose width is a multiple of 4. */
+export const matmulBlocked = defineKernel({
+  name: "matmul_blocked",
+  summary: "a block of rows and columns in registers",
+  kind: matmul.name,
+  template: loadTemplate(new URL("./matmul-blocked.wgsl.hbs", import.meta.url), [
+    "title",
+    "bindings",
+    "functions",
+    "inner",
+    "width",
+    "blockRows",
+    "vectors",
+    "lanes",
+    "height",
+    "weight",
+  ]),
+  vectors: (region) => {
+    const { weight } = matmulOf(region);
+    return weight ? [weight.input] : [];
+  },
+  refuses(region) {
+    const view = matmulOf(region);
+    if (view.rows === 1) return "the left operand has one row";
+    const problem = refusesShapes(view, region, false);
+    if (problem) return problem;
+    if (view.weight && readersOf(region, view.weight.input) > 1)
+      return "the weight is read by something else in the region";
+    return fixed(view.columns) % 4 === 0 ? undefined : `the width ${fixed(view.columns)} is no multiple of 4`;
+  },
+  lower(region, { tuning }) {
+    const { a, y, rows, inner, columns, weight } = matmulOf(region);
+    const width = fixed(columns) / 4;
+    const lanes = Math.max(1, Math.min(tuning.lanes, Math.ceil(width / VECTORS)));
+    return {
+      params: {
+        inner: fixed(inner),
+        width,
+        blockRows: BLOCK_ROWS,
+        vectors: VECTORS,
+        lanes,
+        height: dimIndex(rows).text,
+        weight: region.nameOf(weight?.input ?? y),
+      },
+      functions: [
+        region.loadFunction("load_a", a, ["row", "k"]),
+        region.storeFunction("store_result", y, ["row", "column"]),
+      ],
+      workgroups: [count([width, lanes * VECTORS]), count([rows, BLOCK_ROWS]), count()],
+    };
+  },
+});

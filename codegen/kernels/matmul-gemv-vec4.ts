@@ -1,0 +1,65 @@
+import { matmul } from "../../ir/ops/index.ts";
+import { count, defineKernel, fixed } from "../kernel.ts";
+import { loadTemplate } from "../template.ts";
+import { matmulOf, refusesShapes } from "./matmul.ts";
+
+/** The decode step's matmul where the width is a multiple of 4. */
+export const matmulGemvVec4 = defineKernel({
+  name: "matmul_gemv_vec4",
+  summary: "one row times a matrix, four columns a load",
+  kind: matmul.name,
+  template: loadTemplate(new URL("./matmul-gemv-vec4.wgsl.hbs", import.meta.url), [
+    "title",
+    "bindings",
+    "functions",
+    "inner",
+    "width",
+    "vectors",
+    "lanes",
+    "split",
+    "shared",
+    "weight",
+  ]),
+  vectors: (region) => {
+    const { weight } = matmulOf(region);
+    return weight ? [weight.input] : [];
+  },
+  refuses(region) {
+    const view = matmulOf(region);
+    if (view.rows !== 1) return "the left operand has more than one row";
+    const problem = refusesShapes(view, region, false);
+    if (problem) return problem;
+    if (view.weight && readersOf(region, view.weight.input) > 1)
+      return "the weight is read by something else in the region";
+    return fixed(view.columns) % 4 === 0 ? undefined : `the width ${fixed(view.columns)} is no multiple of 4`;
+  },
+  lower(region, { tuning }) {
+    const { a, y, inner, columns, weight } = matmulOf(region);
+    const width = fixed(columns) / 4;
+    const split = tuning.gemvSplit;
+    const vectors = Math.max(1, Math.floor(tuning.gemvColumns / 4));
+    const lanes = Math.max(1, Math.min(tuning.lanes / split, Math.ceil(width / vectors)));
+    return {
+      params: {
+        inner: fixed(inner),
+        width,
+        vectors,
+        lanes,
+        split,
+        shared: split > 1,
+        weight: region.nameOf(weight?.input ?? y),
+      },
+      functions: [
+        region.loadFunction("load_a", a, ["row", "k"]),
+        region.storeFunction("store_result", y, ["row", "column"]),
+      ],
+      workgroups: [count([width, lanes * vectors]), count(), count()],
+    };
+  },
+});
+
+/** How many nodes of the region read a body input. */
+export const readersOf = (
+  region: Parameters<typeof matmulOf>[0],
+  input: Parameters<(typeof region)["nameOf"]>[0],
+): number => region.body.nodes.filter((n) => n.operands.includes(input)).length;

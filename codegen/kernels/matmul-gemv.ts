@@ -1,0 +1,48 @@
+import { matmul } from "../../ir/ops/index.ts";
+import { count, defineKernel, fixed } from "../kernel.ts";
+import { loadTemplate } from "../template.ts";
+import { matmulOf, refusesShapes } from "./matmul.ts";
+
+/** The decode step's matmul: one row, a weight as [inner, columns] of any width. */
+export const matmulGemv = defineKernel({
+  name: "matmul_gemv",
+  summary: "one row times a matrix, neighbouring columns by one invocation",
+  kind: matmul.name,
+  template: loadTemplate(new URL("./matmul-gemv.wgsl.hbs", import.meta.url), [
+    "title",
+    "bindings",
+    "functions",
+    "inner",
+    "width",
+    "columns",
+    "lanes",
+    "split",
+    "weight",
+  ]),
+  refuses(region) {
+    const view = matmulOf(region);
+    if (view.rows !== 1) return "the left operand has more than one row";
+    return refusesShapes(view, region, false);
+  },
+  lower(region, { tuning }) {
+    const { a, y, inner, columns, weight } = matmulOf(region);
+    const width = fixed(columns);
+    const perInvocation = Math.min(4, tuning.gemvColumns);
+    const lanes = Math.max(1, Math.min(tuning.lanes / tuning.gemvSplit, Math.ceil(width / perInvocation)));
+    return {
+      params: {
+        inner: fixed(inner),
+        width,
+        columns: perInvocation,
+        lanes,
+        split: tuning.gemvSplit,
+        weight: region.nameOf(weight?.input ?? y),
+      },
+      functions: [
+        region.loadFunction("load_a", a, ["row", "k"]),
+        region.storeFunction("store_result", y, ["row", "column"]),
+      ],
+      workgroups: [count([width, lanes * perInvocation]), count(), count()],
+    };
+  },
+});

@@ -1,0 +1,62 @@
+import { at } from "../../ir/index.ts";
+import { matmul } from "../../ir/ops/index.ts";
+import { count, defineKernel } from "../kernel.ts";
+import { indent } from "../region.ts";
+import { loadTemplate } from "../template.ts";
+import { wgslLiteral } from "../wgsl-element.ts";
+import { dimIndex, type Index, indexName, indexOf, mulIndex, unravel } from "../wgsl-index.ts";
+import { matmulOf } from "./matmul.ts";
+import { linearGroups } from "./pointwise.ts";
+
+/** Computes every matmul: any number of axes, any operands. What the fast kernels are checked against. */
+export const matmulNaive = defineKernel({
+  name: "matmul_naive",
+  summary: "one invocation per element of the result",
+  kind: matmul.name,
+  template: loadTemplate(new URL("./matmul-naive.wgsl.hbs", import.meta.url), [
+    "title",
+    "bindings",
+    "functions",
+    "workgroupSize",
+    "elements",
+    "coordinates",
+    "inner",
+    "zero",
+    "leftPlace",
+    "rightPlace",
+    "place",
+  ]),
+  refuses: () => undefined,
+  lower(region, target) {
+    const { a, b, y, inner } = matmulOf(region);
+    const lines: string[] = [];
+    const index = unravel("index", y.type.shape, lines);
+    const batch = index.slice(0, -2);
+    const k = indexName("k");
+    const place = (shape: readonly unknown[], ...last: readonly Index[]) => {
+      const own = shape.length - 2;
+      return [...batch.slice(batch.length - own).map((i, axis) => (shape[axis] === 1 ? indexOf(0) : i)), ...last]
+        .map((i) => i.text)
+        .join(", ");
+    };
+    const args = (n: number) => Array.from({ length: n }, (_, i) => `a${i}`);
+    return {
+      params: {
+        workgroupSize: target.tuning.lanes,
+        elements: y.type.shape.map(dimIndex).reduce(mulIndex, indexOf(1)).text,
+        coordinates: indent(lines.join("\n")),
+        inner: dimIndex(inner).text,
+        zero: wgslLiteral(0, y.type.dtype),
+        leftPlace: place(a.type.shape, at(index, -2), k),
+        rightPlace: place(b.type.shape, k, at(index, -1)),
+        place: index.map((i) => i.text).join(", "),
+      },
+      functions: [
+        region.loadFunction("load_a", a, args(a.type.shape.length)),
+        region.loadFunction("load_b", b, args(b.type.shape.length)),
+        region.storeFunction("store_result", y, args(y.type.shape.length)),
+      ],
+      workgroups: [linearGroups(y.type.shape, target.tuning.lanes), count(), count()],
+    };
+  },
+});

@@ -1,0 +1,72 @@
+// What the matmul kernels share: the operands and axes of a region's matmul, and how its operands are computed.
+import { at, attrOf, type Dim, type Node, unreachable, type Value } from "../../ir/index.ts";
+import { transpose } from "../../ir/ops/index.ts";
+import type { Region } from "../region.ts";
+
+export interface MatmulView {
+  readonly node: Node;
+  readonly a: Value;
+  readonly b: Value;
+  readonly y: Value;
+  readonly rows: Dim;
+  readonly inner: Dim;
+  readonly columns: Dim;
+  /** Two axes on both sides. */
+  readonly flat: boolean;
+  /** The binding that holds `b` as [inner, columns], or as [columns, inner] when the region transposes it. */
+  readonly weight: { readonly input: Value; readonly transposed: boolean } | undefined;
+}
+
+export function matmulOf(region: Region): MatmulView {
+  const { anchor: node } = region;
+  if (!node) return unreachable("a matmul region without matmul");
+  const [a, b, y] = [at(node.operands, 0), at(node.operands, 1), at(node.results, 0)];
+  return {
+    node,
+    a,
+    b,
+    y,
+    rows: at(y.type.shape, -2),
+    inner: at(a.type.shape, -1),
+    columns: at(y.type.shape, -1),
+    flat: a.type.shape.length === 2 && b.type.shape.length === 2,
+    weight: weightOf(region, b),
+  };
+}
+
+function weightOf(region: Region, b: Value): MatmulView["weight"] {
+  if (region.isInput(b)) return { input: b, transposed: false };
+  const node = region.body.nodes.find((n) => n.results.includes(b));
+  const [input] = node?.operands ?? [];
+  if (
+    node?.op !== transpose ||
+    !input ||
+    !region.isInput(input) ||
+    String(attrOf<readonly number[]>(node.attrs, "perm")) !== "1,0"
+  )
+    return undefined;
+  return { input, transposed: true };
+}
+
+/** Whether an element of `v` takes arithmetic, which a kernel that reads it many times would repeat. */
+export function isComputed(region: Region, v: Value): boolean {
+  if (region.isInput(v)) return false;
+  const node = region.body.nodes.find((n) => n.results.includes(v));
+  return (
+    !node ||
+    node.op.traits.pointwise !== undefined ||
+    node.operands.some((o) => o.literal === undefined && isComputed(region, o))
+  );
+}
+
+/** What every fast matmul kernel asks for; the rest is its own. */
+export function refusesShapes(view: MatmulView, region: Region, transposed: boolean): string | undefined {
+  if (!view.flat) return "an operand has more than two axes";
+  if (typeof view.inner !== "number" || typeof view.columns !== "number") return "the weight's shape is symbolic";
+  if (view.y.type.dtype !== "f32") return `it computes f32, but the product is ${view.y.type.dtype}`;
+  if (isComputed(region, view.a)) return "the left operand is computed on the way in, and would be for every column";
+  if (!view.weight) return "the right operand is not a buffer as it lies";
+  if (view.weight.transposed !== transposed)
+    return transposed ? "the weight lies as [inner, columns]" : "the weight lies as [columns, inner]";
+  return undefined;
+}

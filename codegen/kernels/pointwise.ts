@@ -1,0 +1,50 @@
+import { at, type Node, POINTWISE_ANCHOR } from "../../ir/index.ts";
+import { count, defineKernel } from "../kernel.ts";
+import { indent } from "../region.ts";
+import { loadTemplate } from "../template.ts";
+import { dimIndex, indexOf, mulIndex, unravel } from "../wgsl-index.ts";
+
+/** Any region of pointwise and moving ops with one result: the element is computed backwards from its place. */
+export const pointwiseKernel = defineKernel({
+  name: "pointwise",
+  summary: "one invocation per element",
+  kind: POINTWISE_ANCHOR,
+  template: loadTemplate(new URL("./pointwise.wgsl.hbs", import.meta.url), [
+    "title",
+    "bindings",
+    "functions",
+    "workgroupSize",
+    "elements",
+    "statements",
+  ]),
+  refuses: (region) =>
+    region.body.results.length === 1
+      ? undefined
+      : `it computes one result, but the region has ${region.body.results.length}`,
+  lower(region, target) {
+    const result = at(region.body.results, 0);
+    const { shape } = result.type;
+    const lines: string[] = [];
+    const index = unravel("index", shape, lines);
+    return {
+      params: {
+        workgroupSize: target.tuning.lanes,
+        elements: shape.map(dimIndex).reduce(mulIndex, indexOf(1)).text,
+        statements: indent(region.elementStatements(result, index, lines)),
+      },
+      functions: [],
+      workgroups: [linearGroups(shape, target.tuning.lanes), count(), count()],
+    };
+  },
+});
+
+/** ⌈elements / lanes⌉: the last axis carries the division where it can, so that symbolic axes stay whole factors. */
+export function linearGroups(shape: Node["results"][number]["type"]["shape"], lanes: number): ReturnType<typeof count> {
+  const numbers = shape.filter((d) => typeof d === "number").reduce<number>((n, d) => n * Number(d), 1);
+  const symbolic = shape.filter((d) => typeof d !== "number");
+  if (symbolic.length === 0) return count([numbers, lanes]);
+  // ⌈n/l⌉ · T is at least ⌈n·T/l⌉, and for small n the symbol takes part in the division.
+  const [first, ...rest] = symbolic;
+  if (numbers >= lanes || first === undefined) return count([numbers, lanes], ...symbolic);
+  return count([first, Math.floor(lanes / numbers)], ...rest);
+}

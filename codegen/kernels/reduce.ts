@@ -1,0 +1,74 @@
+import { at, resolveAxis, unreachable } from "../../ir/index.ts";
+import { count, defineKernel } from "../kernel.ts";
+import { indent } from "../region.ts";
+import { loadTemplate } from "../template.ts";
+import { wgslLiteral } from "../wgsl-element.ts";
+import { dimIndex, indexName, indexOf, mulIndex, unravel } from "../wgsl-index.ts";
+import { linearGroups } from "./pointwise.ts";
+
+/** Any op with the trait `reduces`, along any axis. */
+export const reduceKernel = defineKernel({
+  name: "reduce",
+  summary: "one invocation per element of the result",
+  kind: "reduces",
+  template: loadTemplate(new URL("./reduce.wgsl.hbs", import.meta.url), [
+    "title",
+    "bindings",
+    "functions",
+    "workgroupSize",
+    "elements",
+    "coordinates",
+    "length",
+    "dtype",
+    "combine",
+    "identity",
+    "finish",
+    "source",
+    "place",
+  ]),
+  refuses: ({ anchor }) => (anchor?.op.traits.reduces ? undefined : "nothing in it reduces"),
+  lower(region, target) {
+    const { anchor } = region;
+    const fold = anchor?.op.traits.reduces;
+    if (!anchor || !fold) return unreachable("reduce without a reduction");
+    const [x, y] = [at(anchor.operands, 0), at(anchor.results, 0)];
+    const rank = x.type.shape.length;
+    const axis = resolveAxis(Number(anchor.attrs["axis"]), rank) ?? 0;
+    const lines: string[] = [];
+    const index = unravel("index", y.type.shape, lines);
+    // With keepdims the axis has index 0 in the result and its own place in the operand; without, it is put in.
+    const kept = y.type.shape.length === rank;
+    const source = [...index.slice(0, axis), indexName("k"), ...index.slice(kept ? axis + 1 : axis)];
+    const { dtype } = x.type;
+    return {
+      params: {
+        workgroupSize: target.tuning.lanes,
+        elements: y.type.shape.map(dimIndex).reduce(mulIndex, indexOf(1)).text,
+        coordinates: indent(lines.join("\n")),
+        length: dimIndex(at(x.type.shape, axis)).text,
+        dtype,
+        combine: fold.combineWgsl("a", "b"),
+        identity: wgslLiteral(identityOf(fold.identity), dtype),
+        finish: fold.finishWgsl?.("folded", `${dtype}(length)`) ?? "folded",
+        source: source.map((i) => i.text).join(", "),
+        place: [...index.map((i) => i.text)].join(", "),
+      },
+      functions: [
+        region.loadFunction(
+          "load_x",
+          x,
+          source.map((_, i) => `a${i}`),
+        ),
+        region.storeFunction(
+          "store_result",
+          y,
+          index.map((_, i) => `a${i}`),
+        ),
+      ],
+      workgroups: [linearGroups(y.type.shape, target.tuning.lanes), count(), count()],
+    };
+  },
+});
+
+/** −∞ has no WGSL literal; the lowest f32 is as good for a maximum of finite numbers. */
+const identityOf = (x: number): number => (x === Number.NEGATIVE_INFINITY ? -3.4028234663852886e38 : x);

@@ -1,0 +1,109 @@
+// A fused graph to steps: a kernel for every node, the same shader once for all nodes that print the same text.
+import {
+  at,
+  bindAttrs,
+  CompileError,
+  fused,
+  type Graph,
+  isLiteral,
+  type Node,
+  POINTWISE_ANCHOR,
+  type Value,
+  withoutDeadNodes,
+} from "../ir/index.ts";
+import { type PlanAccess, type PlanKernel, type PlanStep, SYMBOL_BUFFER } from "../runtime/plan.ts";
+import { renderShader } from "./kernel.ts";
+import { selectKernel } from "./select-kernel.ts";
+import type { Target } from "./target.ts";
+
+/** Collects the distinct shaders of a plan and names them for what they compute. */
+export class KernelTable {
+  readonly #byText = new Map<string, PlanKernel>();
+  readonly #names = new Set<string>();
+
+  get kernels(): readonly PlanKernel[] {
+    return [...this.#byText.values()];
+  }
+
+  add(base: string, summary: string, wgsl: string, access: readonly PlanAccess[]): PlanKernel {
+    const known = this.#byText.get(wgsl);
+    if (known) return known;
+    let name = base;
+    for (let n = 2; this.#names.has(name); n++) name = `${base}-${n}`;
+    this.#names.add(name);
+    const kernel: PlanKernel = { name, summary, wgsl, access };
+    this.#byText.set(wgsl, kernel);
+    return kernel;
+  }
+}
+
+/** The steps of one entry point, in the order of its nodes. */
+export function lowerGraph(
+  graph: Graph,
+  places: ReadonlyMap<Value, string>,
+  target: Target,
+  table: KernelTable,
+): readonly PlanStep[] {
+  return graph.nodes.flatMap(perResult).map((node) => lowerNode(node, places, target, table));
+}
+
+function lowerNode(node: Node, places: ReadonlyMap<Value, string>, target: Target, table: KernelTable): PlanStep {
+  const shader = renderShader(selectKernel(node, target), node, target);
+  const access: PlanAccess[] = shader.region.bindings.map((b) => b.access);
+  const bindings = shader.region.bindings.map(({ value }) => places.get(value) ?? value.name);
+  if (shader.usesSymbols) {
+    access.push("uniform");
+    bindings.push(SYMBOL_BUFFER);
+  }
+  const kernel = table.add(kernelName(node, shader.kernel.name), shader.title, shader.wgsl, access);
+  return { kernel: kernel.name, label: at(node.results, 0).name, bindings, workgroups: shader.workgroups };
+}
+
+/** What the kernel computes and on which widths: `matmul_gemv_vec4.add.gelu.768x3072`. */
+function kernelName(node: Node, kernel: string): string {
+  const nodes = node.body?.nodes ?? [node];
+  const ops = nodes.map((n) => n.op.name);
+  const others = node.body
+    ? ops.filter((name) => name !== node.attrs["anchor"])
+    : kernel.startsWith(ops[0] ?? "")
+      ? []
+      : ops;
+  const anchor = nodes.find((n) => n.op.name === node.attrs["anchor"]) ?? at(nodes, 0);
+  const sizes = [
+    ...anchor.operands.filter((v) => !isLiteral(v)).map((v) => v.type.shape.at(-1)),
+    anchor.results[0]?.type.shape.at(-1),
+  ];
+  const widths = [...new Set(sizes.filter((d) => typeof d === "number"))].join("x");
+  return [kernel, ...new Set(others), widths].filter((part) => part !== "").join(".");
+}
+
+/** Kernels without anchor compute one value; a node that makes several becomes one step for each. */
+function perResult(node: Node): readonly Node[] {
+  if (node.results.length === 1 || (node.body ? node.attrs["anchor"] !== POINTWISE_ANCHOR : !node.op.traits.reads))
+    return [node];
+  const body: Graph = node.body ?? {
+    name: POINTWISE_ANCHOR,
+    inputs: node.operands.filter((v) => !isLiteral(v)).map((value) => ({ kind: "input", value })),
+    nodes: [node],
+    results: node.results,
+  };
+  const operands = node.operands.filter((v) => !isLiteral(v));
+  return node.results.map((result, i) => ({
+    op: fused,
+    operands,
+    attrs: bindAttrs({ anchor: POINTWISE_ANCHOR }, {}),
+    results: [result],
+    body: withoutDeadNodes({ ...body, results: [at(body.results, i)] }),
+  }));
+}
+
+/** A plan's results must be computed or given: a literal has no buffer. */
+export function refuseLiteralResults(graph: Graph): void {
+  const literal = graph.results.find(isLiteral);
+  if (literal)
+    throw new CompileError(
+      `graph ${graph.name}`,
+      `returns the literal ${literal.name}`,
+      "no kernel is needed for a constant",
+    );
+}

@@ -1,0 +1,294 @@
+// A node as kernels see it: a body with an anchor, bindings with names by role, and WGSL functions that load what the
+// anchor reads and store what becomes of its result.
+import {
+  at,
+  CompileError,
+  fused,
+  type Graph,
+  indexGraph,
+  type Node,
+  POINTWISE_ANCHOR,
+  SYMBOLS,
+  updatedOperands,
+  type Value,
+} from "../ir/index.ts";
+import type { PlanAccess } from "../runtime/plan.ts";
+import { ElementWriter, storageType } from "./wgsl-element.ts";
+import {
+  addIndex,
+  dimIndex,
+  divIndex,
+  flatIndex,
+  type Index,
+  indexName,
+  modIndex,
+  mulIndex,
+  subIndex,
+} from "./wgsl-index.ts";
+
+export interface Binding {
+  readonly name: string;
+  readonly access: PlanAccess;
+  /** The operand or result of the node. */
+  readonly value: Value;
+  readonly type: string;
+}
+
+/** What kind of kernel a region needs: an anchor's op name, or a trait where there is no anchor. */
+export type RegionKind = string;
+
+export class Region {
+  readonly node: Node;
+  readonly body: Graph;
+  /** The outer values of the body's inputs. */
+  readonly operands: readonly Value[];
+  readonly kind: RegionKind;
+  /** The node that the kernel is built around; absent for a region of pointwise ops alone. */
+  readonly anchor: Node | undefined;
+  readonly bindings: readonly Binding[];
+  readonly #names = new Map<Value, string>();
+  readonly #results = new Map<Value, string>();
+  readonly #helpers = new Set<string>();
+
+  /** `vectors` names the operands (as body inputs) that are bound as arrays of another type, such as vec4f. */
+  constructor(node: Node, elementTypes: ReadonlyMap<Value, string> = new Map()) {
+    this.node = node;
+    this.body = node.body ?? asBody(node);
+    this.operands = node.body ? node.operands : this.body.inputs.map((i) => i.value);
+    this.kind = kindOf(node);
+    this.anchor = this.body.nodes.find((n) => n.op.name === this.kind);
+    this.bindings = this.#bind(elementTypes);
+  }
+
+  /** The name of the binding that holds a body input. */
+  nameOf(v: Value): string {
+    return this.#names.get(v) ?? `unbound_${v.name}`;
+  }
+
+  isInput(v: Value): boolean {
+    return this.#names.has(v);
+  }
+
+  /** `fn name(args…) -> type`: the element of a body value at the index made of the arguments. */
+  loadFunction(
+    name: string,
+    value: Value,
+    args: readonly string[],
+    index: readonly Index[] = args.map(indexName),
+  ): string {
+    const writer = new ElementWriter(this.body, this.#names);
+    const result = writer.element(value, index);
+    return this.#function(
+      name,
+      args.map((a) => `${a}: u32`),
+      ` -> ${value.type.dtype}`,
+      writer,
+      [`return ${result};`],
+    );
+  }
+
+  /** `fn name(args…, value)`: what the region does with the anchor's element at that index, down to its stores. */
+  storeFunction(
+    name: string,
+    anchorResult: Value,
+    args: readonly string[],
+    index: readonly Index[] = args.map(indexName),
+  ): string {
+    const writer = new ElementWriter(this.body, this.#names);
+    const blocks = this.#epilogue(writer, anchorResult, "value", index, this.anchor);
+    return this.#function(
+      name,
+      [...args.map((a) => `${a}: u32`), `value: ${anchorResult.type.dtype}`],
+      "",
+      writer,
+      blocks,
+    );
+  }
+
+  /** Statements that compute every element of `result` at `index` and store it, for a region without anchor. */
+  elementStatements(result: Value, index: readonly Index[], lines: readonly string[]): string {
+    const writer = new ElementWriter(this.body, this.#names);
+    writer.lines.push(...lines);
+    const value = writer.element(result, index);
+    for (const h of writer.helpers) this.#helpers.add(h);
+    return [...writer.lines, this.#store(result, value, index)].join("\n");
+  }
+
+  /** As `storeFunction`, for a region whose anchor moves elements of `moved` and computes none. */
+  moveFunction(name: string, moved: Value, args: readonly string[], index: readonly Index[]): string {
+    const writer = new ElementWriter(this.body, this.#names);
+    const blocks = this.#epilogue(writer, moved, "value", index, undefined);
+    return this.#function(name, [...args.map((a) => `${a}: u32`), `value: ${moved.type.dtype}`], "", writer, blocks);
+  }
+
+  /** Declarations of all bindings, and of the symbols where something reads them. */
+  declarations(usesSymbols: boolean): string {
+    const lines = this.bindings.map(
+      (b, i) => `@group(0) @binding(${i}) var<storage, ${b.access}> ${b.name}: array<${b.type}>;`,
+    );
+    if (usesSymbols) {
+      lines.push(`@group(0) @binding(${this.bindings.length}) var<uniform> symbols: Symbols;`);
+      lines.unshift(`struct Symbols { ${SYMBOLS.map((s) => `${s}: u32`).join(", ")} }`);
+    }
+    return lines.join("\n");
+  }
+
+  usesSymbols(code: string): boolean {
+    return code.includes("symbols.");
+  }
+
+  /** The WGSL functions that the ops of the region call. */
+  get helpers(): string {
+    return [...this.#helpers].join("\n\n");
+  }
+
+  #bind(elementTypes: ReadonlyMap<Value, string>): Binding[] {
+    const updated = new Map<Value, Value>();
+    for (const n of this.body.nodes) for (const old of updatedOperands(n)) updated.set(old, at(n.results, 0));
+    const index = indexGraph(this.body);
+    const taken = new Map<string, number>();
+    const claim = (base: string): string => {
+      const n = taken.get(base) ?? 0;
+      taken.set(base, n + 1);
+      return n === 0 ? base : `${base}_${n + 1}`;
+    };
+    const bindings = this.body.inputs.map(({ value }, i): Binding => {
+      const reader = index.users(value).find((n) => n === this.anchor) ?? index.users(value)[0];
+      const place = reader?.operands.indexOf(value) ?? 0;
+      const role = reader?.op.operands[reader.op.variadic ? 0 : place] ?? "x";
+      const name = claim(reader === this.anchor || reader === undefined ? role : `${reader.op.name}_${role}`);
+      this.#names.set(value, name);
+      const fresh = updated.get(value);
+      if (fresh) this.#results.set(fresh, name);
+      return {
+        name,
+        access: fresh ? "read_write" : "read",
+        value: at(this.operands, i),
+        type: elementTypes.get(value) ?? storageType(value.type.dtype),
+      };
+    });
+    this.body.results.forEach((r, i) => {
+      if (this.#results.has(r)) return;
+      const name = claim("y");
+      this.#results.set(r, name);
+      bindings.push({ name, access: "read_write", value: at(this.node.results, i), type: storageType(r.type.dtype) });
+    });
+    return bindings;
+  }
+
+  /** Follows the stream from the anchor's result through the nodes that read it; returns the guarded statements. */
+  #epilogue(
+    writer: ElementWriter,
+    start: Value,
+    value: string,
+    index: readonly Index[],
+    skip: Node | undefined,
+  ): string[] {
+    interface Stream {
+      readonly expression: string;
+      readonly index: readonly Index[];
+      readonly guard: string;
+    }
+    const streams = new Map<Value, Stream>([[start, { expression: value, index, guard: "" }]]);
+    const blocks = new Map<string, string[]>();
+    const emit = (v: Value, s: Stream) => {
+      const block = blocks.get(s.guard) ?? [];
+      blocks.set(s.guard, block);
+      block.push(...writer.lines.splice(0));
+      if (this.#results.has(v)) block.push(this.#store(v, s.expression, s.index));
+    };
+    writer.setStream(start, value);
+    emit(start, at([...streams.values()], 0));
+    for (const node of this.body.nodes) {
+      const source = node.operands.find((v) => streams.has(v));
+      const stream = source && streams.get(source);
+      if (!source || !stream || node === skip) continue;
+      writer.enter(stream.guard);
+      if (node.op.traits.pointwise) {
+        const args = node.operands.map(
+          (v) =>
+            streams.get(v)?.expression ??
+            writer.element(
+              v,
+              v.type.shape.map((d, k) =>
+                d === 1 ? dimIndex(0) : at(stream.index, k + stream.index.length - v.type.shape.length),
+              ),
+            ),
+        );
+        const result = at(node.results, 0);
+        const next = { ...stream, expression: writer.pointwise(node, args) };
+        streams.set(result, next);
+        emit(result, next);
+        continue;
+      }
+      const { writes } = node.op.traits;
+      if (!writes)
+        throw new CompileError(
+          node.op.name,
+          "stands in an epilogue, but neither works element by element nor moves elements",
+        );
+      const math = {
+        dim: dimIndex,
+        add: addIndex,
+        sub: subIndex,
+        mul: mulIndex,
+        div: divIndex,
+        mod: modIndex,
+        less: () => undefined,
+      };
+      const types = node.operands.map((v) => v.type);
+      for (const target of writes.targets(stream.index, math, { types, attrs: node.attrs })) {
+        const result = at(node.results, target.result);
+        const guards = [
+          stream.guard,
+          target.when && range(target.when.place, dimIndex(target.when.lo), dimIndex(target.when.hi)),
+        ];
+        const next = { expression: stream.expression, index: target.at, guard: guards.filter(Boolean).join(" && ") };
+        streams.set(result, next);
+        emit(result, next);
+      }
+    }
+    return [...blocks].flatMap(([guard, lines]) =>
+      guard === "" || lines.length === 0 ? lines : [`if (${guard}) {\n${indent(lines.join("\n"))}\n}`],
+    );
+  }
+
+  #store(result: Value, expression: string, index: readonly Index[]): string {
+    const stored = result.type.dtype === "bool" ? `select(0u, 1u, ${expression})` : expression;
+    return `${this.#results.get(result) ?? "y"}[${flatIndex(index, result.type.shape).text}] = ${stored};`;
+  }
+
+  #function(
+    name: string,
+    args: readonly string[],
+    returns: string,
+    writer: ElementWriter,
+    last: readonly string[],
+  ): string {
+    for (const h of writer.helpers) this.#helpers.add(h);
+    return `fn ${name}(${args.join(", ")})${returns} {\n${indent([...writer.lines, ...last].join("\n"))}\n}`;
+  }
+}
+
+function range(place: Index, lo: Index, hi: Index): string {
+  const p = place.atom ? place.text : `(${place.text})`;
+  return lo.value === 0 ? `${p} < ${hi.text}` : `${p} >= ${lo.text} && ${p} < ${hi.text}`;
+}
+
+export const indent = (text: string): string => text.replaceAll(/^(?=.)/gm, "  ");
+
+/** A plain node as a body of one. */
+function asBody(node: Node): Graph {
+  const inputs = [...new Set(node.operands.filter((v) => v.literal === undefined))].map((value) => ({
+    kind: "input" as const,
+    value,
+  }));
+  return { name: node.op.name, inputs, nodes: [node], results: node.results };
+}
+
+function kindOf(node: Node): RegionKind {
+  if (node.op === fused) return String(node.attrs["anchor"]);
+  const { traits } = node.op;
+  if (traits.pointwise || traits.reads) return POINTWISE_ANCHOR;
+  return node.op.name;
+}

@@ -1,0 +1,106 @@
+// The one way to choose a kernel: the fastest of the region's kind that does not refuse it.
+import { at, CompileError, fusedNode, type Graph, makeNode, type Node } from "../ir/index.ts";
+import { type RegionPolicy, storageBuffers } from "../passes/index.ts";
+import type { Kernel } from "./kernel.ts";
+import { KERNELS } from "./kernels/index.ts";
+import { Region } from "./region.ts";
+import type { Target } from "./target.ts";
+
+export interface Candidate {
+  readonly kernel: Kernel;
+  /** Why it does not take the region; absent where it does. */
+  readonly refusal?: string;
+}
+
+/** The kernels of the region's kind, fastest first, with what each says. */
+export function candidates(node: Node, target: Target): readonly Candidate[] {
+  const region = new Region(node);
+  const kinds = [region.kind, ...families(region)];
+  return KERNELS.filter((k) => kinds.includes(k.kind))
+    .toReversed()
+    .map((kernel) => {
+      const refusal = kernel.refuses(region, target);
+      return refusal === undefined ? { kernel } : { kernel, refusal };
+    });
+}
+
+function families({ anchor }: Region): string[] {
+  const traits = anchor?.op.traits;
+  return [...(traits?.reduces ? ["reduces"] : []), ...(traits?.writes ? ["writes"] : [])];
+}
+
+/** The fastest kernel that takes the node; throws with every refusal when none does. */
+export function selectKernel(node: Node, target: Target): Kernel {
+  const all = candidates(node, target);
+  const chosen = all.find((c) => c.refusal === undefined);
+  if (chosen) return chosen.kernel;
+  const said = all.map((c) => `${c.kernel.name}: ${c.refusal}`).join("; ");
+  throw new CompileError(
+    `${node.op.name} ${at(node.results, 0).name}`,
+    `no kernel computes it (${said || "none is of its kind"})`,
+    "add a kernel, or write it in other ops",
+  );
+}
+
+/** What kernels take into a region: as many buffers as the target binds, and nothing that would cost the faster kernel. */
+export function kernelPolicy(target: Target): RegionPolicy {
+  return {
+    refuses(anchor, body) {
+      const buffers = storageBuffers(body);
+      const limit = target.limits.maxStorageBuffersPerShaderStage;
+      if (buffers > limit) return `the region needs ${buffers} storage buffers, but ${target.name} binds ${limit}`;
+      const chosen = firstTaker(regionNode(anchor, body), target);
+      if (!chosen.kernel) return chosen.why;
+      const before = withoutCompany(anchor, body);
+      const best = before && firstTaker(before, target).kernel;
+      if (!best || KERNELS.indexOf(chosen.kernel) >= KERNELS.indexOf(best)) return undefined;
+      return `${best.name} would not take it: ${best.refuses(new Region(regionNode(anchor, body)), target) ?? "another kernel is chosen"}`;
+    },
+  };
+}
+
+function firstTaker(node: Node, target: Target): { readonly kernel?: Kernel; readonly why: string } {
+  const all = candidates(node, target);
+  const taker = all.find((c) => c.refusal === undefined);
+  const why = all.map((c) => `${c.kernel.name}: ${c.refusal}`).join("; ");
+  return taker ? { kernel: taker.kernel, why } : { why };
+}
+
+const regionNode = (anchor: string, body: Graph): Node =>
+  fusedNode(
+    anchor,
+    body.inputs.map((i) => i.value),
+    body,
+    body.results.map((r) => r.name),
+  );
+
+/** The anchor alone, on operands as they are (a weight's transpose stays: it is part of how the weight lies). */
+function withoutCompany(anchor: string, body: Graph): Node | undefined {
+  const node = body.nodes.find((n) => n.op.name === anchor);
+  if (!node) return undefined;
+  const members = body.nodes.filter(
+    (n) => n === node || (n.op.traits.reads !== undefined && n.results.some((r) => node.operands.includes(r))),
+  );
+  const made = new Set(members.flatMap((n) => n.results));
+  const operands = [...new Set(members.flatMap((n) => n.operands))].filter(
+    (v) => !made.has(v) && v.literal === undefined,
+  );
+  if (members.length === 1)
+    return makeNode(
+      node.op,
+      node.operands,
+      node.attrs,
+      node.results.map((r) => r.name),
+    );
+  return fusedNode(
+    anchor,
+    operands,
+    {
+      name: anchor,
+      inputs: operands.map((value) => ({ kind: "input", value })),
+      nodes: members,
+      results: node.results,
+    },
+    node.results.map((r) => r.name),
+  );
+}

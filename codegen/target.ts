@@ -1,0 +1,96 @@
+// What the compiler may count on in an adapter. Plans are made for a target, not for the machine that makes them.
+import { CompileError } from "../ir/index.ts";
+
+export interface TargetLimits {
+  readonly maxStorageBuffersPerShaderStage: number;
+  readonly maxStorageBufferBindingSize: number;
+  readonly maxBufferSize: number;
+  readonly maxComputeWorkgroupStorageSize: number;
+  readonly maxComputeInvocationsPerWorkgroup: number;
+}
+
+export interface Target {
+  readonly name: string;
+  readonly summary: string;
+  readonly limits: TargetLimits;
+  readonly features: readonly string[];
+  readonly tuning: Tuning;
+}
+
+/** Sizes that suit the adapter; any value gives right results. */
+export interface Tuning {
+  /** Invocations of a workgroup where each works by itself. */
+  readonly lanes: number;
+  /** Invocations that share one row of a normalisation or reduction. */
+  readonly rowLanes: number;
+  /** Columns that one invocation of a matrix-vector product keeps. */
+  readonly gemvColumns: number;
+  /** Parts into which a workgroup cuts the inner axis of a matrix-vector product. */
+  readonly gemvSplit: number;
+}
+
+/** Every WebGPU device has these; a GPU hides memory latency behind many invocations. */
+const WEBGPU: Target = {
+  name: "webgpu-default",
+  summary: "the limits that every WebGPU device has",
+  limits: {
+    maxStorageBuffersPerShaderStage: 8,
+    maxStorageBufferBindingSize: 134217728,
+    maxBufferSize: 268435456,
+    maxComputeWorkgroupStorageSize: 16384,
+    maxComputeInvocationsPerWorkgroup: 256,
+  },
+  features: [],
+  tuning: { lanes: 64, rowLanes: 64, gemvColumns: 4, gemvSplit: 8 },
+};
+
+/** A software rasteriser runs a workgroup's invocations eight at a time on one core: barriers cost, small groups win. */
+const LAVAPIPE: Target = {
+  ...WEBGPU,
+  name: "dawn-lavapipe",
+  summary: "Mesa's software Vulkan driver under Dawn",
+  limits: {
+    ...WEBGPU.limits,
+    maxStorageBuffersPerShaderStage: 16,
+    maxBufferSize: 4294967295,
+    maxComputeWorkgroupStorageSize: 32768,
+    maxComputeInvocationsPerWorkgroup: 1024,
+  },
+  features: ["shader-f16", "subgroups", "timestamp-query"],
+  tuning: { lanes: 8, rowLanes: 8, gemvColumns: 16, gemvSplit: 1 },
+};
+
+export const TARGETS: Readonly<Record<string, Target>> = Object.fromEntries(
+  [
+    WEBGPU,
+    LAVAPIPE,
+    {
+      ...WEBGPU,
+      name: "dawn-swiftshader",
+      summary: "Google's software Vulkan driver under Dawn",
+      tuning: { ...LAVAPIPE.tuning },
+    },
+    {
+      ...WEBGPU,
+      name: "dawn-nvidia",
+      summary: "an NVIDIA GPU under Dawn",
+      limits: {
+        ...WEBGPU.limits,
+        maxStorageBuffersPerShaderStage: 16,
+        maxStorageBufferBindingSize: 2147483644,
+        maxBufferSize: 4294967295,
+        maxComputeWorkgroupStorageSize: 49152,
+        maxComputeInvocationsPerWorkgroup: 1024,
+      },
+      features: ["shader-f16", "subgroups", "timestamp-query"],
+    },
+  ].map((t) => [t.name, t]),
+);
+
+/** A target by name; throws naming the ones there are. */
+export function targetByName(name: string): Target {
+  const target = TARGETS[name];
+  if (!target)
+    throw new CompileError("target", `there is no target ${name}`, `targets are ${Object.keys(TARGETS).join(", ")}`);
+  return target;
+}

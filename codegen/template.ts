@@ -1,0 +1,70 @@
+// WGSL templates. A template declares its parameters; one that is unknown, missing or unused stops the build.
+import { readFileSync } from "node:fs";
+import Handlebars from "handlebars";
+import { CompileError } from "../ir/index.ts";
+
+export type Param = number | string | boolean;
+
+/** A `.wgsl.hbs` file and the exact set of parameters it may read. */
+export interface Template<K extends string> {
+  readonly file: string;
+  render(params: Readonly<Record<K, Param>>): string;
+}
+
+/** Names in a template that are no parameters. */
+const BUILTIN = new Set(["if", "unless", "each", "f32"]);
+
+const hbs = Handlebars.create();
+/** Prints a number as a WGSL f32 literal: 1 → `1.0`, 1e-5 → `0.00001`. */
+hbs.registerHelper("f32", (x: number) => (Number.isInteger(x) ? `${x}.0` : String(x)));
+
+for (const [name, source] of Object.entries(readPartials(new URL("./kernels/partials/", import.meta.url))))
+  hbs.registerPartial(name, source);
+
+function readPartials(folder: URL): Record<string, string> {
+  const names = ["linear-id"];
+  return Object.fromEntries(names.map((n) => [n, readFileSync(new URL(`${n}.wgsl.hbs`, folder), "utf8")]));
+}
+
+/**
+ * Loads a template. Throws a CompileError when what it reads and what is declared differ: Handlebars renders a missing
+ * `{{#if x}}` as false even when strict, so the names are compared on the syntax tree.
+ */
+export function loadTemplate<const K extends string>(url: URL, declared: readonly K[]): Template<K> {
+  const file = url.pathname.split("/").at(-1) ?? url.pathname;
+  const source = readFileSync(url, "utf8");
+  const used = freeNames(source);
+  const missing = [...used].filter((n) => !(declared as readonly string[]).includes(n));
+  const unused = declared.filter((n) => !used.has(n));
+  if (missing.length > 0)
+    throw new CompileError(
+      file,
+      `reads ${missing.join(", ")}, which its kernel does not declare`,
+      "add it to the declared parameters",
+    );
+  if (unused.length > 0)
+    throw new CompileError(file, `never reads ${unused.join(", ")}`, "drop it from the declared parameters, or use it");
+  const known = { f32: true } as unknown as KnownHelpers;
+  const compiled = hbs.compile(source, { strict: true, noEscape: true, knownHelpersOnly: true, knownHelpers: known });
+  return { file, render: (params) => tidy(compiled(params)) };
+}
+
+type KnownHelpers = NonNullable<Parameters<typeof Handlebars.compile>[1]>["knownHelpers"] & object;
+
+/** No blank lines in a row, none at the ends: hooks that print nothing leave no trace. */
+const tidy = (text: string): string => `${text.replaceAll(/\n{3,}/g, "\n\n").trim()}\n`;
+
+function freeNames(source: string): Set<string> {
+  const names = new Set<string>();
+  class Collect extends Handlebars.Visitor {
+    override PartialStatement(partial: hbs.AST.PartialStatement): void {
+      this.acceptArray(partial.params);
+    }
+    override PathExpression(path: hbs.AST.PathExpression): void {
+      const [head] = path.parts;
+      if (!path.data && typeof head === "string" && !BUILTIN.has(head)) names.add(head);
+    }
+  }
+  new Collect().accept(Handlebars.parse(source));
+  return names;
+}

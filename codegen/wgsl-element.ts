@@ -1,0 +1,144 @@
+// Elements of a region's values as WGSL: an element of any value is asked for at an index, and the statements that
+// compute it are collected on the way. Ops say how through their traits; none is named here.
+import {
+  at,
+  CompileError,
+  type DType,
+  type ElementMath,
+  type Graph,
+  type GraphIndex,
+  indexGraph,
+  isLiteral,
+  type Node,
+  printNumber,
+  type Value,
+} from "../ir/index.ts";
+import {
+  addIndex,
+  dimIndex,
+  divIndex,
+  flatIndex,
+  type Index,
+  indexOf,
+  modIndex,
+  mulIndex,
+  subIndex,
+} from "./wgsl-index.ts";
+
+/** The type of an element in a register. */
+export const registerType = (dtype: DType): string => dtype;
+/** The type of an element in a storage buffer: bool has no place there. */
+export const storageType = (dtype: DType): string => (dtype === "bool" ? "u32" : dtype);
+
+export function wgslLiteral(value: number, dtype: DType): string {
+  if (dtype !== "f32" && dtype !== "f16") return printNumber(value, dtype);
+  // WGSL has no literals for what is not finite; arithmetic on them may be assumed away, so bits it is.
+  if (!Number.isFinite(value))
+    return `bitcast<f32>(${Number.isNaN(value) ? "0x7fc00000u" : value > 0 ? "0x7f800000u" : "0xff800000u"})`;
+  return value < 0 ? `(${printNumber(value, dtype)})` : printNumber(value, dtype);
+}
+
+/** Emits the elements of one function body. */
+export class ElementWriter {
+  readonly lines: string[] = [];
+  readonly helpers = new Set<string>();
+  readonly #index: GraphIndex;
+  readonly #bindings: ReadonlyMap<Value, string>;
+  readonly #known = new Map<string, string>();
+  readonly #counts = new Map<string, number>();
+  readonly #streams = new Map<Value, string>();
+  #scope = "";
+
+  constructor(body: Graph, bindings: ReadonlyMap<Value, string>) {
+    this.#index = indexGraph(body);
+    this.#bindings = bindings;
+  }
+
+  /** From here on, `value` at any index is this expression: the stream that an anchor hands to its epilogue. */
+  setStream(value: Value, expression: string): void {
+    this.#streams.set(value, expression);
+  }
+
+  /** What follows stands in the block of that name: elements computed in another block are out of its sight. */
+  enter(scope: string): void {
+    this.#scope = scope;
+  }
+
+  /** An expression (a name, a literal or a load) for the element of `value` at `index`. */
+  element(value: Value, index: readonly Index[]): string {
+    if (isLiteral(value)) return wgslLiteral(value.literal, value.type.dtype);
+    const stream = this.#streams.get(value);
+    if (stream !== undefined) return stream;
+    const key = `${this.#scope}:${value.name}[${index.map((i) => i.text).join()}]`;
+    const known = this.#known.get(key);
+    if (known !== undefined) return known;
+    const made = this.#make(value, index);
+    this.#known.set(key, made);
+    return made;
+  }
+
+  /** A pointwise node on argument expressions, as a new name. */
+  pointwise(node: Node, args: readonly string[]): string {
+    const { pointwise } = node.op.traits;
+    if (!pointwise) throw new CompileError(node.op.name, "is computed element by element, but is not pointwise");
+    for (const h of pointwise.helpers ?? []) this.helpers.add(h);
+    return this.let(node.op.name, pointwise.wgsl(args, { attrs: node.attrs, dtype: at(node.operands, -1).type.dtype }));
+  }
+
+  let(base: string, expression: string): string {
+    const n = this.#counts.get(base) ?? 0;
+    this.#counts.set(base, n + 1);
+    const name = `${base}_${n}`;
+    this.lines.push(`let ${name} = ${expression};`);
+    return name;
+  }
+
+  #make(value: Value, index: readonly Index[]): string {
+    const binding = this.#bindings.get(value);
+    if (binding !== undefined) return this.#load(binding, value, index);
+    const node = this.#index.producer(value);
+    if (!node) throw new CompileError(value.name, "is neither bound nor computed in its region");
+    if (node.op.traits.pointwise)
+      return this.pointwise(
+        node,
+        node.operands.map((v) => this.element(v, broadcastIndex(v, index))),
+      );
+    return this.#read(node, value, index);
+  }
+
+  #load(binding: string, value: Value, index: readonly Index[]): string {
+    const place = `${binding}[${flatIndex(index, value.type.shape).text}]`;
+    return this.let(`${binding}_at`, value.type.dtype === "bool" ? `${place} != 0u` : place);
+  }
+
+  #read(node: Node, value: Value, index: readonly Index[]): string {
+    const { reads } = node.op.traits;
+    if (!reads)
+      throw new CompileError(
+        node.op.name,
+        `${value.name} is asked for element by element, but ${node.op.name} is computed as a whole`,
+      );
+    const math: ElementMath<Index, string, string> = {
+      dim: dimIndex,
+      add: addIndex,
+      sub: subIndex,
+      mul: mulIndex,
+      div: divIndex,
+      mod: modIndex,
+      less: (a, b) => `${a.text} < ${b.text}`,
+      load: (operand, place) => this.element(at(node.operands, operand), place),
+      toIndex: (e) => ({ text: `u32(${e})`, atom: true }),
+      toElement: (i, dtype) => this.let(node.op.name, `${dtype}(${i.text})`),
+      select: (condition, whenTrue, whenFalse) =>
+        this.let(node.op.name, `select(${whenFalse()}, ${whenTrue()}, ${condition})`),
+    };
+    const context = { types: node.operands.map((v) => v.type), attrs: node.attrs, result: node.results.indexOf(value) };
+    return reads.element(index, math, context);
+  }
+}
+
+/** The index of an operand's element that a broadcast result at `index` reads. */
+export function broadcastIndex(operand: Value, index: readonly Index[]): readonly Index[] {
+  const { shape } = operand.type;
+  return shape.map((d, axis) => (d === 1 ? indexOf(0) : at(index, axis + index.length - shape.length)));
+}

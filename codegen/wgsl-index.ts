@@ -1,0 +1,90 @@
+// Index arithmetic as WGSL text. What is known at compile time is computed here, so that kernels print no `i * 1u + 0u`.
+import { type Dim, SYMBOLS } from "../ir/index.ts";
+
+/** A u32 expression; `value` is set when it is a constant. `atom`: needs no parentheses. */
+export interface Index {
+  readonly text: string;
+  readonly value?: number;
+  readonly atom: boolean;
+}
+
+export const indexOf = (n: number): Index => ({ text: `${n}u`, value: n, atom: n >= 0 });
+export const indexName = (name: string): Index => ({ text: name, atom: true });
+
+const wrap = (a: Index): string => (a.atom ? a.text : `(${a.text})`);
+const join = (a: Index, sign: string, b: Index): Index => ({ text: `${wrap(a)} ${sign} ${wrap(b)}`, atom: false });
+
+export function addIndex(a: Index, b: Index): Index {
+  if (a.value !== undefined && b.value !== undefined) return indexOf(a.value + b.value);
+  if (a.value === 0) return b;
+  if (b.value === 0) return a;
+  return { text: `${a.text} + ${wrap(b)}`, atom: false };
+}
+
+export function subIndex(a: Index, b: Index): Index {
+  if (a.value !== undefined && b.value !== undefined && a.value >= b.value) return indexOf(a.value - b.value);
+  return b.value === 0 ? a : join(a, "-", b);
+}
+
+export function mulIndex(a: Index, b: Index): Index {
+  if (a.value !== undefined && b.value !== undefined) return indexOf(a.value * b.value);
+  if (a.value === 0 || b.value === 0) return indexOf(0);
+  if (a.value === 1) return b;
+  return b.value === 1 ? a : join(a, "*", b);
+}
+
+export function divIndex(a: Index, b: Index): Index {
+  if (a.value !== undefined && b.value !== undefined) return indexOf(Math.floor(a.value / b.value));
+  return b.value === 1 ? a : join(a, "/", b);
+}
+
+export function modIndex(a: Index, b: Index): Index {
+  if (a.value !== undefined && b.value !== undefined) return indexOf(a.value % b.value);
+  return b.value === 1 ? indexOf(0) : join(a, "%", b);
+}
+
+/** A dim as text: symbols are read from the uniform of that name. */
+export function dimIndex(d: Dim): Index {
+  if (typeof d === "number") return indexOf(d);
+  let sum: Index | undefined;
+  for (const s of SYMBOLS) {
+    const k = d.terms[s] ?? 0;
+    if (k === 0) continue;
+    const term = mulIndex(indexName(`symbols.${s}`), indexOf(Math.abs(k)));
+    sum =
+      sum === undefined
+        ? k > 0
+          ? term
+          : subIndex(indexOf(0), term)
+        : k > 0
+          ? addIndex(sum, term)
+          : subIndex(sum, term);
+  }
+  const start = sum ?? indexOf(0);
+  return d.constant < 0 ? subIndex(start, indexOf(-d.constant)) : addIndex(start, indexOf(d.constant));
+}
+
+/** The row-major place of `at` in a tensor of that shape. */
+export function flatIndex(at: readonly Index[], shape: readonly Dim[]): Index {
+  return at.reduce((flat, i, axis) => addIndex(mulIndex(flat, dimIndex(shape[axis] ?? 1)), i), indexOf(0));
+}
+
+/** The coordinates of element `flat`, all but the first as `let` statements appended to `lines`. */
+export function unravel(flat: string, shape: readonly Dim[], lines: string[]): Index[] {
+  const at: Index[] = [];
+  let rest = indexName(flat);
+  for (let axis = shape.length - 1; axis > 0; axis--) {
+    const size = dimIndex(shape[axis] ?? 1);
+    const i = modIndex(rest, size);
+    at.unshift(i.value === undefined ? named(`i${axis}`, i, lines) : i);
+    rest = size.value === 1 ? rest : named(`rest${axis}`, divIndex(rest, size), lines);
+  }
+  if (shape.length > 0) at.unshift(shape[0] === 1 ? indexOf(0) : rest);
+  return at;
+}
+
+function named(name: string, i: Index, lines: string[]): Index {
+  if (i.atom) return i;
+  lines.push(`let ${name} = ${i.text};`);
+  return indexName(name);
+}

@@ -1,0 +1,49 @@
+import {
+  at,
+  bindAttrs,
+  bindType,
+  CompileError,
+  fusedNode,
+  type Graph,
+  type Input,
+  makeNode,
+  type Node,
+  type SymbolValues,
+  type Value,
+} from "../ir/index.ts";
+import type { Pass } from "./pass.ts";
+
+/** Replaces symbols by numbers: `T = 1` makes the decode step of a graph that is written for any number of tokens. */
+export function bindSymbols(symbols: SymbolValues): Pass {
+  for (const [s, n] of Object.entries(symbols))
+    if (!Number.isInteger(n) || n < (s === "P" ? 0 : 1))
+      throw new CompileError("bind-symbols", `${s} is ${n}`, "B and T are whole numbers from 1 on, P from 0 on");
+  const text = Object.entries(symbols).map(([s, n]) => `${s}=${n}`);
+  return {
+    name: "bind-symbols",
+    summary: `replace symbols by numbers: ${text.join(", ") || "none"}`,
+    run: (graph) => (text.length === 0 ? graph : bindGraph(graph, symbols)),
+  };
+}
+
+function bindGraph(graph: Graph, symbols: SymbolValues): Graph {
+  const bound = new Map<Value, Value>();
+  const bind = (v: Value): Value => bound.get(v) ?? v;
+  const inputs = graph.inputs.map(({ kind, value }): Input => {
+    const fresh: Value = { ...value, type: bindType(value.type, symbols) };
+    bound.set(value, fresh);
+    return { kind, value: fresh };
+  });
+  const nodes = graph.nodes.map((node): Node => {
+    const names = node.results.map((r) => r.name);
+    const operands = node.operands.map(bind);
+    const fresh = node.body
+      ? fusedNode(String(node.attrs["anchor"]), operands, bindGraph(node.body, symbols), names)
+      : makeNode(node.op, operands, bindAttrs(node.attrs, symbols), names);
+    node.results.forEach((r, i) => {
+      bound.set(r, at(fresh.results, i));
+    });
+    return fresh;
+  });
+  return { name: graph.name, inputs, nodes, results: graph.results.map(bind) };
+}

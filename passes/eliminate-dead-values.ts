@@ -1,0 +1,8 @@
+import { withoutDeadNodes } from "../ir/index.ts";
+import type { Pass } from "./pass.ts";
+
+export const eliminateDeadValues: Pass = {
+  name: "eliminate-dead-values",
+  summary: "drop nodes whose results nothing reads",
+  run: withoutDeadNodes,
+};

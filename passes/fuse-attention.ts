@@ -1,0 +1,243 @@
+import {
+  addDims,
+  at,
+  attrOf,
+  type Dim,
+  dimEquals,
+  isLiteral,
+  type Node,
+  type Op,
+  printDim,
+  printType,
+  typeEquals,
+  type Value,
+} from "../ir/index.ts";
+import {
+  div,
+  exp,
+  greater,
+  greaterEqual,
+  less,
+  lessEqual,
+  matmul,
+  mul,
+  reduceMax,
+  reduceSum,
+  reshape,
+  scaledDotProductAttention,
+  select,
+  slice,
+  sub,
+  transpose,
+} from "../ir/ops/index.ts";
+import { constant, elementForm, type Form, ofDim, plus, printForm, sameForm, variable } from "./affine-elements.ts";
+import { polynomial, printTerms } from "./algebra.ts";
+import { Emitter } from "./emit.ts";
+import type { Pass } from "./pass.ts";
+import { describe, has, isPrivate, on, onWhere, overLastAxis } from "./pattern.ts";
+import { applyRules, type Match, predicate, type Rule } from "./rule.ts";
+
+/** Comparisons of key and query positions: the form that must be ≥ 0 where the mask lets a score through. */
+const COMPARISONS = new Map<Op, (a: Form, b: Form) => Form>([
+  [lessEqual, (a, b) => plus(b, a, -1)],
+  [less, (a, b) => plus(plus(b, a, -1), constant(-1))],
+  [greaterEqual, (a, b) => plus(a, b, -1)],
+  [greater, (a, b) => plus(plus(a, b, -1), constant(-1))],
+]);
+
+/** e / Σe, or e · (1 / Σe), over the last axis. */
+function dividesByRowSum(m: Match): true | string {
+  const e = m.site;
+  const sumNode = m.index.users(e).find((u) => u.op === reduceSum && overLastAxis(u.attrs, u));
+  const sum = sumNode?.results[0];
+  if (!sum) return `${e.name} is not summed over the last axis`;
+  for (const user of m.index.users(e)) {
+    const [p] = user.results;
+    const terms = p && polynomial(m.index, p, (v) => v === e || v === sum);
+    if (!p || !terms || user === sumNode) continue;
+    const [only, ...more] = terms;
+    if (more.length > 0 || only?.coefficient !== 1 || only.powers.get(e) !== 1 || only.powers.get(sum) !== -1)
+      return `${p.name} is ${printTerms(terms)}, not ${e.name}·${sum.name}^-1`;
+    m.set("p", p);
+    return true;
+  }
+  return `${e.name} is not divided by ${sum.name}`;
+}
+
+/** select(mask, scores, a large negative number). */
+function masksScores(m: Match): true | string {
+  const masked = m.value("masked");
+  const node = m.index.producer(masked);
+  const [mask, scores, rest] = node?.operands ?? [];
+  if (node?.op !== select || !mask || !scores || !rest)
+    return `${masked.name} is ${describe(m.index, masked)}, not select(mask, scores, a large negative number)`;
+  // Below −1e4 the exponential of a shifted f32 score is exactly 0; the value itself then no longer matters.
+  if (!isLiteral(rest) || !(rest.literal <= -1e4))
+    return `a masked score becomes ${rest.name}, which softmax does not turn into 0`;
+  m.set("mask", mask);
+  m.set("scores", scores);
+  return true;
+}
+
+/** The mask at [h, i, j] must say j ≤ i + (S − T): the last query sees every key, each one before it one less. */
+function maskIsCausal(m: Match): true | string {
+  const [mask, scores] = [m.value("mask"), m.value("scores")];
+  const node = m.index.producer(mask);
+  const form = node && COMPARISONS.get(node.op);
+  if (!node || !form) return `${mask.name} is ${describe(m.index, mask)}, not a comparison of positions`;
+  const [rows, columns] = [at(scores.type.shape, -2), at(scores.type.shape, -1)];
+  const all: readonly Form[] = [variable("h"), variable("i"), variable("j")].slice(-scores.type.shape.length);
+  const operand = (v: Value): Form =>
+    elementForm(
+      m.index,
+      v,
+      v.type.shape.map((d, k) => (d === 1 ? constant(0) : at(all, k + all.length - v.type.shape.length))),
+    );
+  const says = form(operand(at(node.operands, 0)), operand(at(node.operands, 1)));
+  // Axes of one element are read at 0, in the mask and in what is wanted of it.
+  const i = rows === 1 ? constant(0) : variable("i");
+  const wanted = plus(plus(plus(i, ofDim(columns)), ofDim(rows), -1), columns === 1 ? constant(0) : variable("j"), -1);
+  return (
+    sameForm(says, wanted) ||
+    `${mask.name} lets a key through where ${printForm(says)} ≥ 0; causal is ${printForm(wanted)} ≥ 0`
+  );
+}
+
+/** scores = c · (q kᵀ). */
+function scaledProduct(m: Match): true | string {
+  let product = m.value("scores");
+  for (
+    let node = m.index.producer(product);
+    node && (node.op === mul || node.op === div);
+    node = m.index.producer(product)
+  ) {
+    const next = node.operands.find((v) => !isLiteral(v));
+    if (!next) break;
+    product = next;
+  }
+  const node = m.index.producer(product);
+  const terms = polynomial(m.index, m.value("scores"), (v) => v === product);
+  const [only, ...more] = terms ?? [];
+  if (node?.op !== matmul || !only || more.length > 0 || only.powers.get(product) !== 1)
+    return `${m.value("scores").name} is ${describe(m.index, m.value("scores"))}, not a matmul times a number`;
+  m.set("q", at(node.operands, 0));
+  m.set("k", at(node.operands, 1));
+  m.set("scale", only.coefficient);
+  return true;
+}
+
+/** transpose(reshape(rows, [n, H, D]), perm): rows seen head by head. */
+function headsOf(m: Match, name: string, perm: string): Node | string {
+  const v = m.value(name);
+  const turned = m.index.producer(v);
+  const split = turned?.operands[0] && m.index.producer(turned.operands[0]);
+  if (turned?.op !== transpose || String(turned.attrs["perm"]) !== perm || split?.op !== reshape)
+    return `${v.name} is ${describe(m.index, v)}, not transpose(reshape(rows), [${perm}])`;
+  const rows = at(split.operands, 0);
+  if (rows.type.shape.length !== 2) return `${v.name} is made of ${printType(rows.type)}, not of rows`;
+  const cut = at(split.results, 0).type;
+  // [6, 4] as [3, 2, 4] has the same elements, but a head's would come from two rows.
+  return dimEquals(at(cut.shape, 0), at(rows.type.shape, 0))
+    ? split
+    : `${v.name} is cut from ${printType(rows.type)} into ${printType(cut)}, which are other rows`;
+}
+
+const heads = (predicateName: string, name: string, rowsName: string, perm: string) =>
+  predicate(predicateName, (m) => {
+    const split = headsOf(m, name, perm);
+    if (typeof split === "string") return split;
+    m.set(rowsName, at(split.operands, 0));
+    m.set(`${name}.heads`, Number(attrOf<readonly Dim[]>(split.attrs, "shape")[1]));
+    return true;
+  });
+
+/** The first rows of a cache, or a whole tensor. */
+const cacheOf = (predicateName: string, rowsName: string, cacheName: string) =>
+  predicate(predicateName, (m) => {
+    const rows = m.value(rowsName);
+    const node = m.index.producer(rows);
+    const sliced = node?.op === slice && attrOf<number>(node.attrs, "axis") === 0;
+    if (sliced && !dimEquals(attrOf<Dim>(node.attrs, "start"), 0))
+      return `${rows.name} starts at row ${printDim(attrOf<Dim>(node.attrs, "start"))}, not at 0`;
+    m.set(cacheName, sliced ? at(node.operands, 0) : rows);
+    return true;
+  });
+
+/** reshape(transpose(p · v, [1, 0, 2]), [T, C]). */
+function mergesHeads(m: Match): true | string {
+  let v = m.value("mixed");
+  for (const op of [transpose, reshape]) {
+    const [user, ...more] = m.index.users(v);
+    const result = user?.results[0];
+    if (user?.op !== op || more.length > 0 || !result || (op === transpose && String(user.attrs["perm"]) !== "1,0,2"))
+      return `${v.name} is read by ${user?.op.name ?? "nothing"}, not by ${op.name} alone`;
+    v = result;
+  }
+  const rows = m.value("query");
+  if (!typeEquals(v.type, rows.type))
+    return `${v.name} is ${printType(v.type)}, but the query rows are ${printType(rows.type)}`;
+  m.set("root", v);
+  return true;
+}
+
+const sameHeads = predicate("same-heads-and-length", (m) => {
+  const [q, k, v] = ["q.heads", "k.heads", "v.heads"].map((n) => m.number(n));
+  if (q !== k || k !== v) return `query, keys and values have ${q}, ${k} and ${v} heads`;
+  const [keys, values] = [m.value("key_rows"), m.value("value_rows")];
+  return (
+    dimEquals(at(keys.type.shape, 0), at(values.type.shape, 0)) ||
+    `keys are ${printType(keys.type)}, but values are ${printType(values.type)}`
+  );
+});
+
+const causalSoftmax: Rule = {
+  name: "causal-softmax",
+  summary: "softmax(mask(scale · q kᵀ)) v, head by head → scaled_dot_product_attention",
+  sites: (node) => (node.op === exp ? node.results : []),
+  predicates: [
+    has(
+      "subtracts-the-row-maximum",
+      "site.0",
+      on(sub, "masked", onWhere(reduceMax, overLastAxis, "masked")),
+      "x − max(x) over the last axis",
+    ),
+    predicate("divides-by-the-row-sum", dividesByRowSum),
+    predicate("masks-scores", masksScores),
+    predicate("mask-is-causal", maskIsCausal),
+    predicate("scaled-product-of-query-and-keys", scaledProduct),
+    heads("query-heads", "q", "query", "1,0,2"),
+    heads("key-heads", "k", "key_rows", "1,2,0"),
+    predicate("mixes-values", (m) => {
+      const p = m.value("p");
+      const user = m.index.users(p).find((u) => u.op === matmul && u.operands[0] === p);
+      if (!user) return `${p.name} is not the left side of a matmul`;
+      m.set("v", at(user.operands, 1));
+      m.set("mixed", at(user.results, 0));
+      return true;
+    }),
+    heads("value-heads", "v", "value_rows", "1,0,2"),
+    sameHeads,
+    cacheOf("keys-start-at-the-first-row", "key_rows", "keys"),
+    cacheOf("values-start-at-the-first-row", "value_rows", "values"),
+    predicate("merges-heads", mergesHeads),
+    isPrivate("root", ["query", "keys", "values"]),
+  ],
+  replace(m) {
+    const root = m.value("root");
+    const emitter = new Emitter(m.index, root);
+    const attrs = {
+      n_head: m.number("q.heads"),
+      length: addDims(at(m.value("key_rows").type.shape, 0), 0),
+      scale: m.number("scale"),
+    };
+    const operands = [m.value("query"), m.value("keys"), m.value("values")];
+    return emitter.replace([m.producer(root)], emitter.op(scaledDotProductAttention, operands, attrs));
+  },
+};
+
+export const fuseAttention: Pass = {
+  name: "fuse-attention",
+  summary:
+    "heads, scores, causal mask, softmax and mixing → one attention over the cache, with no score matrix in memory",
+  run: (graph, report) => applyRules(graph, [causalSoftmax], report),
+};

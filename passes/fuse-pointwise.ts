@@ -1,0 +1,150 @@
+// The general fusion: regions grow around anchors, and around nothing where pointwise ops meet. It knows no op by name;
+// ops answer by their traits, kernels by the policy.
+import {
+  at,
+  type Graph,
+  isLiteral,
+  type Node,
+  POINTWISE_ANCHOR,
+  printType,
+  shapeEquals,
+  updatedOperands,
+  type Value,
+} from "../ir/index.ts";
+import type { Pass } from "./pass.ts";
+import { anchorOf, dependsOn, mergeRegion, trialBody } from "./region.ts";
+import { applyRules, type Match, type Predicate, predicate, type Rule } from "./rule.ts";
+
+/** What kernels can take into a region. */
+export interface RegionPolicy {
+  /** Why no kernel computes this body, or nothing. */
+  refuses(anchor: string, body: Graph): string | undefined;
+}
+
+/** Accepts what fits the bindings that every WebGPU device has. */
+export const defaultPolicy: RegionPolicy = {
+  refuses: (_, body) =>
+    storageBuffers(body) > 8
+      ? `the region needs ${storageBuffers(body)} storage buffers, but a stage has 8`
+      : undefined,
+};
+
+/** One for each operand and result; a value that is updated in place shares its operand's. */
+export function storageBuffers(body: Graph): number {
+  const updated = new Set(body.nodes.flatMap(updatedOperands));
+  return body.inputs.length + body.results.length - body.inputs.filter(({ value }) => updated.has(value)).length;
+}
+
+const isElementwise = (node: Node): boolean =>
+  node.op.traits.pointwise !== undefined || node.op.traits.reads !== undefined;
+
+/** The place of `v` in the node, where the node moves elements or works on each: what an epilogue can do with a stream. */
+function streams(node: Node, v: Value): boolean {
+  const { pointwise, writes } = node.op.traits;
+  return pointwise !== undefined || (writes !== undefined && node.operands[writes.operand] === v);
+}
+
+const oneReader: Predicate = predicate("has-one-reader", (m) => {
+  const users = m.index.users(m.site);
+  if (m.index.isResult(m.site)) return `${m.site.name} is returned by the graph`;
+  return (
+    users.length === 1 ||
+    `${m.site.name} is read by ${users.map((u) => u.results[0]?.name ?? u.op.name).join(", ") || "nothing"}`
+  );
+});
+
+const readerOf = (m: Match): Node => at(m.index.users(m.site), 0);
+
+/** What is updated in place holds elements that its kernel never touches; nothing can be computed from them on the way. */
+const makesEveryElement: Predicate = predicate("makes-every-element", (m) => {
+  const result = m.node.body?.results[m.node.results.indexOf(m.site)];
+  const maker = m.node.body?.nodes.find((n) => result !== undefined && n.results.includes(result));
+  return maker?.op.traits.updatesFirstOperand !== true || `${m.site.name} keeps elements that its kernel does not make`;
+});
+
+/** A kernel's invocations run side by side: what one of them overwrites, another can't read. */
+function readsWhatItOverwrites(body: Graph): string | undefined {
+  for (const node of body.nodes)
+    for (const old of updatedOperands(node)) {
+      const reader = body.nodes.find((n) => n !== node && n.operands.includes(old));
+      if (reader) return `${reader.results[0]?.name} reads ${old.name}, which the same kernel would overwrite`;
+    }
+  return undefined;
+}
+
+const overwritesNothingItReads = (trial: (m: Match) => Graph): Predicate =>
+  predicate("overwrites-nothing-it-reads", (m) => readsWhatItOverwrites(trial(m)) ?? true);
+const kernelTakesIt = (policy: RegionPolicy, anchor: (m: Match) => string, trial: (m: Match) => Graph): Predicate =>
+  predicate("kernel-takes-it", (m) => policy.refuses(anchor(m), trial(m)) ?? true);
+
+/** Site and reader as one region, built around the site's anchor or around the reader's. */
+const siteAnchor = (m: Match): string => anchorOf(m.node) ?? POINTWISE_ANCHOR;
+const readerAnchor = (m: Match): string => anchorOf(readerOf(m)) ?? POINTWISE_ANCHOR;
+const trialOf =
+  (anchor: (m: Match) => string) =>
+  (m: Match): Graph =>
+    trialBody(m.index, anchor(m), [m.node, readerOf(m)]);
+
+/** The reader joins the region that makes the site. */
+const epilogue = (policy: RegionPolicy): Rule => ({
+  name: "epilogue",
+  summary: "what reads a region's result element by element is computed where the result is made",
+  sites: (node) => (anchorOf(node) === undefined || anchorOf(node) === POINTWISE_ANCHOR ? [] : node.results),
+  predicates: [
+    oneReader,
+    makesEveryElement,
+    predicate(
+      "reader-works-element-by-element",
+      (m) =>
+        streams(readerOf(m), m.site) ||
+        `${readerOf(m).results[0]?.name} is ${readerOf(m).op.name}, which reads more than one element at a time`,
+    ),
+    predicate("reader-keeps-the-shape", (m) => {
+      const [result] = readerOf(m).results;
+      const same =
+        readerOf(m).op.traits.pointwise === undefined || !result || shapeEquals(result.type.shape, m.site.type.shape);
+      return same || `${result.name} is ${printType(result.type)}, but ${m.site.name} is ${printType(m.site.type)}`;
+    }),
+    predicate("other-operands-come-from-outside", (m) => {
+      const late = readerOf(m).operands.find((v) => v !== m.site && !isLiteral(v) && dependsOn(m.index, v, m.node));
+      return !late || `${late.name} is itself computed from ${m.site.name}'s region`;
+    }),
+    overwritesNothingItReads(trialOf(siteAnchor)),
+    kernelTakesIt(policy, siteAnchor, trialOf(siteAnchor)),
+  ],
+  replace: (m) => mergeRegion(m.index, siteAnchor(m), [m.node, readerOf(m)]),
+});
+
+/** The site's producer joins the node that reads it: computed on the way in. */
+const prologue = (policy: RegionPolicy): Rule => ({
+  name: "prologue",
+  summary: "what only one kernel reads is computed as that kernel reads it",
+  sites: (node) =>
+    isElementwise(node) || (node.body !== undefined && anchorOf(node) === POINTWISE_ANCHOR)
+      ? node.results.slice(0, 1)
+      : [],
+  predicates: [
+    oneReader,
+    predicate("reader-takes-prologues", (m) => {
+      const reader = readerOf(m);
+      const takes = isElementwise(reader) || anchorOf(reader) !== undefined;
+      return takes || `${reader.results[0]?.name} is ${reader.op.name}`;
+    }),
+    predicate(
+      "makes-one-value",
+      (m) => m.node.results.length === 1 || `${m.node.op.name} makes ${m.node.results.length} values`,
+    ),
+    overwritesNothingItReads(trialOf(readerAnchor)),
+    kernelTakesIt(policy, readerAnchor, trialOf(readerAnchor)),
+  ],
+  replace: (m) => mergeRegion(m.index, readerAnchor(m), [m.node, readerOf(m)]),
+});
+
+/** Epilogues first: an op between two anchors is cheaper where its operand is made than where it is read many times. */
+export function fusePointwise(policy: RegionPolicy = defaultPolicy): Pass {
+  return {
+    name: "fuse-pointwise",
+    summary: "grow regions: pointwise epilogues and prologues join their anchor's kernel",
+    run: (graph, report) => applyRules(applyRules(graph, [epilogue(policy)], report), [prologue(policy)], report),
+  };
+}

@@ -1,0 +1,18 @@
+export { bindSymbols } from "./bind-symbols.ts";
+export { canonicalize } from "./canonicalize.ts";
+export { eliminateCommonSubexpressions } from "./eliminate-common-subexpressions.ts";
+export { eliminateDeadValues } from "./eliminate-dead-values.ts";
+export { Emitter } from "./emit.ts";
+export { foldConstants } from "./fold-constants.ts";
+export { fuseAttention } from "./fuse-attention.ts";
+export { fuseGelu } from "./fuse-gelu.ts";
+export { fuseLayerNorm } from "./fuse-layer-norm.ts";
+export { fuseLinear } from "./fuse-linear.ts";
+export { defaultPolicy, fusePointwise, type RegionPolicy, storageBuffers } from "./fuse-pointwise.ts";
+export * from "./observers.ts";
+export { type Pass, type PassObserver, runPasses } from "./pass.ts";
+export * from "./pattern.ts";
+export { FUSING_PASSES, type PipelineOptions, pipeline } from "./pipeline.ts";
+export type { Replacement } from "./rebuild.ts";
+export { mergeRegion } from "./region.ts";
+export { applyRules, Match, type Predicate, predicate, type Rule, type SiteReport } from "./rule.ts";

@@ -1,0 +1,62 @@
+// The compiler's table of contents: which passes run, in which order, and why there.
+import { at, CompileError, type SymbolValues } from "../ir/index.ts";
+import { bindSymbols } from "./bind-symbols.ts";
+import { canonicalize } from "./canonicalize.ts";
+import { eliminateCommonSubexpressions } from "./eliminate-common-subexpressions.ts";
+import { eliminateDeadValues } from "./eliminate-dead-values.ts";
+import { foldConstants } from "./fold-constants.ts";
+import { fuseAttention } from "./fuse-attention.ts";
+import { fuseGelu } from "./fuse-gelu.ts";
+import { fuseLayerNorm } from "./fuse-layer-norm.ts";
+import { fuseLinear } from "./fuse-linear.ts";
+import { defaultPolicy, fusePointwise, type RegionPolicy } from "./fuse-pointwise.ts";
+import type { Pass } from "./pass.ts";
+
+export interface PipelineOptions {
+  /** `{ T: 1 }` compiles the decode step. */
+  readonly symbols?: SymbolValues;
+  readonly policy?: RegionPolicy;
+  /** Passes to leave out, by name. */
+  readonly disable?: readonly string[];
+}
+
+/** The passes in order. Throws for a name in `disable` that is no pass. */
+export function pipeline(options: PipelineOptions = {}): readonly Pass[] {
+  const { symbols = {}, policy = defaultPolicy, disable = [] } = options;
+  const passes: readonly Pass[] = [
+    // First of all: what the entry point fixes is a number for everyone after.
+    bindSymbols(symbols),
+    // One spelling, so that the rules below meet fewer; literals folded, so that canonical forms show.
+    canonicalize,
+    foldConstants,
+    // Every layer builds the same causal mask; sharing it keeps the unfused graph small too.
+    eliminateCommonSubexpressions,
+    // The named patterns, largest first: attention's softmax and scale must not be taken apart by the general fusion.
+    fuseAttention,
+    fuseLayerNorm,
+    fuseGelu,
+    // Weights' transposes and biases go into their matmul before the general fusion asks who may grow.
+    fuseLinear,
+    // Everything pointwise that is left joins the kernel beside it.
+    fusePointwise(policy),
+    // Masks and coordinates that only the fused patterns read.
+    eliminateDeadValues,
+  ];
+  const names = passes.map((p) => p.name);
+  const unknown = disable.find((name) => !names.includes(name));
+  if (unknown !== undefined)
+    throw new CompileError("pipeline", `there is no pass ${unknown}`, `passes are ${names.join(", ")}`);
+  // Binding is what makes an entry point; it is no optimisation to leave out.
+  if (disable.includes(at(names, 0)))
+    throw new CompileError("pipeline", `${at(names, 0)} can't be disabled`, "the entry point depends on it");
+  return passes.filter((p) => !disable.includes(p.name));
+}
+
+/** The fusing passes, which change how much is computed at once and never what. */
+export const FUSING_PASSES: readonly string[] = [
+  "fuse-attention",
+  "fuse-layer-norm",
+  "fuse-gelu",
+  "fuse-linear",
+  "fuse-pointwise",
+];

@@ -1,0 +1,157 @@
+// Dims and shapes: arithmetic on symbols, broadcasting, and how they print.
+import * as fc from "fast-check";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { at } from "../../ir/errors.ts";
+import { parseType } from "../../ir/parse.ts";
+import {
+  addDims,
+  affine,
+  bindDim,
+  broadcastShapes,
+  type Dim,
+  dimEquals,
+  evalDim,
+  P,
+  printDim,
+  printShape,
+  resolveAxis,
+  type Shape,
+  sameElementCount,
+  scaleDim,
+  shapeEquals,
+  subDims,
+  T,
+  typeEquals,
+} from "../../ir/type.ts";
+
+const test = suite("type");
+
+const shape = (text: string): Shape => parseType(`f32[${text}]`).shape;
+const dim = (text: string): Dim => at(shape(text), 0);
+
+const anyDim: fc.Arbitrary<Dim> = fc
+  .tuple(fc.integer({ min: -50, max: 50 }), ...["B", "T", "P"].map(() => fc.integer({ min: -9, max: 9 })))
+  .map(([constant = 0, B = 0, T = 0, P = 0]) => affine(constant, { B, T, P }));
+const anySymbols = fc.record({ B: fc.integer({ min: 1, max: 9 }), T: fc.integer({ min: 1, max: 9 }), P: fc.nat(9) });
+
+test("a dim without symbols is a plain number", () => {
+  assert.is(affine(5, { T: 0 }), 5);
+  assert.is(subDims(T, T), 0);
+  assert.is(subDims(addDims(T, 3), T), 3);
+});
+
+test("equal dims look equal, however they were made", () => {
+  assert.equal(addDims(P, T), addDims(T, P));
+  assert.equal(subDims(scaleDim(T, 3), T), scaleDim(T, 2));
+  assert.ok(dimEquals(affine(1, { T: 1, P: 0 }), addDims(T, 1)));
+  assert.not(dimEquals(T, P));
+  assert.not(dimEquals(T, addDims(T, 1)));
+  assert.not(dimEquals(T, 1));
+});
+
+test("dims are added, subtracted and scaled as the numbers they stand for", () => {
+  fc.assert(
+    fc.property(anyDim, anyDim, fc.integer({ min: -5, max: 5 }), anySymbols, (a, b, k, symbols) => {
+      const [x, y] = [evalDim(a, symbols) ?? Number.NaN, evalDim(b, symbols) ?? Number.NaN];
+      assert.is(evalDim(addDims(a, b), symbols), x + y);
+      assert.is(evalDim(subDims(a, b), symbols), x - y);
+      // Zero has one sign here: -0 would print and compare as 0.
+      assert.is((evalDim(scaleDim(a, k), symbols) ?? Number.NaN) + 0, x * k + 0);
+    }),
+    { seed: 1, includeErrorInReport: true },
+  );
+});
+
+test("a dim prints as text that parses to it", () => {
+  fc.assert(
+    fc.property(anyDim, (d) => {
+      // A type holds no negative number; a sum of symbols may be one.
+      if (typeof d !== "number" || d >= 0) assert.ok(dimEquals(dim(printDim(d)), d), printDim(d));
+    }),
+    { seed: 1, includeErrorInReport: true },
+  );
+});
+
+test("dims print with B before T before P, the constant last, and no 1 before a symbol", () => {
+  assert.is(printDim(affine(-1, { T: 2 })), "2T-1");
+  assert.is(printDim(affine(3, { P: 1, T: -1, B: 2 })), "2B-T+P+3");
+  assert.is(printShape([T, 1600]), "[T, 1600]");
+  assert.is(printShape([]), "[]");
+});
+
+test("binding replaces the symbols that have a value and keeps the others", () => {
+  assert.equal(bindDim(addDims(P, T), { P: 4 }), addDims(T, 4));
+  assert.is(bindDim(addDims(P, T), { P: 4, T: 1 }), 5);
+  assert.is(evalDim(addDims(P, T), { T: 1 }), undefined);
+  assert.is(evalDim(T, { T: 7 }), 7);
+});
+
+test("shapes and types are equal when all of their parts are", () => {
+  assert.ok(shapeEquals(shape("T, 4"), shape("T, 4")));
+  assert.not(shapeEquals(shape("T, 4"), shape("T")));
+  assert.not(typeEquals(parseType("f32[T, 4]"), parseType("f16[T, 4]")));
+});
+
+for (const [a, b, wide] of [
+  ["3, 7", "7", "3, 7"],
+  ["2, 1, 5", "3, 1", "2, 3, 5"],
+  ["", "T, 4", "T, 4"],
+  ["T, 4", "1", "T, 4"],
+  ["T, 1", "P+T", "T, P+T"],
+  ["0", "1", "0"],
+] as const)
+  test(`[${a}] and [${b}] broadcast to [${wide}], in either order`, () => {
+    assert.ok(shapeEquals(broadcastShapes(shape(a), shape(b)) ?? [], shape(wide)));
+    assert.ok(shapeEquals(broadcastShapes(shape(b), shape(a)) ?? [], shape(wide)));
+  });
+
+for (const [a, b] of [
+  ["3", "4"],
+  ["T", "4"],
+  ["T", "P"],
+  ["T", "T+1"],
+  ["2, 3", "2"],
+] as const)
+  test(`[${a}] and [${b}] do not broadcast`, () => {
+    assert.is(broadcastShapes(shape(a), shape(b)), undefined);
+  });
+
+for (const [a, b] of [
+  ["T, 12", "T, 3, 4"],
+  ["T, 12", "4, 3T"],
+  ["2T+2", "T+1, 2"],
+  ["P+T, 25, 64", "25, P+T, 64"],
+  // Dividing by 49 through a reciprocal would give 0.9999999999999999 T.
+  ["49, T", "49T"],
+  ["1", ""],
+  ["T, P", "P, T"],
+  ["0, 3", "5, 0"],
+] as const)
+  test(`[${a}] and [${b}] hold equally many elements`, () => {
+    assert.ok(sameElementCount(shape(a), shape(b)));
+    assert.ok(sameElementCount(shape(b), shape(a)));
+  });
+
+for (const [a, b] of [
+  ["T", "P"],
+  ["T, 12", "T, 11"],
+  ["T", "T, T"],
+  ["T", "1"],
+  ["2T+2", "2T, 2"],
+] as const)
+  test(`[${a}] and [${b}] do not`, () => {
+    assert.not(sameElementCount(shape(a), shape(b)));
+    assert.not(sameElementCount(shape(b), shape(a)));
+  });
+
+test("an axis counts from the end when it is negative, and must be there", () => {
+  assert.is(resolveAxis(-1, 3), 2);
+  assert.is(resolveAxis(0, 3), 0);
+  assert.is(resolveAxis(3, 3), undefined);
+  assert.is(resolveAxis(-4, 3), undefined);
+  assert.is(resolveAxis(0.5, 3), undefined);
+  assert.is(resolveAxis(0, 0), undefined);
+});
+
+test.run();

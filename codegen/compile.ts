@@ -28,6 +28,8 @@ export interface CompileOptions {
   readonly disable?: readonly string[];
   /** Watches the passes of one entry point. */
   readonly observe?: (entry: string) => readonly PassObserver[];
+  /** The entry points to compile; all when absent. */
+  readonly entries?: readonly EntryName[];
   /** Tokens of one prefill call; a longer prompt is fed in chunks. 128 when absent. */
   readonly chunk?: number;
 }
@@ -38,17 +40,18 @@ export interface Compilation {
   readonly entries: readonly { readonly name: string; readonly graph: Graph; readonly fused: Graph }[];
 }
 
+export const ENTRY_NAMES = ["prefill", "decode", "logits"] as const;
+export type EntryName = (typeof ENTRY_NAMES)[number];
+
 /** Compiles a GPT-2: `prefill` and `decode` give the last position's logits, `logits` every position's. */
 export function compileGpt2(config: Gpt2Config, options: CompileOptions = {}): Compilation {
-  const last = buildGpt2(config, "last");
   const { n_layer, n_ctx, n_vocab, eos_token_id } = config;
   const model: PlanModel = { n_layer, n_ctx, n_vocab, ...(eos_token_id === undefined ? {} : { eos_token_id }) };
   const maxima = { T: Math.min(options.chunk ?? 128, n_ctx), P: n_ctx };
-  const entries: readonly EntrySpec[] = [
-    { name: "prefill", graph: last },
-    { name: "decode", graph: last, fixed: { T: 1 } },
-    { name: "logits", graph: buildGpt2(config, "all") },
-  ];
+  const entries = (options.entries ?? ENTRY_NAMES).map((name): EntrySpec => {
+    const graph = buildGpt2(config, name === "logits" ? "all" : "last");
+    return name === "decode" ? { name, graph, fixed: { T: 1 } } : { name, graph };
+  });
   const compiled = compileEntries("gpt2", entries, maxima, options);
   return { ...compiled, plan: { ...compiled.plan, model } };
 }

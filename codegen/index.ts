@@ -4,5 +4,5 @@ export { KERNELS } from "./kernels/index.ts";
 export { checkPlaces, MemoryPlan } from "./plan-memory.ts";
 export { Region } from "./region.ts";
 export { type Candidate, candidates, kernelPolicy, selectKernel } from "./select-kernel.ts";
-export { TARGETS, type Target, targetByName } from "./target.ts";
+export { TARGETS, type Target, targetByName, targetForAdapter } from "./target.ts";
 export { loadTemplate } from "./template.ts";

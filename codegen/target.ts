@@ -1,5 +1,6 @@
 // What the compiler may count on in an adapter. Plans are made for a target, not for the machine that makes them.
 import { CompileError } from "../ir/index.ts";
+import type { AdapterReport } from "../runtime/device.ts";
 
 export interface TargetLimits {
   readonly maxStorageBuffersPerShaderStage: number;
@@ -93,4 +94,25 @@ export function targetByName(name: string): Target {
   if (!target)
     throw new CompileError("target", `there is no target ${name}`, `targets are ${Object.keys(TARGETS).join(", ")}`);
   return target;
+}
+
+/** The target for an adapter in hand: the family it belongs to, with its own limits and features. */
+export function targetForAdapter(adapter: AdapterReport): Target {
+  const text = `${adapter.vendor} ${adapter.description}`.toLowerCase();
+  const name = /llvmpipe|lavapipe/.test(text)
+    ? "dawn-lavapipe"
+    : text.includes("swiftshader")
+      ? "dawn-swiftshader"
+      : text.includes("nvidia")
+        ? "dawn-nvidia"
+        : "webgpu-default";
+  const family = targetByName(name);
+  const limits = Object.fromEntries(
+    Object.entries(family.limits).map(([key, value]) => [key, adapter.limits[key] ?? value]),
+  );
+  return {
+    ...family,
+    limits: { ...family.limits, ...limits },
+    features: family.features.filter((f) => adapter.features.includes(f)),
+  };
 }

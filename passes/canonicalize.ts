@@ -99,7 +99,9 @@ const RULES: readonly Rule[] = [
     (n) => n.op === div,
     (m, emit) => {
       const root = producerOf(m, 1);
-      return root?.op === sqrt ? emit(mul, [at(m.node.operands, 0), emit(rsqrt, root.operands)]) : undefined;
+      if (root?.op !== sqrt) return undefined;
+      const reciprocal = emit(rsqrt, root.operands);
+      return literalIn(m.node, 0) === 1 ? reciprocal : emit(mul, [at(m.node.operands, 0), reciprocal]);
     },
   ),
   respell(

@@ -6,19 +6,13 @@ import {
   dimEquals,
   isLiteral,
   type Node,
-  type Op,
   printDim,
   printType,
   typeEquals,
-  type Value,
 } from "../ir/index.ts";
 import {
   div,
   exp,
-  greater,
-  greaterEqual,
-  less,
-  lessEqual,
   matmul,
   mul,
   reduceMax,
@@ -30,20 +24,12 @@ import {
   sub,
   transpose,
 } from "../ir/ops/index.ts";
-import { constant, elementForm, type Form, ofDim, plus, printForm, sameForm, variable } from "./affine-elements.ts";
+import { constant, elementForm, ofDim, plus, printForm, sameForm, variable } from "./affine-elements.ts";
 import { polynomial, printTerms } from "./algebra.ts";
 import { Emitter } from "./emit.ts";
 import type { Pass } from "./pass.ts";
 import { describe, has, isPrivate, on, onWhere, overLastAxis } from "./pattern.ts";
 import { applyRules, type Match, predicate, type Rule } from "./rule.ts";
-
-/** Comparisons of key and query positions: the form that must be ≥ 0 where the mask lets a score through. */
-const COMPARISONS = new Map<Op, (a: Form, b: Form) => Form>([
-  [lessEqual, (a, b) => plus(b, a, -1)],
-  [less, (a, b) => plus(plus(b, a, -1), constant(-1))],
-  [greaterEqual, (a, b) => plus(a, b, -1)],
-  [greater, (a, b) => plus(plus(a, b, -1), constant(-1))],
-]);
 
 /** e / Σe, or e · (1 / Σe), over the last axis. */
 function dividesByRowSum(m: Match): true | string {
@@ -82,18 +68,13 @@ function masksScores(m: Match): true | string {
 /** The mask at [h, i, j] must say j ≤ i + (S − T): the last query sees every key, each one before it one less. */
 function maskIsCausal(m: Match): true | string {
   const [mask, scores] = [m.value("mask"), m.value("scores")];
-  const node = m.index.producer(mask);
-  const form = node && COMPARISONS.get(node.op);
-  if (!node || !form) return `${mask.name} is ${describe(m.index, mask)}, not a comparison of positions`;
+  const { shape } = mask.type;
   const [rows, columns] = [at(scores.type.shape, -2), at(scores.type.shape, -1)];
-  const all: readonly Form[] = [variable("h"), variable("i"), variable("j")].slice(-scores.type.shape.length);
-  const operand = (v: Value): Form =>
-    elementForm(
-      m.index,
-      v,
-      v.type.shape.map((d, k) => (d === 1 ? constant(0) : at(all, k + all.length - v.type.shape.length))),
-    );
-  const says = form(operand(at(node.operands, 0)), operand(at(node.operands, 1)));
+  const names = ["h", "i", "j"].slice(-scores.type.shape.length);
+  if (shape.length > names.length) return `${mask.name} is ${printType(mask.type)}, which widens the scores`;
+  const place = shape.map((d, k) => (d === 1 ? constant(0) : variable(at(names, k + names.length - shape.length))));
+  const says = elementForm(m.index, mask, place);
+  if (!says) return `${mask.name} is ${describe(m.index, mask)}, not a comparison of positions`;
   // Axes of one element are read at 0, in the mask and in what is wanted of it.
   const i = rows === 1 ? constant(0) : variable("i");
   const wanted = plus(plus(plus(i, ofDim(columns)), ofDim(rows), -1), columns === 1 ? constant(0) : variable("j"), -1);
@@ -166,11 +147,14 @@ const cacheOf = (predicateName: string, rowsName: string, cacheName: string) =>
 /** reshape(transpose(p · v, [1, 0, 2]), [T, C]). */
 function mergesHeads(m: Match): true | string {
   let v = m.value("mixed");
-  for (const op of [transpose, reshape]) {
+  for (const [op, wanted] of [
+    [transpose, "transpose with perm=[1, 0, 2]"],
+    [reshape, "reshape"],
+  ] as const) {
     const [user, ...more] = m.index.users(v);
     const result = user?.results[0];
     if (user?.op !== op || more.length > 0 || !result || (op === transpose && String(user.attrs["perm"]) !== "1,0,2"))
-      return `${v.name} is read by ${user?.op.name ?? "nothing"}, not by ${op.name} alone`;
+      return `${v.name} is read by ${user?.op.name ?? "nothing"}, not by one ${wanted} alone`;
     v = result;
   }
   const rows = m.value("query");

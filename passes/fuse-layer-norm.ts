@@ -18,11 +18,12 @@ const isRow = (m: Match, v: Value): boolean =>
 function scaledAndShifted(m: Match): true | string {
   const d = m.value("d");
   const power = m.node.op === rsqrt ? 1 : -1;
+  const wanted = `${d.name}·${m.site.name}${power === 1 ? "" : "^-1"}·gain + shift`;
   let closest = `${m.site.name} is not multiplied into ${d.name}`;
   for (const root of climb(m.index, m.site)) {
     const terms = polynomial(m.index, root, (v) => v === d || v === m.site || isRow(m, v));
     if (!terms) continue;
-    if (root !== m.site) closest = `${root.name} is ${printTerms(terms)}, not ${d.name}·${m.site.name}·gain + shift`;
+    if (root !== m.site) closest = `${root.name} is ${printTerms(terms)}, not ${wanted}`;
     const rows = [...new Set(terms.flatMap((t) => [...t.powers.keys()]))].filter((v) => v !== d && v !== m.site);
     for (const [gain, shift] of [rows, rows.toReversed()]) {
       if (

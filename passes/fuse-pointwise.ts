@@ -12,6 +12,7 @@ import {
   type Value,
 } from "../ir/index.ts";
 import type { Pass } from "./pass.ts";
+import type { Replacement } from "./rebuild.ts";
 import { anchorOf, dependsOn, mergeRegion, trialBody } from "./region.ts";
 import { applyRules, type Match, type Predicate, predicate, type Rule } from "./rule.ts";
 
@@ -72,18 +73,18 @@ function readsWhatItOverwrites(body: Graph): string | undefined {
   return undefined;
 }
 
-const overwritesNothingItReads = (trial: (m: Match) => Graph): Predicate =>
-  predicate("overwrites-nothing-it-reads", (m) => readsWhatItOverwrites(trial(m)) ?? true);
-const kernelTakesIt = (policy: RegionPolicy, anchor: (m: Match) => string, trial: (m: Match) => Graph): Predicate =>
-  predicate("kernel-takes-it", (m) => policy.refuses(anchor(m), trial(m)) ?? true);
+/** Site and reader as one region: one of the two may be, or be built around, an anchor. */
+const anchorOfBoth = (m: Match): string =>
+  [m.node, readerOf(m)].map(anchorOf).find((a) => a !== undefined && a !== POINTWISE_ANCHOR) ?? POINTWISE_ANCHOR;
+const bodyOfBoth = (m: Match): Graph => trialBody(m.index, anchorOfBoth(m), [m.node, readerOf(m)]);
+const fuseBoth = (m: Match): Replacement => mergeRegion(m.index, anchorOfBoth(m), [m.node, readerOf(m)]);
 
-/** Site and reader as one region, built around the site's anchor or around the reader's. */
-const siteAnchor = (m: Match): string => anchorOf(m.node) ?? POINTWISE_ANCHOR;
-const readerAnchor = (m: Match): string => anchorOf(readerOf(m)) ?? POINTWISE_ANCHOR;
-const trialOf =
-  (anchor: (m: Match) => string) =>
-  (m: Match): Graph =>
-    trialBody(m.index, anchor(m), [m.node, readerOf(m)]);
+const overwritesNothingItReads: Predicate = predicate(
+  "overwrites-nothing-it-reads",
+  (m) => readsWhatItOverwrites(bodyOfBoth(m)) ?? true,
+);
+const kernelTakesIt = (policy: RegionPolicy): Predicate =>
+  predicate("kernel-takes-it", (m) => policy.refuses(anchorOfBoth(m), bodyOfBoth(m)) ?? true);
 
 /** The reader joins the region that makes the site. */
 const epilogue = (policy: RegionPolicy): Rule => ({
@@ -93,12 +94,14 @@ const epilogue = (policy: RegionPolicy): Rule => ({
   predicates: [
     oneReader,
     makesEveryElement,
-    predicate(
-      "reader-works-element-by-element",
-      (m) =>
-        streams(readerOf(m), m.site) ||
-        `${readerOf(m).results[0]?.name} is ${readerOf(m).op.name}, which reads more than one element at a time`,
-    ),
+    predicate("reader-works-element-by-element", (m) => {
+      const reader = readerOf(m);
+      const [result] = reader.results;
+      if (reader.body) return `${result?.name} is a region already, around ${anchorOf(reader)}`;
+      return (
+        streams(reader, m.site) || `${result?.name} is ${reader.op.name}, which reads more than one element at a time`
+      );
+    }),
     predicate("reader-keeps-the-shape", (m) => {
       const [result] = readerOf(m).results;
       const same =
@@ -109,10 +112,10 @@ const epilogue = (policy: RegionPolicy): Rule => ({
       const late = readerOf(m).operands.find((v) => v !== m.site && !isLiteral(v) && dependsOn(m.index, v, m.node));
       return !late || `${late.name} is itself computed from ${m.site.name}'s region`;
     }),
-    overwritesNothingItReads(trialOf(siteAnchor)),
-    kernelTakesIt(policy, siteAnchor, trialOf(siteAnchor)),
+    overwritesNothingItReads,
+    kernelTakesIt(policy),
   ],
-  replace: (m) => mergeRegion(m.index, siteAnchor(m), [m.node, readerOf(m)]),
+  replace: fuseBoth,
 });
 
 /** The site's producer joins the node that reads it: computed on the way in. */
@@ -134,10 +137,10 @@ const prologue = (policy: RegionPolicy): Rule => ({
       "makes-one-value",
       (m) => m.node.results.length === 1 || `${m.node.op.name} makes ${m.node.results.length} values`,
     ),
-    overwritesNothingItReads(trialOf(readerAnchor)),
-    kernelTakesIt(policy, readerAnchor, trialOf(readerAnchor)),
+    overwritesNothingItReads,
+    kernelTakesIt(policy),
   ],
-  replace: (m) => mergeRegion(m.index, readerAnchor(m), [m.node, readerOf(m)]),
+  replace: fuseBoth,
 });
 
 /** Epilogues first: an op between two anchors is cheaper where its operand is made than where it is read many times. */

@@ -11,7 +11,9 @@ export type PlanSymbol = (typeof PLAN_SYMBOLS)[number];
 export type PlanSymbolValues = Readonly<Partial<Record<PlanSymbol, number>>>;
 
 /** A number, or constant + Σ terms[s]·s. */
-export type PlanDim = number | { readonly constant: number; readonly terms: Readonly<Partial<Record<PlanSymbol, number>>> };
+export type PlanDim =
+  | number
+  | { readonly constant: number; readonly terms: Readonly<Partial<Record<PlanSymbol, number>>> };
 
 /** `weight`s are uploaded once, `state`s live from call to call, `temporary` ones are shared by values that never meet. */
 export type PlanBufferKind = "weight" | "state" | "input" | "output" | "temporary";

@@ -16,7 +16,7 @@ export interface SamplerSettings {
 /** A seeded sequence of uniform numbers. Number n depends on seed and n only, so a run can be resumed anywhere. */
 export interface Rng {
   readonly seed: number;
-  /** How many numbers were drawn. */
+  /** The index of the next number; `next` advances it. */
   step: number;
   /** The next number: a multiple of 2^-24 in [0, 1), exact in f32. */
   next(): number;

@@ -84,11 +84,11 @@ export class StopMatcher {
     return cut;
   }
 
-  /** The length of the longest end of `text` with which some stop string begins. */
+  /** The length of the longest end of `text` with which some stop string begins. None is in `text` as a whole. */
   #countUndecided(text: string): number {
     const longest = Math.max(0, ...this.#stops.map((stop) => stop.length - 1));
     for (let n = Math.min(longest, text.length); n > 0; n--)
-      if (this.#stops.some((stop) => n < stop.length && stop.startsWith(text.slice(-n)))) return n;
+      if (this.#stops.some((stop) => stop.startsWith(text.slice(-n)))) return n;
     return 0;
   }
 }

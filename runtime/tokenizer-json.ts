@@ -37,15 +37,11 @@ export function checkTokenizerJson(place: string, json: unknown): TokenizerJson 
   const { model, decoder } = json;
   const { type = "BPE", vocab, merges } = model;
   const decoderType = isRecord(decoder) ? decoder["type"] : undefined;
-  if (
-    type !== "BPE" ||
-    decoderType !== "ByteLevel" ||
-    model["end_of_word_suffix"] ||
-    model["continuing_subword_prefix"]
-  )
+  const foreign = ["end_of_word_suffix", "continuing_subword_prefix"].find((part) => model[part]);
+  if (type !== "BPE" || decoderType !== "ByteLevel" || foreign !== undefined)
     throw new RuntimeError(
       place,
-      `its model is ${type} with a ${decoderType ?? "missing"} decoder, but GPT-2's is BPE with a ByteLevel decoder`,
+      `it is ${type}${foreign ? ` with ${foreign}` : ""} and a ${decoderType ?? "missing"} decoder, but GPT-2's is plain BPE and a ByteLevel decoder`,
       "use the tokenizer files that belong to the GPT-2 checkpoint",
     );
   const checked = checkVocab(place, vocab);

@@ -2,9 +2,9 @@
 // run. What is to be installed is decided in driver-plan.mjs.
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { homedir } from "node:os";
-import { delimiter, dirname, join } from "node:path";
-import { parseAptSources } from "./apt-sources.mjs";
-import { parseOsRelease, planDriver, printSteps } from "./driver-plan.mjs";
+import { dirname, join } from "node:path";
+import { planDriver, printSteps } from "./driver-plan.mjs";
+import { readMachine } from "./machine.mjs";
 import { capture, lastLines, ROOT, say } from "./run-command.mjs";
 
 const STAMP = join(ROOT, "node_modules", ".cache", "wgpt", "adapter.txt");
@@ -81,21 +81,6 @@ async function probe() {
   if (ok && adapter !== undefined) return { found: true, seen: adapter };
   const reason = output.split("\n").find((line) => /Error: |cannot open|not found/.test(line));
   return { found: false, seen: reason?.trim().replace(/^Error: /, "") ?? `the probe ended with ${ended}` };
-}
-
-function readMachine() {
-  const osRelease = existsSync("/etc/os-release") ? parseOsRelease(readFileSync("/etc/os-release", "utf8")) : {};
-  const apt = (process.env["PATH"] ?? "").split(delimiter).some((folder) => existsSync(join(folder, "apt-get")));
-  return { platform: process.platform, osRelease, aptSources: apt ? readAptSources("/etc/apt") : undefined };
-}
-
-/** @param {string} apt */
-function readAptSources(apt) {
-  const parts = join(apt, "sources.list.d");
-  const files = existsSync(parts) ? readdirSync(parts).map((name) => join(parts, name)) : [];
-  return [join(apt, "sources.list"), ...files]
-    .filter((file) => existsSync(file))
-    .flatMap((file) => parseAptSources(file, readFileSync(file, "utf8")));
 }
 
 // A probe costs half a second, so a good one is remembered until Dawn or a driver changes.

@@ -47,6 +47,8 @@ test("private is what one node reads and the graph does not return", () => {
   assert.ok(isPrivate("x"));
   assert.not(isPrivate("a"));
   assert.not(isPrivate("c"));
+  const returned = parseGraph("graph g(x: f32[4]) { a = neg(x) b = neg(a) return a, b }");
+  assert.not(indexGraph(returned).isPrivate(valueNamed(returned, "a")));
 });
 
 test("an index is made once for a graph", () => {

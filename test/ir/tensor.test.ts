@@ -4,22 +4,10 @@ import * as assert from "uvu/assert";
 import { at } from "../../ir/errors.ts";
 import { castNumber, forEachIndex, hostTensor, roundToF16, stridesOf } from "../../ir/tensor.ts";
 import { erfNumber } from "../../ir/wgsl-helpers.ts";
+import { decodeF16 } from "../support/tensors.ts";
 
 const test = suite("tensor");
 
-/** What 16 bits mean as an f16, by IEEE 754's definition. */
-function decodeF16(bits: number): number {
-  const [exponent, fraction] = [(bits >> 10) & 0x1f, bits & 0x3ff];
-  const magnitude =
-    exponent === 0x1f
-      ? fraction === 0
-        ? Number.POSITIVE_INFINITY
-        : Number.NaN
-      : exponent === 0
-        ? fraction * 2 ** -24
-        : (1 + fraction / 1024) * 2 ** (exponent - 15);
-  return bits & 0x8000 ? -magnitude : magnitude;
-}
 const LARGEST = 0x7bff;
 
 test("every f16 rounds to itself", () => {

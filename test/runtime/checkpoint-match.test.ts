@@ -59,7 +59,7 @@ test("knows mask buffers and the copy of a tied head, and calls nothing else kno
     "lm_head.weight": [10, 4],
   };
   assert.equal(matchWeights(WANTED, holding({ ...STORED, ...extras })).surplus, []);
-  const strange = { "h.7.attn.c_attn.bias": [12], "h.0.attn.bias": [12], "score.weight": [2, 4] };
+  const strange = { "h.7.attn.c_attn.bias": [1, 1, 4, 4], "h.0.attn.bias": [1, 1], "score.weight": [2, 4] };
   assert.equal(matchWeights(WANTED, holding({ ...STORED, ...strange })).surplus, Object.keys(strange));
 });
 

@@ -52,6 +52,11 @@ test("takes tensors listed in another order than their data", () => {
   assert.equal([...parse(rawSafetensors(header, 8)).tensors.keys()], ["early", "late"]);
 });
 
+test("takes an empty tensor that begins where another does", () => {
+  const header = { ...one({}), none: { dtype: "F32", shape: [0], data_offsets: [0, 0] } };
+  assert.equal([...parse(rawSafetensors(header, 8)).tensors.keys()], ["none", "w"]);
+});
+
 test("takes spaces after the header's object", () => {
   assert.is(parse(rawSafetensors(`${JSON.stringify(one({}))}     `, 8)).tensors.size, 1);
 });

@@ -150,8 +150,9 @@ test("names what is wrong with a tokenizer's JSON", () => {
     tiny(["a b"], (json) => change(json, json["model"] as Record<string, unknown>));
   const cases: [() => unknown, RegExp][] = [
     [() => createTokenizer("t", null), /t: must be an object with a model/],
-    [broken((json) => (json["decoder"] = null)), /its model is BPE with a missing decoder/],
-    [broken((_, model) => (model["type"] = "Unigram")), /its model is Unigram with a ByteLevel decoder/],
+    [broken((json) => (json["decoder"] = null)), /it is BPE and a missing decoder, but GPT-2's is/],
+    [broken((_, model) => (model["type"] = "Unigram")), /it is Unigram and a ByteLevel decoder/],
+    [broken((_, model) => (model["end_of_word_suffix"] = "</w>")), /it is BPE with end_of_word_suffix and a ByteLevel/],
     [broken((_, model) => (model["vocab"] = [])), /its vocabulary must map tokens to ids/],
     [broken((_, model) => (model["vocab"] = { a: 0, b: 0 })), /the id 0 belongs to "a", but also to "b"/],
     [broken((_, model) => (model["vocab"] = { a: -1 })), /the id of "a" must be a whole number/],

@@ -40,6 +40,13 @@ function mulberry32(seed: number): () => number {
   };
 }
 
+/** What 16 bits mean as an f16, by IEEE 754's definition. */
+export function decodeF16(bits: number): number {
+  const [sign, exponent, fraction] = [bits & 0x8000 ? -1 : 1, (bits >> 10) & 0x1f, bits & 0x3ff];
+  if (exponent === 0x1f) return fraction === 0 ? sign * Number.POSITIVE_INFINITY : Number.NaN;
+  return sign * (exponent === 0 ? fraction * 2 ** -24 : (1 + fraction / 1024) * 2 ** (exponent - 15));
+}
+
 /** NaN differs from every number, and an infinity from all but itself, by an infinity. */
 function difference(a: number, b: number): number {
   if (Object.is(a, b) || a === b) return 0;
@@ -61,13 +68,16 @@ export function assertClose(actual: HostTensor, expected: HostTensor, { rtol, at
     return atol + (Number.isFinite(size) ? rtol * size : 0);
   };
   const off = (i: number) => difference(at(actual.data, i), at(expected.data, i));
+  // How many times its bound; where the bound is 0, the difference itself decides.
+  const excess = (i: number): readonly [number, number] => [off(i) / bound(i), off(i)];
   let worst = -1;
   let outside = 0;
   for (let i = 0; i < expected.data.length; i++) {
     if (off(i) <= bound(i)) continue;
     outside++;
-    // Compared by product, for a bound may be 0.
-    if (worst < 0 || off(i) * bound(worst) > off(worst) * bound(i)) worst = i;
+    const [times, by] = excess(i);
+    const [mostTimes, mostBy] = worst < 0 ? [-1, -1] : excess(worst);
+    if (times > mostTimes || (times === mostTimes && by > mostBy)) worst = i;
   }
   if (worst < 0) return;
   const place = stridesOf(expected.shape).map((s, axis) => Math.floor(worst / s) % at(expected.shape, axis));

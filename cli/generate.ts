@@ -1,0 +1,119 @@
+import { Command } from "commander";
+import pc from "picocolors";
+import { type FinishReason, type GenerateResult, generate, printAdapter, RuntimeError } from "../runtime/index.ts";
+import { type OpenModel, openModel } from "./open-model.ts";
+import { readPrompt } from "./prompt.ts";
+import { collect, probability, seed, temperature, tokenIds, wholeNumber } from "./usage.ts";
+
+interface Options {
+  readonly model?: string;
+  readonly tokens?: readonly number[];
+  readonly maxNewTokens: number;
+  readonly temperature: number;
+  readonly topK?: number;
+  readonly topP?: number;
+  readonly seed?: number;
+  readonly stop: readonly string[];
+  readonly ignoreEos?: boolean;
+  readonly special?: boolean;
+  readonly disablePass: readonly string[];
+  readonly json?: boolean;
+}
+
+const FINISH: Readonly<Record<FinishReason, string>> = {
+  length: "",
+  "end-token": "; the model ended its text",
+  "stop-string": "; a stop string came",
+  context: "; the context is full",
+};
+
+export const generateCommand = new Command("generate")
+  .summary("continue a text")
+  .description(
+    "Continues PROMPT, and streams the new text to stdout. Without PROMPT it reads stdin, or starts from the end-of-text token.",
+  )
+  .argument("[prompt]", "the text to continue; - reads it from stdin")
+  .option(
+    "--model <dir>",
+    "folder with config.json, model.safetensors and tokenizer files (default: the embedded model)",
+  )
+  .option("--tokens <ids>", "the prompt as token ids, such as 1,2,3", tokenIds)
+  .option("--max-new-tokens <n>", "how many tokens to add at most", wholeNumber, 100)
+  .option("--temperature <t>", "0 takes the likeliest token; higher is wilder", temperature, 0.8)
+  .option("--top-k <k>", "keep the k likeliest tokens", wholeNumber)
+  .option("--top-p <p>", "keep the likeliest tokens that together reach p", probability)
+  .option("--seed <s>", "the same seed gives the same text (default: a random one, which is printed)", seed)
+  .option("--stop <text>", "end before this text; may be given several times", collect, [])
+  .option("--ignore-eos", "go on after the end-of-text token")
+  .option("--special", "take special tokens such as <|endoftext|> in the prompt for themselves")
+  .option("--disable-pass <name>", "leave a compiler pass out; may be given several times", collect, [])
+  .option("--json", "print one object: prompt_tokens, tokens, text, stats")
+  .action(run);
+
+async function run(text: string | undefined, options: Options): Promise<void> {
+  const opened = await openModel({ model: options.model, disablePass: options.disablePass, progress: !options.json });
+  try {
+    for (const warning of opened.warnings) process.stderr.write(`wgpt: warning: ${warning}\n`);
+    await generateWith(opened, text, options);
+  } finally {
+    await opened.close();
+  }
+}
+
+async function generateWith(opened: OpenModel, text: string | undefined, options: Options): Promise<void> {
+  const { config, model, tokenizer, adapter } = opened;
+  const eos = config.eos_token_id ?? tokenizer?.eosToken;
+  const given = await readPrompt({ text, tokens: options.tokens, special: options.special }, tokenizer);
+  if (!given && eos === undefined)
+    throw new RuntimeError(
+      "prompt",
+      "is missing, and the model has no end-of-text token to start from",
+      "give a text or --tokens",
+    );
+  const prompt = given ?? { ids: [eos ?? 0], text: undefined };
+  const settings = {
+    maxNewTokens: options.maxNewTokens,
+    temperature: options.temperature,
+    seed: options.seed ?? Math.floor(Math.random() * 2 ** 32),
+    stop: options.stop,
+    stopTokens: options.ignoreEos || eos === undefined ? [] : [eos],
+    ...(options.topK === undefined ? {} : { topK: options.topK }),
+    ...(options.topP === undefined ? {} : { topP: options.topP }),
+  };
+  const stream = generate(model, tokenizer, prompt.ids, settings);
+  if (process.stdout.isTTY && prompt.text !== undefined && !options.json) process.stdout.write(pc.dim(prompt.text));
+  let step = await stream.next();
+  for (; !step.done; step = await stream.next())
+    if (!options.json) process.stdout.write(tokenizer ? step.value.text : `${step.value.token} `);
+  const result = step.value;
+  if (options.json) printJson(opened, prompt.ids, result);
+  else {
+    process.stdout.write("\n");
+    process.stderr.write(
+      `${pc.dim(summary(result, model.dispatchesPerToken, printAdapter(adapter), options.seed === undefined ? settings.seed : undefined))}\n`,
+    );
+  }
+}
+
+function summary(result: GenerateResult, dispatches: number, adapter: string, drawnSeed: number | undefined): string {
+  const speed = `${result.tokens.length} tokens, ${result.tokensPerSecond.toFixed(1)} tokens/s, first after ${Math.round(result.timeToFirstTokenMs)} ms`;
+  const seedText = drawnSeed === undefined ? "" : `, seed ${drawnSeed}`;
+  return `[${speed}; ${dispatches} dispatches per token on ${adapter}${seedText}${FINISH[result.finish]}]`;
+}
+
+function printJson({ model, adapter }: OpenModel, prompt: readonly number[], result: GenerateResult): void {
+  const object = {
+    prompt_tokens: prompt,
+    tokens: result.tokens,
+    text: result.text,
+    finish: result.finish,
+    stats: {
+      tokens_per_second: result.tokensPerSecond,
+      time_to_first_token_ms: result.timeToFirstTokenMs,
+      dispatches_per_token: model.dispatchesPerToken,
+      adapter: adapter.description,
+      software: adapter.software,
+    },
+  };
+  process.stdout.write(`${JSON.stringify(object)}\n`);
+}

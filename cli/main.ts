@@ -1,0 +1,53 @@
+#!/usr/bin/env node
+// The `wgpt` command: thin, one file per subcommand, over the compiler and the runtime.
+import { readFileSync } from "node:fs";
+import { Command } from "commander";
+import { compileCommand } from "./compile.ts";
+import { doctorCommand } from "./doctor.ts";
+import { reportError } from "./errors.ts";
+import { generateCommand } from "./generate.ts";
+import { inspectCommand } from "./inspect.ts";
+import { scoreCommand } from "./score.ts";
+
+const program = new Command("wgpt")
+  .description("A compiler from GPT-2's graph to WebGPU kernels, and the runtime that runs them on Node.")
+  .version(version())
+  .option("--debug", "show a stack trace when something fails")
+  .showHelpAfterError(false)
+  .configureOutput({
+    outputError: (text, write) =>
+      write(
+        `wgpt: ${text
+          .trim()
+          .replace(/^error: /, "")
+          .replaceAll(/\s*\n\s*/g, " ")} (see --help)\n`,
+      ),
+  });
+
+for (const command of [generateCommand, scoreCommand, inspectCommand, compileCommand, doctorCommand]) {
+  program.addCommand(
+    command.copyInheritedSettings(program).option("--debug", "show a stack trace when something fails"),
+  );
+}
+
+function version(): string {
+  for (const up of ["../package.json", "../../package.json"]) {
+    try {
+      return String(JSON.parse(readFileSync(new URL(up, import.meta.url), "utf8")).version);
+    } catch {}
+  }
+  return "unknown";
+}
+
+// A closed pipe, as in `wgpt … | head`, is no error.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code === "EPIPE") process.exit(0);
+  throw error;
+});
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  reportError(error, process.argv.includes("--debug"));
+  process.exitCode = 1;
+}

@@ -1,0 +1,184 @@
+// From a folder to a model on the GPU. All that files can get wrong is found before the GPU is touched.
+import { readFile, stat } from "node:fs/promises";
+import { basename, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import cliProgress from "cli-progress";
+import { compileGpt2, targetForAdapter } from "../codegen/index.ts";
+import { buildGpt2, type Gpt2Config, PRESETS, readGpt2Config } from "../ir/index.ts";
+import {
+  type AdapterReport,
+  loadTokenizer,
+  Model,
+  openCheckpoint,
+  openDawn,
+  RuntimeError,
+  type Tokenizer,
+  type WeightSource,
+} from "../runtime/index.ts";
+import { matchWeights } from "../runtime/weights/match.ts";
+
+/** The model that ships with wgpt: found beside the source, and beside `dist` once installed. */
+export async function embeddedModel(): Promise<string> {
+  for (const up of ["../", "../../"]) {
+    const folder = fileURLToPath(new URL(`${up}models/shakespeare`, import.meta.url));
+    if (await stat(folder).catch(() => undefined)) return folder;
+  }
+  throw new RuntimeError(
+    "models/shakespeare",
+    "the embedded model is missing from this installation",
+    "install wgpt again, or give --model",
+  );
+}
+
+export interface OpenModel {
+  readonly folder: string;
+  readonly config: Gpt2Config;
+  readonly tokenizer: Tokenizer | undefined;
+  readonly model: Model;
+  readonly adapter: AdapterReport;
+  /** What the user should be told, though it is no error. */
+  readonly warnings: readonly string[];
+  close(): Promise<void>;
+}
+
+export interface OpenModelOptions {
+  readonly model?: string | undefined;
+  readonly disablePass?: readonly string[];
+  readonly checkFinite?: boolean;
+  /** Shows a progress bar on stderr. */
+  readonly progress?: boolean;
+}
+
+/** A preset's or a checkpoint folder's configuration. */
+export async function readConfig(model: string): Promise<Gpt2Config> {
+  const preset = PRESETS[model];
+  if (preset) return preset;
+  const folder = await stat(model).catch(() => undefined);
+  if (!folder)
+    throw new RuntimeError(
+      model,
+      "there is no such folder, and no preset of that name",
+      `presets are ${Object.keys(PRESETS).join(", ")}`,
+    );
+  const place = folder.isDirectory() ? join(model, "config.json") : join(model, "..", "config.json");
+  const text = await readFile(place, "utf8").catch(() => undefined);
+  if (text === undefined)
+    throw new RuntimeError(
+      place,
+      "can't be read, but the model's shape stands in it",
+      "a checkpoint folder holds config.json and model.safetensors",
+    );
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch (error) {
+    throw new RuntimeError(place, `is no JSON: ${error instanceof Error ? error.message : String(error)}`);
+  }
+  return readGpt2Config(json, place);
+}
+
+export async function openModel(options: OpenModelOptions = {}): Promise<OpenModel> {
+  const folder = options.model ?? (await embeddedModel());
+  if (PRESETS[folder])
+    throw new RuntimeError(
+      folder,
+      "is a preset, which has no weights",
+      "give the folder of a checkpoint; `wgpt inspect` needs none",
+    );
+  const config = await readConfig(folder);
+  const source = await openCheckpoint(folder);
+  try {
+    const surplus = checkCheckpoint(config, source);
+    const tokenizer = await loadTokenizer(folder);
+    if (tokenizer && tokenizer.vocabSize > config.n_vocab)
+      throw new RuntimeError(
+        folder,
+        `the tokenizer has ${tokenizer.vocabSize} tokens, but the model ${config.n_vocab}`,
+        "they belong to different models",
+      );
+    const open = await openDawn();
+    try {
+      const { plan } = compileGpt2(config, {
+        target: targetForAdapter(open.adapter),
+        disable: options.disablePass ?? [],
+      });
+      const bar = options.progress ? progressBar(basename(folder)) : undefined;
+      const model = await Model.load(open, plan, source, {
+        checkFinite: options.checkFinite ?? false,
+        ...(bar && { onProgress: ({ bytes, total }: { bytes: number; total: number }) => bar.update(bytes, total) }),
+      }).finally(() => bar?.stop());
+      const warnings = [
+        ...(surplus.length === 0
+          ? []
+          : [`${folder}: ${surplus.length} tensors that the model does not use: ${surplus.slice(0, 5).join(", ")}`]),
+        ...model.notFinite.map(({ weight, count }) => `${folder}: ${weight} holds ${count} values that are not finite`),
+      ];
+      return {
+        folder,
+        config,
+        tokenizer,
+        model,
+        adapter: open.adapter,
+        warnings,
+        async close() {
+          model.destroy();
+          open.close();
+          await source.close();
+        },
+      };
+    } catch (error) {
+      open.close();
+      throw error;
+    }
+  } catch (error) {
+    await source.close();
+    throw error;
+  }
+}
+
+/** Names of tensors that change the result and that the graph has no place for. */
+const REFUSED = [/lm_head\.bias$/, /\.crossattention\./, /\.ln_cross_attn\./];
+
+function checkCheckpoint(config: Gpt2Config, source: WeightSource): readonly string[] {
+  const wanted = buildGpt2(config)
+    .inputs.filter((i) => i.kind === "weight")
+    .map(({ value }) => ({ name: value.name, shape: value.type.shape.map(Number) }));
+  const { surplus } = matchWeights(wanted, source);
+  const refused = surplus.find((name) => REFUSED.some((pattern) => pattern.test(name)));
+  if (refused !== undefined)
+    throw new RuntimeError(
+      source.place,
+      `holds ${refused}, but the graph is a decoder whose head has no bias`,
+      "wgpt can't compute this model",
+    );
+  return surplus;
+}
+
+interface Bar {
+  update(bytes: number, total: number): void;
+  stop(): void;
+}
+
+const MIB = 1024 * 1024;
+
+/** A bar on a terminal; nothing where stderr is a file. */
+function progressBar(name: string): Bar | undefined {
+  if (!process.stderr.isTTY) return undefined;
+  const bar = new cliProgress.SingleBar(
+    {
+      format: `loading ${name} {bar} {percentage}% | {value}/{total} MiB | {eta_formatted}`,
+      stream: process.stderr,
+      hideCursor: true,
+      clearOnComplete: true,
+    },
+    cliProgress.Presets.shades_classic,
+  );
+  bar.start(1, 0);
+  return {
+    update(bytes, total) {
+      bar.setTotal(Math.ceil(total / MIB));
+      bar.update(Math.ceil(bytes / MIB));
+    },
+    stop: () => bar.stop(),
+  };
+}

@@ -1,0 +1,159 @@
+import { readFile } from "node:fs/promises";
+import { Command } from "commander";
+import pc from "picocolors";
+import { printAdapter, RuntimeError, type ScoreResult, score, topTokens } from "../runtime/index.ts";
+import { createLogitsFile, type LogitsFile } from "./logits-file.ts";
+import { type OpenModel, openModel } from "./open-model.ts";
+import { type Prompt, readPrompt } from "./prompt.ts";
+import { collect, count, tokenIds, wholeNumber } from "./usage.ts";
+
+interface Options {
+  readonly model?: string;
+  readonly tokens?: readonly number[];
+  readonly file?: string;
+  readonly window?: number;
+  readonly skipTokens: number;
+  readonly top: number;
+  readonly logits?: string;
+  readonly special?: boolean;
+  readonly disablePass: readonly string[];
+  readonly json?: boolean;
+}
+
+export const scoreCommand = new Command("score")
+  .summary("how likely the model finds a text")
+  .description(
+    "Prints the log-probability of every token of TEXT, their mean, the perplexity, and the likeliest next tokens.",
+  )
+  .argument("[text]", "the text to score; - reads it from stdin")
+  .option(
+    "--model <dir>",
+    "folder with config.json, model.safetensors and tokenizer files (default: the embedded model)",
+  )
+  .option("--tokens <ids>", "the text as token ids, such as 1,2,3", tokenIds)
+  .option("--file <path>", "the text as a file")
+  .option("--window <n>", "score a long text in windows of n tokens, each starting anew", wholeNumber)
+  .option("--skip-tokens <n>", "leave the first n tokens of the text out", count, 0)
+  .option("--top <k>", "how many next tokens to list", count, 5)
+  .option("--logits <file>", "write all logits, [tokens, vocabulary], as safetensors")
+  .option("--special", "take special tokens such as <|endoftext|> in the text for themselves")
+  .option("--disable-pass <name>", "leave a compiler pass out; may be given several times", collect, [])
+  .option("--json", "print one object")
+  .action(run);
+
+async function run(text: string | undefined, options: Options): Promise<void> {
+  if (options.logits !== undefined && options.window !== undefined)
+    throw new RuntimeError("--logits", "is given, but so is --window", "write the logits of one context at a time");
+  const opened = await openModel({
+    model: options.model,
+    disablePass: options.disablePass,
+    checkFinite: true,
+    progress: !options.json,
+  });
+  try {
+    for (const warning of opened.warnings) process.stderr.write(`wgpt: warning: ${warning}\n`);
+    const given = await readPrompt(
+      {
+        text: options.file === undefined ? text : await readText(options.file, text),
+        tokens: options.tokens,
+        special: options.special,
+      },
+      opened.tokenizer,
+    );
+    if (!given) throw new RuntimeError("text", "is missing", "give a text, --file or --tokens");
+    const ids = given.ids.slice(options.skipTokens);
+    const file =
+      options.logits === undefined
+        ? undefined
+        : await createLogitsFile(options.logits, ids.length, opened.config.n_vocab);
+    const result = await scoreInto(opened, ids, options, file);
+    if (options.json) printJson(opened, ids, result, options.top);
+    else printText(opened, { ids, text: given.text }, result, options);
+  } finally {
+    await opened.close();
+  }
+}
+
+async function readText(path: string, text: string | undefined): Promise<string> {
+  if (text !== undefined) throw new RuntimeError("--file", "is given, but so is a text", "give one of them");
+  return readFile(path, "utf8").catch((error: Error) => {
+    throw new RuntimeError(path, `can't be read: ${error.message}`);
+  });
+}
+
+async function scoreInto(
+  { model }: OpenModel,
+  ids: readonly number[],
+  options: Options,
+  file: LogitsFile | undefined,
+): Promise<ScoreResult> {
+  try {
+    const result = await score(model, ids, {
+      ...(options.window === undefined ? {} : { window: options.window }),
+      onLogits: async (logits) => file?.write(logits),
+      onProgress: (done, total) => {
+        if (process.stderr.isTTY && !options.json)
+          process.stderr.write(`\rscoring ${done}/${total}${done === total ? "\r\x1b[K" : ""}`);
+      },
+    });
+    await file?.finish();
+    return result;
+  } catch (error) {
+    await file?.abandon();
+    throw error;
+  }
+}
+
+interface NextToken {
+  readonly token: number;
+  readonly text: string | undefined;
+  readonly logit: number;
+  readonly probability: number;
+}
+
+const nextTokens = ({ tokenizer }: OpenModel, result: ScoreResult, k: number): NextToken[] =>
+  topTokens(result.lastLogits, k).map(({ id, logit, probability }) => ({
+    token: id,
+    text: textOf(tokenizer, id),
+    logit,
+    probability,
+  }));
+
+/** A padded vocabulary has ids without text. */
+const textOf = (tokenizer: OpenModel["tokenizer"], id: number): string | undefined =>
+  tokenizer && id < tokenizer.vocabSize ? tokenizer.decode([id]) : undefined;
+
+function printJson(opened: OpenModel, ids: readonly number[], result: ScoreResult, top: number): void {
+  const predicted = result.tokens.length > 0;
+  const object = {
+    tokens: ids,
+    log_probabilities: result.tokens.map((t) => t.logProbability),
+    predicted_tokens: result.tokens.length,
+    mean_negative_log_likelihood: predicted ? result.meanNegativeLogLikelihood : null,
+    perplexity: predicted ? result.perplexity : null,
+    next: nextTokens(opened, result, top),
+    stats: { adapter: opened.adapter.description, software: opened.adapter.software },
+  };
+  process.stdout.write(`${JSON.stringify(object)}\n`);
+}
+
+function printText(opened: OpenModel, prompt: Prompt, result: ScoreResult, options: Options): void {
+  const { tokenizer, adapter } = opened;
+  const show = (id: number) => `${String(id).padStart(6)}  ${JSON.stringify(textOf(tokenizer, id) ?? "").padEnd(16)}`;
+  const lines: string[] = [];
+  // Of a long text only the sums are of interest; --json has every token.
+  if (options.window === undefined)
+    for (const t of result.tokens)
+      lines.push(`${String(t.position).padStart(5)} ${show(t.token)} ${t.logProbability.toFixed(4).padStart(9)}`);
+  if (result.tokens.length > 0) {
+    lines.push("", `predicted tokens   ${result.tokens.length}`);
+    lines.push(`mean negative log-likelihood   ${result.meanNegativeLogLikelihood.toFixed(6)} nats per token`);
+    lines.push(`perplexity   ${result.perplexity.toFixed(4)}`);
+  }
+  const next = nextTokens(opened, result, options.top);
+  if (next.length > 0) lines.push("", `after the last of ${prompt.ids.length} tokens:`);
+  for (const n of next)
+    lines.push(`      ${show(n.token)} logit ${n.logit.toFixed(4).padStart(9)}   p ${n.probability.toFixed(4)}`);
+  process.stdout.write(`${lines.join("\n").replace(/^\n/, "")}\n`);
+  process.stderr.write(`${pc.dim(`[${printAdapter(adapter)}]`)}\n`);
+}

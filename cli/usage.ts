@@ -1,0 +1,36 @@
+// Reading numbers and lists from the command line; a wrong one is named with its flag.
+import { InvalidArgumentError } from "commander";
+
+const parse = (text: string, accepts: (n: number) => boolean, wanted: string): number => {
+  const n = Number(text);
+  if (text.trim() === "" || !accepts(n)) throw new InvalidArgumentError(`it must be ${wanted}.`);
+  return n;
+};
+
+export const wholeNumber = (text: string): number =>
+  parse(text, (n) => Number.isInteger(n) && n >= 1, "a whole number, 1 or more");
+export const count = (text: string): number =>
+  parse(text, (n) => Number.isInteger(n) && n >= 0, "a whole number, 0 or more");
+export const seed = (text: string): number =>
+  parse(text, (n) => Number.isInteger(n) && n >= 0 && n < 2 ** 32, "a whole number from 0 to 4294967295");
+export const temperature = (text: string): number =>
+  parse(text, (n) => Number.isFinite(n) && n >= 0, "a number, 0 or more");
+export const probability = (text: string): number => parse(text, (n) => n > 0 && n <= 1, "a number above 0, up to 1");
+
+/** `1,2,3` */
+export function tokenIds(text: string): number[] {
+  return text
+    .split(/[\s,]+/)
+    .filter((part) => part !== "")
+    .map((part) => parse(part, (n) => Number.isInteger(n) && n >= 0, "token ids such as 1,2,3"));
+}
+
+/** For options that may be given several times. */
+export const collect = (value: string, before: readonly string[]): readonly string[] => [...before, value];
+
+/** The text of a prompt as the shell passes it: `\n` typed in quotes stays two characters in most shells. */
+export async function readStdin(): Promise<string> {
+  const parts: Buffer[] = [];
+  for await (const part of process.stdin) parts.push(Buffer.from(part));
+  return Buffer.concat(parts).toString("utf8");
+}

@@ -1,0 +1,97 @@
+// An adapter and a device, chosen and described. Knows nothing of Node: the caller brings the GPU object.
+import { RuntimeError } from "./errors.ts";
+
+/** What a user should know about the adapter in use. */
+export interface AdapterReport {
+  readonly vendor: string;
+  readonly architecture: string;
+  readonly description: string;
+  /** Runs on the CPU: figures from it say nothing about a GPU. */
+  readonly software: boolean;
+  readonly features: readonly string[];
+  readonly limits: Readonly<Record<string, number>>;
+}
+
+export interface OpenDevice {
+  readonly device: GPUDevice;
+  readonly adapter: AdapterReport;
+  /** Waits for what is queued and throws the first error that WebGPU has reported since the last call. */
+  check(place: string): Promise<void>;
+  close(): void;
+}
+
+const SOFTWARE = /llvmpipe|lavapipe|swiftshader|software|warp/i;
+
+/** The limits that plans ask for; each is raised to what the adapter offers, so that one device serves any plan. */
+const LIMITS = [
+  "maxStorageBuffersPerShaderStage",
+  "maxStorageBufferBindingSize",
+  "maxBufferSize",
+  "maxComputeWorkgroupStorageSize",
+  "maxComputeInvocationsPerWorkgroup",
+  "maxComputeWorkgroupSizeX",
+  "maxComputeWorkgroupSizeY",
+  "maxComputeWorkgroupsPerDimension",
+] as const;
+
+/** Features that kernels can use; the device gets those of them that the adapter has. */
+export const OPTIONAL_FEATURES: readonly GPUFeatureName[] = ["shader-f16", "subgroups", "timestamp-query"];
+
+export function describeAdapter(adapter: GPUAdapter): AdapterReport {
+  const { vendor, architecture, description, device } = adapter.info;
+  const text = [vendor, architecture, device, description].join(" ");
+  return {
+    vendor,
+    architecture,
+    description: description || device || architecture || vendor || "an unnamed adapter",
+    software: adapter.info.isFallbackAdapter || SOFTWARE.test(text),
+    features: [...adapter.features].sort(),
+    limits: Object.fromEntries(LIMITS.map((name) => [name, adapter.limits[name]])),
+  };
+}
+
+/** One line: `llvmpipe: Mesa 25.0.7 (software)`. */
+export const printAdapter = (report: AdapterReport): string =>
+  `${report.description}${report.software ? " (software)" : ""}`;
+
+/**
+ * The best adapter there is and a device with all it offers. Throws a RuntimeError when there is none; a software
+ * adapter is taken when it is all there is.
+ */
+export async function openDevice(gpu: GPU, noAdapterHint?: string): Promise<OpenDevice> {
+  const adapter =
+    (await gpu.requestAdapter({ powerPreference: "high-performance" })) ??
+    (await gpu.requestAdapter({ forceFallbackAdapter: true }));
+  if (!adapter)
+    throw new RuntimeError("adapter", "WebGPU finds no adapter, but kernels need one to run on", noAdapterHint);
+  const report = describeAdapter(adapter);
+  const device = await adapter.requestDevice({
+    label: "wgpt",
+    requiredFeatures: OPTIONAL_FEATURES.filter((f) => adapter.features.has(f)),
+    requiredLimits: { ...report.limits },
+  });
+  const errors: string[] = [];
+  device.onuncapturederror = (event) => {
+    errors.push(event.error.message);
+  };
+  let closed = false;
+  void device.lost.then((info) => {
+    if (!closed) errors.push(`the device was lost: ${info.message || info.reason}`);
+  });
+  return {
+    device,
+    adapter: report,
+    async check(place) {
+      await device.queue.onSubmittedWorkDone();
+      const [first] = errors.splice(0);
+      if (first !== undefined) throw new RuntimeError(place, firstLine(first));
+    },
+    close() {
+      closed = true;
+      device.destroy();
+    },
+  };
+}
+
+/** Dawn's messages go on for pages; the first line says what is wrong, the label says where. */
+export const firstLine = (message: string): string => message.trim().split("\n").slice(0, 2).join(" ").trim();

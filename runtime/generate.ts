@@ -1,0 +1,125 @@
+// Generation as a stream: tokens one by one, text as soon as it is certain, and why it ended.
+import { RuntimeError } from "./errors.ts";
+import type { Model } from "./model.ts";
+import { checkSampler, createRng, type SamplerSettings, sample } from "./sampler.ts";
+import { StopMatcher, TextStream } from "./text-stream.ts";
+import type { Tokenizer } from "./tokenizer.ts";
+
+export interface GenerateOptions extends SamplerSettings {
+  readonly maxNewTokens: number;
+  /** The same seed and settings give the same tokens on the same adapter. */
+  readonly seed: number;
+  /** Texts at which generation ends; they are not part of the result. */
+  readonly stop?: readonly string[];
+  /** Tokens at which generation ends; they are not part of the result. */
+  readonly stopTokens?: readonly number[];
+}
+
+/** Why a generation ended: the length asked for, an end token, a stop string, or a full context. */
+export type FinishReason = "length" | "end-token" | "stop-string" | "context";
+
+export interface GenerateResult {
+  readonly tokens: readonly number[];
+  readonly text: string;
+  readonly finish: FinishReason;
+  /** From the call to the first new token, in milliseconds. */
+  readonly timeToFirstTokenMs: number;
+  /** New tokens a second after the first; of the whole when there is only one. */
+  readonly tokensPerSecond: number;
+}
+
+/** One step of the stream: the new token, and the text that has become certain with it. */
+export interface GenerateStep {
+  readonly token: number;
+  readonly text: string;
+}
+
+/**
+ * Continues `prompt`. Yields each new token and returns the whole. Without a tokenizer, texts are empty and stop strings
+ * are refused. Throws a RuntimeError for settings out of range, a prompt that does not fit, or logits that are NaN.
+ */
+export async function* generate(
+  model: Model,
+  tokenizer: Tokenizer | undefined,
+  prompt: readonly number[],
+  options: GenerateOptions,
+): AsyncGenerator<GenerateStep, GenerateResult> {
+  check(model, tokenizer, prompt, options);
+  const stopTokens = new Set(options.stopTokens ?? []);
+  const stream = tokenizer && new TextStream(tokenizer);
+  const stops = new StopMatcher(options.stop ?? []);
+  const rng = createRng(options.seed);
+  const tokens: number[] = [];
+  let text = "";
+  let firstAt = 0;
+  const began = performance.now();
+  model.reset();
+  let logits = await model.feed(prompt);
+  let finish: FinishReason = "length";
+  while (tokens.length < options.maxNewTokens) {
+    const token = sample(logits, options, rng, `token ${prompt.length + tokens.length}`);
+    if (tokens.length === 0) firstAt = performance.now();
+    if (stopTokens.has(token)) {
+      finish = "end-token";
+      break;
+    }
+    tokens.push(token);
+    const piece = stops.push(stream?.push(token) ?? "");
+    text += piece;
+    yield { token, text: piece };
+    if (stops.matched !== undefined) {
+      finish = "stop-string";
+      break;
+    }
+    if (tokens.length === options.maxNewTokens) break;
+    if (prompt.length + tokens.length >= model.facts.n_ctx) {
+      finish = "context";
+      break;
+    }
+    logits = await model.feed([token]);
+  }
+  const ended = performance.now();
+  // What was held back is text after all, unless it was the stop string.
+  if (stops.matched === undefined) {
+    const rest = stops.push(stream?.end() ?? "") + stops.end();
+    text += rest;
+    if (rest !== "") yield { token: tokens.at(-1) ?? -1, text: rest };
+  }
+  const [after, seconds] =
+    tokens.length > 1 ? [tokens.length - 1, (ended - firstAt) / 1000] : [tokens.length, (ended - began) / 1000];
+  return {
+    tokens,
+    text,
+    finish,
+    timeToFirstTokenMs: (firstAt || ended) - began,
+    tokensPerSecond: seconds > 0 ? after / seconds : 0,
+  };
+}
+
+function check(
+  model: Model,
+  tokenizer: Tokenizer | undefined,
+  prompt: readonly number[],
+  options: GenerateOptions,
+): void {
+  checkSampler(options);
+  const { n_ctx } = model.facts;
+  if (!Number.isInteger(options.maxNewTokens) || options.maxNewTokens < 1)
+    throw new RuntimeError("max-new-tokens", `is ${options.maxNewTokens}`, "it must be a whole number, 1 or more");
+  if (prompt.length === 0)
+    throw new RuntimeError("prompt", "has no token, but generation has to start from one", "give a text, or token ids");
+  if (prompt.length > n_ctx)
+    throw new RuntimeError(
+      "prompt",
+      `has ${prompt.length} tokens, but the context is ${n_ctx}`,
+      `shorten it to ${n_ctx - 1} tokens or fewer`,
+    );
+  if (prompt.length === n_ctx)
+    throw new RuntimeError(
+      "prompt",
+      `has ${prompt.length} tokens, which fill the context`,
+      "shorten it, to leave room for new tokens",
+    );
+  if (!tokenizer && (options.stop ?? []).length > 0)
+    throw new RuntimeError("stop strings", "need a tokenizer, but the model has none", "stop at tokens instead");
+}

@@ -1,0 +1,73 @@
+// How likely a model finds a text: log-probabilities token by token, in one pass or in windows.
+import { RuntimeError } from "./errors.ts";
+import type { Model } from "./model.ts";
+import { logSoftmax } from "./sampler.ts";
+
+export interface TokenLikelihood {
+  /** The predicted token, and where it stands in the text. */
+  readonly token: number;
+  readonly position: number;
+  /** Natural logarithm of the probability that the model gave it. */
+  readonly logProbability: number;
+}
+
+export interface ScoreResult {
+  readonly tokens: readonly TokenLikelihood[];
+  /** Nats per predicted token; NaN when nothing was predicted. */
+  readonly meanNegativeLogLikelihood: number;
+  /** e to that power. */
+  readonly perplexity: number;
+  /** The logits after the last token, [n_vocab]. */
+  readonly lastLogits: Float32Array;
+}
+
+export interface ScoreOptions {
+  /** Cuts the text into windows of so many inputs, each starting anew; a text longer than the context needs it. */
+  readonly window?: number;
+  /** Hears of the logits of every input, [rows, n_vocab], in order. */
+  readonly onLogits?: (logits: Float32Array, rows: number) => void | Promise<void>;
+  readonly onProgress?: (done: number, total: number) => void;
+}
+
+/** Scores token ids. With a window of n, inputs i·n … i·n+n−1 each predict the token after them. */
+export async function score(model: Model, ids: readonly number[], options: ScoreOptions = {}): Promise<ScoreResult> {
+  const { n_ctx, n_vocab } = model.facts;
+  if (ids.length === 0) throw new RuntimeError("text", "has no token to score", "give a text, or token ids");
+  const window = options.window ?? n_ctx;
+  if (!Number.isInteger(window) || window < 1 || window > n_ctx)
+    throw new RuntimeError(
+      "window",
+      `is ${options.window}, but the context is ${n_ctx}`,
+      `it must be a whole number from 1 to ${n_ctx}`,
+    );
+  if (options.window === undefined && ids.length > n_ctx)
+    throw new RuntimeError(
+      "text",
+      `has ${ids.length} tokens, but the context is ${n_ctx}`,
+      `score it in windows: --window ${n_ctx}`,
+    );
+  const tokens: TokenLikelihood[] = [];
+  let lastLogits = new Float32Array(n_vocab);
+  let sum = 0;
+  // In windows, a last input without successor predicts nothing and is left out.
+  const inputs = options.window === undefined ? ids.length : Math.max(1, ids.length - 1);
+  for (let start = 0; start < inputs; start += window) {
+    model.reset();
+    for await (const chunk of model.feedAll(ids.slice(start, Math.min(start + window, inputs)))) {
+      await options.onLogits?.(chunk.logits, chunk.rows);
+      for (let row = 0; row < chunk.rows; row++) {
+        const logits = chunk.logits.subarray(row * n_vocab, (row + 1) * n_vocab);
+        const position = start + chunk.start + row + 1;
+        const token = ids[position];
+        if (position === inputs) lastLogits = logits.slice();
+        if (token === undefined) continue;
+        const logProbability = logSoftmax(logits, `the logits after token ${position - 1}`)[token] ?? Number.NaN;
+        sum -= logProbability;
+        tokens.push({ token, position, logProbability });
+      }
+      options.onProgress?.(start + chunk.start + chunk.rows, inputs);
+    }
+  }
+  const mean = sum / tokens.length;
+  return { tokens, meanNegativeLogLikelihood: mean, perplexity: Math.exp(mean), lastLogits };
+}

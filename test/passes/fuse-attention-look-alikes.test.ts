@@ -1,0 +1,280 @@
+// What is almost causal attention and stays as it is. Each says which predicate is the one that said no.
+import { suite } from "uvu";
+import { fuseAttention } from "../../passes/fuse-attention.ts";
+import { attentionGraph, type Frame, type Steps } from "./attention-text.ts";
+import { expectRefusal } from "./expect-report.ts";
+
+const test = suite("fuse-attention: look-alikes");
+
+const refuses = (steps: Steps, predicate: string, facts: string, options: Frame = {}): void => {
+  expectRefusal(fuseAttention, attentionGraph(steps, options), { site: "e", predicate, facts });
+};
+
+test("a softmax along the queries", () => {
+  refuses({ max: "mx = reduce_max(m, axis=1)" }, "subtracts-the-row-maximum", "sh is sub(m, mx), not x − max(x)");
+  refuses({ sum: "su = reduce_sum(e, axis=1)" }, "divides-by-the-row-sum", "e is not summed over the last axis");
+});
+
+test("a softmax that subtracts nothing, and overflows where attention does not", () => {
+  refuses(
+    { max: "", shifted: "", exp: "e = exp(m)" },
+    "subtracts-the-row-maximum",
+    "m is select(c, s, -10000000000.0)",
+  );
+});
+
+test("the maximum of the scores before they are masked", () => {
+  refuses({ max: "mx = reduce_max(s)" }, "subtracts-the-row-maximum", "sh is sub(m, mx)");
+});
+
+test("a product with the row's sum", () => {
+  refuses({ softmax: "p = mul(e, su)" }, "divides-by-the-row-sum", "p is 1·e·su, not e·su^-1");
+});
+
+test("an exponential that is not divided at all", () => {
+  refuses(
+    { softmax: "p = tanh(e)", merged: "y = reshape(ot, shape=[T, 8])" },
+    "divides-by-the-row-sum",
+    "e is not divided by su",
+    { results: "y, su" },
+  );
+});
+
+test("no mask: every query sees every key", () => {
+  refuses(
+    { masked: "", max: "mx = reduce_max(s)", shifted: "sh = sub(s, mx)" },
+    "masks-scores",
+    "s is mul(s0, 0.5), not select",
+  );
+});
+
+test("masked scores that still count", () => {
+  refuses({ masked: "m = select(c, s, -1.0)" }, "masks-scores", "a masked score becomes -1.0");
+  refuses({ masked: "m = select(c, s, nan)" }, "masks-scores", "a masked score becomes nan");
+});
+
+test("a mask that lets a query see the keys after it", () => {
+  refuses(
+    { mask: "c = less_equal(qc, ka)" },
+    "mask-is-causal",
+    "c lets a key through where j − i − P ≥ 0; causal is i + P − j ≥ 0",
+  );
+});
+
+test("a mask that hides a query's own key", () => {
+  refuses({ mask: "c = less(ka, qc)" }, "mask-is-causal", "causal is i + P", { decode: false });
+});
+
+test("a mask that shows one key too many", () => {
+  refuses({ mask: "next = add(qc, 1)\nc = less_equal(ka, next)" }, "mask-is-causal", "+ 1");
+});
+
+test("a mask that forgets the tokens before", () => {
+  refuses({ queryAt: "qa = iota(length=T)\nqc = reshape(qa, shape=[T, 1])" }, "mask-is-causal", "c lets a key through");
+});
+
+test("a window of the last few keys", () => {
+  refuses({ mask: "back = sub(qc, 2)\nc = greater(ka, back)" }, "mask-is-causal", "c lets a key through");
+});
+
+test("a mask of its own for every head", () => {
+  refuses(
+    {
+      mask: "head = iota(length=2)\nhc = reshape(head, shape=[2, 1, 1])\nlater = add(qc, hc)\nc = less_equal(ka, later)",
+    },
+    "mask-is-causal",
+    "h",
+  );
+});
+
+test("a mask in blocks, for a cast truncates: 2·⌊i/2⌋ is not i", () => {
+  refuses(
+    {
+      mask: "qf = cast(qc, to=f32)\nqh = mul(qf, 0.5)\nqi = cast(qh, to=i32)\nq2 = mul(qi, 2)\nc = less_equal(ka, q2)",
+    },
+    "mask-is-causal",
+    "not a comparison of positions",
+  );
+});
+
+test("a difference of unsigned positions, which is never below 0", () => {
+  refuses(
+    { mask: "qu = cast(qc, to=u32)\nku = cast(ka, to=u32)\nd = sub(qu, ku)\nc = greater_equal(d, 0u)" },
+    "mask-is-causal",
+    "not a comparison of positions",
+  );
+});
+
+test("positions that are doubled on both sides: a form is compared term by term", () => {
+  refuses(
+    { mask: "q2 = mul(qc, 2)\nk2 = mul(ka, 2)\nc = less_equal(k2, q2)" },
+    "mask-is-causal",
+    "c lets a key through where 2·i + 2·P − 2·j ≥ 0",
+  );
+});
+
+test("a mask that is reshaped, whose rows hide in divisions", () => {
+  refuses(
+    { mask: "narrow = less_equal(ka, qc)\nc = reshape(narrow, shape=[1, T, P+T])" },
+    "mask-is-causal",
+    "c is reshape(narrow), not a comparison of positions",
+  );
+});
+
+test("a mask that is an input", () => {
+  refuses({ queryAt: "", keyAt: "", mask: "" }, "mask-is-causal", "c is an input", {
+    inputs: "q: f32[T, 8], state k: f32[9, 8], state v: f32[9, 8], c: bool[T, P+T]",
+  });
+});
+
+test("a mask with an axis that the scores lack", () => {
+  refuses(
+    {
+      queryAt: "qa = iota(start=P, length=T)\nqc = reshape(qa, shape=[1, 1, T, 1])",
+      turned: "o3 = reshape(o, shape=[2, T, 4])\not = transpose(o3, perm=[1, 0, 2])",
+    },
+    "mask-is-causal",
+    "c is bool[1, 1, T, T+P], which widens the scores",
+  );
+});
+
+test("coordinates out of a square, which are no affine form", () => {
+  refuses(
+    {
+      queryAt:
+        "all = iota(length=16)\nsquare = reshape(all, shape=[4, 4])\nrow = slice(square, axis=1, length=1)\nqc = slice(row, length=T, start=P)",
+      keyAt: "ka = iota(length=P+T)",
+    },
+    "mask-is-causal",
+    "c lets a key through",
+    { decode: true },
+  );
+});
+
+test("scores that are scaled by a tensor", () => {
+  refuses(
+    { scaled: "s = mul(s0, scale)" },
+    "scaled-product-of-query-and-keys",
+    "s is mul(s0, scale), not a matmul times a number",
+    { inputs: "q: f32[T, 8], state k: f32[9, 8], state v: f32[9, 8], scale: f32[1]" },
+  );
+});
+
+test("scores with a bias, as relative positions give them", () => {
+  refuses({ scaled: "s1 = mul(s0, 0.5)\ns = add(s1, b)" }, "scaled-product-of-query-and-keys", "s is add(s1, b)", {
+    inputs: "q: f32[T, 8], state k: f32[9, 8], state v: f32[9, 8], b: f32[2, T, P+T]",
+  });
+});
+
+test("squared scores", () => {
+  refuses({ scaled: "s = mul(s0, s0)" }, "scaled-product-of-query-and-keys", "s is mul(s0, s0)");
+});
+
+test("heads that are interleaved", () => {
+  refuses(
+    { query: "q3 = reshape(q, shape=[T, 4, 2])\nqt = transpose(q3, perm=[2, 0, 1])" },
+    "query-heads",
+    "qt is transpose(q3), not transpose(reshape(rows), [1,0,2])",
+  );
+  refuses(
+    { values: "vp = slice(v, length=P+T)\nv3 = reshape(vp, shape=[P+T, 4, 2])\nvt = transpose(v3, perm=[2, 0, 1])" },
+    "value-heads",
+    "vt is transpose(v3)",
+  );
+});
+
+test("heads that take their elements from other rows", () => {
+  // Six rows of four as three rows of two heads: every shape fits, and no head is where attention would look for it.
+  const cut = "shape=[3, 2, 4]";
+  refuses(
+    {
+      query: `q3 = reshape(q, ${cut})\nqt = transpose(q3, perm=[1, 0, 2])`,
+      keys: `k3 = reshape(k, ${cut})\nkt = transpose(k3, perm=[1, 2, 0])`,
+      values: `v3 = reshape(v, ${cut})\nvt = transpose(v3, perm=[1, 0, 2])`,
+      queryAt: "qa = iota(length=3)\nqc = reshape(qa, shape=[3, 1])",
+      keyAt: "ka = iota(length=3)",
+      merged: "y = reshape(ot, shape=[6, 4])",
+    },
+    "query-heads",
+    "qt is cut from f32[6, 4] into f32[3, 2, 4], which are other rows",
+    { inputs: "q: f32[6, 4], k: f32[6, 4], v: f32[6, 4]" },
+  );
+});
+
+test("one head of keys for all queries", () => {
+  refuses(
+    {
+      keys: "kp = slice(k, length=P+T)\nk3 = reshape(kp, shape=[P+T, 1, 4])\nkt = transpose(k3, perm=[1, 2, 0])",
+      values: "vp = slice(v, length=P+T)\nv3 = reshape(vp, shape=[P+T, 1, 4])\nvt = transpose(v3, perm=[1, 0, 2])",
+    },
+    "same-heads-and-length",
+    "query, keys and values have 2, 1 and 1 heads",
+    { inputs: "q: f32[T, 8], state k: f32[9, 4], state v: f32[9, 4]" },
+  );
+});
+
+test("keys, or values, that do not start at the cache's first row", () => {
+  refuses(
+    {
+      keys: "kp = slice(k, start=1, length=P+T)\nk3 = reshape(kp, shape=[P+T, 2, 4])\nkt = transpose(k3, perm=[1, 2, 0])",
+    },
+    "keys-start-at-the-first-row",
+    "kp starts at row 1, not at 0",
+  );
+  refuses(
+    {
+      values:
+        "vp = slice(v, start=P, length=P+T)\nv3 = reshape(vp, shape=[P+T, 2, 4])\nvt = transpose(v3, perm=[1, 0, 2])",
+    },
+    "values-start-at-the-first-row",
+    "vp starts at row P",
+  );
+});
+
+test("probabilities that are scaled before they mix", () => {
+  refuses({ mixed: "p2 = mul(p, 0.9)\no = matmul(p2, vt)" }, "mixes-values", "p is not the left side of a matmul");
+});
+
+test("heads that are merged in another order", () => {
+  refuses(
+    { turned: "ot = transpose(o, perm=[1, 2, 0])" },
+    "merges-heads",
+    "o is read by transpose, not by one transpose with perm=[1, 0, 2] alone",
+  );
+});
+
+test("heads that are merged into other rows", () => {
+  for (const shape of ["[2, T, 4]", "[T, 4, 2]"])
+    refuses({ merged: `y = reshape(ot, shape=${shape})` }, "merges-heads", "but the query rows are f32[T, 8]");
+});
+
+test("values that are wider than the keys", () => {
+  refuses(
+    {
+      values: "vp = slice(v, length=P+T)\nv3 = reshape(vp, shape=[P+T, 2, 8])\nvt = transpose(v3, perm=[1, 0, 2])",
+      merged: "y = reshape(ot, shape=[T, 16])",
+    },
+    "merges-heads",
+    "y is f32[T, 16], but the query rows are f32[T, 8]",
+    { inputs: "q: f32[T, 8], state k: f32[9, 8], state v: f32[9, 16]" },
+  );
+});
+
+test("a score matrix that the graph returns", () => {
+  refuses({}, "intermediates-are-private", "s0 is also returned by the graph", { results: "y, s0" });
+});
+
+test("probabilities that the graph returns", () => {
+  refuses({}, "intermediates-are-private", "p is also returned by the graph", { results: "y, p" });
+});
+
+test("a row's sum that something else reads", () => {
+  refuses(
+    { merged: "y = reshape(ot, shape=[T, 8])\nz = log(su)" },
+    "intermediates-are-private",
+    "su is also read by z",
+    { results: "y, z" },
+  );
+});
+
+test.run();

@@ -1,0 +1,163 @@
+// The spellings that are causal attention. What only looks like it is in fuse-attention-look-alikes.test.ts.
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { canonicalize } from "../../passes/canonicalize.ts";
+import { fuseAttention } from "../../passes/fuse-attention.ts";
+import type { Pass } from "../../passes/pass.ts";
+import { expectPass } from "../support/expect-pass.ts";
+import { attentionGraph, type Frame, fusedAttentionGraph, type Steps } from "./attention-text.ts";
+import { verdicts } from "./expect-report.ts";
+
+const test = suite("fuse-attention");
+
+/** Fuses with any number of new tokens, and in the decode step. */
+function fuses(
+  steps: Steps,
+  expected: Parameters<typeof fusedAttentionGraph>[0] = {},
+  pass: Pass = fuseAttention,
+): void {
+  for (const decode of [false, true])
+    expectPass(pass, attentionGraph(steps, { decode }), fusedAttentionGraph(expected, { decode }));
+}
+
+const attention = (attributes: string, operands = "q, k, v") =>
+  `y = scaled_dot_product_attention(${operands}, ${attributes})`;
+
+test("fuses the formula as GPT-2 writes it", () => {
+  fuses({});
+  assert.equal(verdicts(fuseAttention, attentionGraph()), { e: "fired" });
+});
+
+test("takes the scale as a division", () => {
+  fuses({ scaled: "s = div(s0, 8.0)" }, { statement: attention("n_head=2, length=P+T, scale=0.125") });
+});
+
+test("takes two scales for their product", () => {
+  fuses(
+    { scaled: "s1 = div(s0, 2.0)\ns = mul(0.125, s1)" },
+    { statement: attention("n_head=2, length=P+T, scale=0.0625") },
+  );
+});
+
+test("takes no scale for 1", () => {
+  fuses({ scaled: "", masked: "m = select(c, s0, -1e10)" }, { statement: attention("n_head=2, length=P+T, scale=1") });
+});
+
+test("leaves a scale of the query outside", () => {
+  fuses(
+    {
+      query: "qs = mul(q, 0.5)\nq3 = reshape(qs, shape=[T, 2, 4])\nqt = transpose(q3, perm=[1, 0, 2])",
+      scaled: "",
+      masked: "m = select(c, s0, -1e10)",
+    },
+    { before: "qs = mul(q, 0.5)", statement: attention("n_head=2, length=P+T, scale=1", "qs, k, v") },
+  );
+});
+
+test("takes a product with one over the row's sum", () => {
+  fuses({ softmax: "r = div(1.0, su)\np = mul(e, r)" });
+  fuses({ softmax: "r = div(1.0, su)\np = mul(r, e)" });
+});
+
+test("takes the row's maximum added as a negative, once it is respelled", () => {
+  const both: Pass = { ...fuseAttention, run: (graph) => fuseAttention.run(canonicalize.run(graph)) };
+  fuses({ shifted: "n = neg(mx)\nsh = add(m, n)" }, {}, both);
+});
+
+test("takes any comparison that says the same", () => {
+  fuses({ mask: "c = greater_equal(qc, ka)" });
+  fuses({ mask: "next = add(qc, 1)\nc = less(ka, next)" });
+  fuses({ mask: "next = add(qc, 1)\nc = greater(next, ka)" });
+  fuses({ mask: "ahead = sub(ka, qc)\nc = less_equal(ahead, 0)" });
+  fuses({ mask: "n = neg(ka)\nbehind = add(qc, n)\nc = less(-1, behind)" });
+});
+
+test("takes positions counted in f32", () => {
+  fuses({ mask: "qf = cast(qc, to=f32)\nkf = cast(ka, to=f32)\nc = less_equal(kf, qf)" });
+});
+
+test("takes an offset that is added to the rows", () => {
+  fuses({
+    queryAt:
+      "past = iota(start=P, length=1)\nrow = iota(length=T)\nqa = add(row, past)\nqc = reshape(qa, shape=[T, 1])",
+  });
+});
+
+test("takes coordinates that are looked up in a table of positions", () => {
+  fuses({
+    queryAt:
+      "all = iota(length=9)\nnow = iota(start=P, length=T)\nqa = gather(all, now)\nqc = reshape(qa, shape=[T, 1])",
+  });
+  fuses({ keyAt: "every = iota(length=9)\nka = slice(every, length=P+T)" });
+});
+
+test("takes coordinates and masks that are repeated to the full shape", () => {
+  fuses({ mask: "qw = expand(qc, shape=[T, P+T])\nkw = expand(ka, shape=[2, T, P+T])\nc = less_equal(kw, qw)" });
+  fuses({ mask: "narrow = less_equal(ka, qc)\nc = expand(narrow, shape=[2, T, P+T])" });
+});
+
+test("takes a mask that is cut out of the mask of the whole context", () => {
+  fuses({
+    queryAt: "every = iota(length=9)\ncolumn = reshape(every, shape=[9, 1])",
+    keyAt: "whole = less_equal(every, column)",
+    mask: "rows = slice(whole, start=P, length=T)\nc = slice(rows, axis=1, length=P+T)",
+  });
+});
+
+test("takes any number so low that softmax makes 0 of it", () => {
+  fuses({ masked: "m = select(c, s, -10000.0)" });
+  fuses({ masked: "m = select(c, s, -inf)" });
+});
+
+test("fuses without a cache, over the keys and values at hand", () => {
+  const inputs = "q: f32[T, 8], k: f32[T, 8], v: f32[T, 8]";
+  expectPass(
+    fuseAttention,
+    attentionGraph(
+      {
+        keys: "k3 = reshape(k, shape=[T, 2, 4])\nkt = transpose(k3, perm=[1, 2, 0])",
+        values: "v3 = reshape(v, shape=[T, 2, 4])\nvt = transpose(v3, perm=[1, 0, 2])",
+        queryAt: "qa = iota(length=T)\nqc = reshape(qa, shape=[T, 1])",
+        keyAt: "ka = iota(length=T)",
+      },
+      { inputs },
+    ),
+    fusedAttentionGraph({ statement: attention("n_head=2, length=T, scale=0.5") }, { inputs }),
+  );
+});
+
+test("fuses over caches that the step has updated", () => {
+  const options: Frame = {
+    inputs: "q: f32[T, 8], n: f32[T, 8], state k0: f32[9, 8], state v0: f32[9, 8]",
+    results: "y, k, v",
+  };
+  const update = "k = cache_update(k0, n, start=P)\nv = cache_update(v0, q, start=P)";
+  for (const decode of [false, true])
+    expectPass(
+      fuseAttention,
+      attentionGraph(
+        { query: `${update}\nq3 = reshape(q, shape=[T, 2, 4])\nqt = transpose(q3, perm=[1, 0, 2])` },
+        { ...options, decode },
+      ),
+      fusedAttentionGraph({ before: update }, { ...options, decode }),
+    );
+});
+
+test("fuses where layers share the mask", () => {
+  const options: Frame = { results: "y, other" };
+  const shared = "f = cast(c, to=f32)\nother = reduce_sum(f)";
+  expectPass(
+    fuseAttention,
+    attentionGraph({ merged: `y = reshape(ot, shape=[T, 8])\n${shared}` }, options),
+    fusedAttentionGraph(
+      {
+        before:
+          "qa = iota(start=P, length=T)\nqc = reshape(qa, shape=[T, 1])\nka = iota(length=P+T)\nc = less_equal(ka, qc)",
+        after: shared,
+      },
+      options,
+    ),
+  );
+});
+
+test.run();

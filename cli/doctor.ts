@@ -2,8 +2,8 @@ import { arch, cpus, platform, release } from "node:os";
 import { Command } from "commander";
 import { targetForAdapter } from "../codegen/index.ts";
 import { type AdapterReport, findAdapter, openDawn, printAdapter } from "../runtime/index.ts";
-import { planDriver, printSteps } from "../tools/driver-plan.mjs";
-import { readMachine } from "../tools/machine.mjs";
+import { planDriver, printSteps } from "./driver/driver-plan.mjs";
+import { readMachine } from "./driver/machine.mjs";
 
 export const doctorCommand = new Command("doctor")
   .summary("what wgpt would run on, and what to install")
@@ -21,9 +21,9 @@ interface Finding {
 
 async function look(): Promise<Finding> {
   try {
-    const adapter = await findAdapter();
+    const adapter = await findAdapter({ quiet: true });
     if (!adapter) return { problem: "Dawn finds no adapter" };
-    (await openDawn()).close();
+    (await openDawn({ quiet: true })).close();
     return { adapter };
   } catch (error) {
     return { problem: error instanceof Error ? error.message : String(error) };

@@ -96,7 +96,7 @@ export async function openModel(options: OpenModelOptions = {}): Promise<OpenMod
         `the tokenizer has ${tokenizer.vocabSize} tokens, but the model ${config.n_vocab}`,
         "they belong to different models",
       );
-    const open = await openDawn();
+    const open = await openDawn({ quiet: true });
     try {
       const { plan } = compileGpt2(config, {
         target: targetForAdapter(open.adapter),

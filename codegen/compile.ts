@@ -2,18 +2,14 @@
 // values in memory, choose and print a kernel for every node.
 import { buildGpt2, type Gpt2Config, type Graph, type SymbolValues, verify } from "../ir/index.ts";
 import { type PassObserver, pipeline, runPasses } from "../passes/index.ts";
-import {
-  bufferBytes,
-  PLAN_VERSION,
-  type Plan,
-  type PlanEntry,
-  type PlanModel,
-  type PlanTensor,
-} from "../runtime/plan.ts";
+import type { Plan, PlanEntry, PlanModel, PlanTensor, PlanVersion } from "../runtime/plan.ts";
 import { KernelTable, lowerGraph, refuseLiteralResults } from "./lower.ts";
 import { MemoryPlan } from "./plan-memory.ts";
 import { kernelPolicy } from "./select-kernel.ts";
 import { type Target, targetByName } from "./target.ts";
+
+/** The format of the plans made here. */
+const VERSION: PlanVersion = 1;
 
 /** One way to call what is compiled: a graph and the symbols that this way fixes. */
 export interface EntrySpec {
@@ -92,9 +88,9 @@ export function compileEntries(
     specs.flatMap((s) => s.graph.inputs.filter((i) => i.kind === "weight").map(({ value: v }) => [v.name, v] as const)),
   );
   const { buffers } = memory;
-  const largest = Math.max(4, ...buffers.map((b) => bufferBytes(b, maxima)));
+  const largest = memory.largestBytes;
   const plan: Plan = {
-    version: PLAN_VERSION,
+    version: VERSION,
     name,
     target: target.name,
     requiredFeatures: [],

@@ -81,8 +81,6 @@ export const titleOf = (region: Region): string => region.body.nodes.map((n) => 
 export const count = (...factors: readonly (Dim | readonly [dim: Dim, per: number])[]): PlanCount =>
   factors.map((f) => (Array.isArray(f) ? { dim: f[0] as Dim, per: f[1] as number } : { dim: f as Dim, per: 1 }));
 
-export const ONE: PlanCount = [];
-
 /** A dim that has to be a number for a kernel to be chosen; the kernel's `refuses` has made sure. */
 export function fixed(d: Dim | undefined): number {
   if (typeof d !== "number")

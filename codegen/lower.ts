@@ -11,10 +11,12 @@ import {
   type Value,
   withoutDeadNodes,
 } from "../ir/index.ts";
-import { type PlanAccess, type PlanKernel, type PlanStep, SYMBOL_BUFFER } from "../runtime/plan.ts";
+import type { PlanAccess, PlanKernel, PlanStep, SymbolBuffer } from "../runtime/plan.ts";
 import { renderShader } from "./kernel.ts";
 import { selectKernel } from "./select-kernel.ts";
 import type { Target } from "./target.ts";
+
+const SYMBOL_BUFFER: SymbolBuffer = "symbols";
 
 /** Collects the distinct shaders of a plan and names them for what they compute. */
 export class KernelTable {

@@ -40,6 +40,11 @@ export class MemoryPlan {
     return [...this.#named.values(), ...this.#temporaries].map(({ name, kind, bytes }) => ({ name, kind, bytes }));
   }
 
+  /** The size of the largest buffer at the symbols' maxima. */
+  get largestBytes(): number {
+    return Math.max(4, ...[...this.#named.values(), ...this.#temporaries].map((slot) => this.#slotBytes(slot)));
+  }
+
   /** Places every value of one entry point's graph; returns the buffer's name for each. */
   place(graph: Graph): ReadonlyMap<Value, string> {
     const places = new Map<Value, string>();

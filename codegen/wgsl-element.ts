@@ -25,8 +25,6 @@ import {
   subIndex,
 } from "./wgsl-index.ts";
 
-/** The type of an element in a register. */
-export const registerType = (dtype: DType): string => dtype;
 /** The type of an element in a storage buffer: bool has no place there. */
 export const storageType = (dtype: DType): string => (dtype === "bool" ? "u32" : dtype);
 

@@ -234,6 +234,3 @@ export const canonicalize: Pass = {
   summary: "one spelling for what has several",
   run: (graph, report) => applyRules(graph, RULES, report),
 };
-
-/** The rules, for the docs and for `explain`. */
-export const canonicalRules: readonly Pick<Rule, "name" | "summary">[] = RULES;

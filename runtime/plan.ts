@@ -2,6 +2,8 @@
 
 /** Raised by one whenever an older runtime could misread a newer plan. */
 export const PLAN_VERSION = 1;
+/** The compiler's number, checked against the runtime's where both are compiled. */
+export type PlanVersion = typeof PLAN_VERSION;
 
 export type PlanDType = "f32" | "f16" | "i32" | "u32" | "bool";
 
@@ -49,6 +51,7 @@ export interface PlanStep {
 }
 
 export const SYMBOL_BUFFER = "symbols";
+export type SymbolBuffer = typeof SYMBOL_BUFFER;
 
 export interface PlanTensor {
   readonly name: string;

@@ -1,10 +1,10 @@
 // Sees to it that Dawn finds a GPU, or a software one: probes, installs Mesa's drivers where it may, or says what to
-// run. What is to be installed is decided in driver-plan.mjs.
+// run. What is to be installed is decided in cli/driver/driver-plan.mjs.
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { dirname, join } from "node:path";
-import { planDriver, printSteps } from "./driver-plan.mjs";
-import { readMachine } from "./machine.mjs";
+import { planDriver, printSteps } from "../cli/driver/driver-plan.mjs";
+import { readMachine } from "../cli/driver/machine.mjs";
 import { capture, lastLines, ROOT, say } from "./run-command.mjs";
 
 const STAMP = join(ROOT, "node_modules", ".cache", "wgpt", "adapter.txt");
@@ -51,7 +51,7 @@ export async function ensureDriver() {
 /**
  * Takes the steps as root. A failing one does not end it: `apt-get update` fails for any one source among many, and
  * whether the driver works is what the second probe tells.
- * @param {readonly import("./driver-plan.mjs").Step[]} steps
+ * @param {readonly import("../cli/driver/driver-plan.mjs").Step[]} steps
  */
 async function take(steps) {
   const failures = [];

@@ -77,7 +77,13 @@ test("a pass that breaks the graph is stopped before the next one sees it", () =
     run: (graph) => ({ ...graph, nodes: graph.nodes.slice(1) }),
   };
   let reached = false;
-  const next: Pass = { ...canonicalize, run: (graph) => ((reached = true), graph) };
+  const next: Pass = {
+    ...canonicalize,
+    run(graph) {
+      reached = true;
+      return graph;
+    },
+  };
   assert.throws(
     () => runPasses(parseGraph(GRAPH), [breaks, next]),
     (e: Error) => e instanceof CompileError && /V2/.test(e.message),

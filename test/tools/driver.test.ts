@@ -1,8 +1,8 @@
 // What the setup would do to a machine, decided from its files' text: apt's two formats, and the plan by system.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { backportsFile, parseAptSources } from "../../tools/apt-sources.mjs";
-import { parseOsRelease, planDriver, printSteps } from "../../tools/driver-plan.mjs";
+import { backportsFile, parseAptSources } from "../../cli/driver/apt-sources.mjs";
+import { parseOsRelease, planDriver, printSteps } from "../../cli/driver/driver-plan.mjs";
 
 const test = suite("driver");
 

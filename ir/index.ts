@@ -1,5 +1,8 @@
 export * from "./attr.ts";
 export * from "./builder.ts";
+export * from "./define-pointwise.ts";
+export * from "./define-reads.ts";
+export * from "./define-reduction.ts";
 export * from "./errors.ts";
 export * from "./fused.ts";
 export * from "./graph.ts";
@@ -7,7 +10,6 @@ export * from "./interpret.ts";
 export * from "./models/gpt2.ts";
 export * from "./models/gpt2-config.ts";
 export * from "./op.ts";
-export * from "./op-kinds.ts";
 export * from "./ops/index.ts";
 export * from "./parse.ts";
 export * from "./print.ts";

@@ -1,7 +1,7 @@
 import { attr } from "../attr.ts";
+import { reducedType, reductionExtent } from "../define-reduction.ts";
 import { at } from "../errors.ts";
 import { defineOp } from "../op.ts";
-import { reducedType, reductionExtent } from "../op-kinds.ts";
 
 /** The index of the largest element of one axis, the lowest one among equals. */
 export const argmax = defineOp({

@@ -1,5 +1,5 @@
 import { attr, attrOf } from "../attr.ts";
-import { definePointwise } from "../op-kinds.ts";
+import { definePointwise } from "../define-pointwise.ts";
 import { castNumber } from "../tensor.ts";
 import { DTYPES, type DType } from "../type.ts";
 

@@ -1,4 +1,4 @@
-import { definePointwise } from "../op-kinds.ts";
+import { definePointwise } from "../define-pointwise.ts";
 
 /** y = a / b, with numpy broadcasting; integers truncate toward zero, as in WGSL. */
 export const div = definePointwise({

@@ -1,4 +1,4 @@
-import { definePointwise } from "../op-kinds.ts";
+import { definePointwise } from "../define-pointwise.ts";
 import { ERF_WGSL, erfNumber } from "../wgsl-helpers.ts";
 
 /** y = erf x = 2/√π ∫₀ˣ e^(−t²) dt. */

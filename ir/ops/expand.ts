@@ -1,6 +1,6 @@
 import { attr } from "../attr.ts";
+import { defineReads } from "../define-reads.ts";
 import { at, CompileError } from "../errors.ts";
-import { defineReads } from "../op-kinds.ts";
 import { broadcastShapes, printShape, printType, shapeEquals, tensorType } from "../type.ts";
 
 /** x repeated along axes of length 1, and along new leading axes, until it has the shape; PyTorch's `expand`. */

@@ -1,5 +1,5 @@
+import { defineReads } from "../define-reads.ts";
 import { at, CompileError } from "../errors.ts";
-import { defineReads } from "../op-kinds.ts";
 import { printType, tensorType } from "../type.ts";
 
 /** y[i…, j…] = table[indices[i…], j…]: rows of `table`, one for each index. An index must lie in [0, rows). */

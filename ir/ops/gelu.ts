@@ -1,5 +1,5 @@
 import { attr } from "../attr.ts";
-import { definePointwise } from "../op-kinds.ts";
+import { definePointwise } from "../define-pointwise.ts";
 import { ERF_WGSL } from "../wgsl-helpers.ts";
 import { add } from "./add.ts";
 import { erf } from "./erf.ts";

@@ -1,6 +1,6 @@
 import { attr, attrOf } from "../attr.ts";
+import { defineReads } from "../define-reads.ts";
 import { at } from "../errors.ts";
-import { defineReads } from "../op-kinds.ts";
 import { type Dim, tensorType } from "../type.ts";
 
 /** y[i] = start + i, as i32; positions and mask coordinates are made of it. */

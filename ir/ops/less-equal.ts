@@ -1,4 +1,4 @@
-import { definePointwise } from "../op-kinds.ts";
+import { definePointwise } from "../define-pointwise.ts";
 
 /** Whether a ≤ b; the causal mask is less_equal(key position, query position). */
 export const lessEqual = definePointwise({

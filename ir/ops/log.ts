@@ -1,4 +1,4 @@
-import { definePointwise } from "../op-kinds.ts";
+import { definePointwise } from "../define-pointwise.ts";
 
 /** y = ln x. */
 export const log = definePointwise({

@@ -1,4 +1,4 @@
-import { definePointwise } from "../op-kinds.ts";
+import { definePointwise } from "../define-pointwise.ts";
 
 /** y = max(a, b); relu(x) is maximum(x, 0.0). */
 export const maximum = definePointwise({

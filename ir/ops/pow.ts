@@ -1,4 +1,4 @@
-import { definePointwise } from "../op-kinds.ts";
+import { definePointwise } from "../define-pointwise.ts";
 
 /**
  * y = aᵇ, with numpy broadcasting. WGSL's own `pow` is undefined for a negative base, so whole exponents take the sign

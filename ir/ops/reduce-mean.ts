@@ -1,4 +1,4 @@
-import { defineReduction } from "../op-kinds.ts";
+import { defineReduction } from "../define-reduction.ts";
 
 /** The mean of one axis. */
 export const reduceMean = defineReduction({

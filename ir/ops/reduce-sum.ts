@@ -1,4 +1,4 @@
-import { defineReduction } from "../op-kinds.ts";
+import { defineReduction } from "../define-reduction.ts";
 
 /** The sum of one axis. */
 export const reduceSum = defineReduction({

@@ -1,7 +1,7 @@
 import { attr, attrOf } from "../attr.ts";
+import { defineReads } from "../define-reads.ts";
 import { at, CompileError } from "../errors.ts";
 import type { IndexMath } from "../op.ts";
-import { defineReads } from "../op-kinds.ts";
 import { type Dim, printShape, printType, type Shape, sameElementCount, tensorType } from "../type.ts";
 
 /** The index in `to` of the element that stands at `index` in `from`, both row-major. */

@@ -1,4 +1,4 @@
-import { definePointwise } from "../op-kinds.ts";
+import { definePointwise } from "../define-pointwise.ts";
 
 /** y = a where the condition holds, else b. PyTorch calls it `where`; WGSL's own name reads better beside the kernels. */
 export const select = definePointwise({

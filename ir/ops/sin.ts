@@ -1,4 +1,4 @@
-import { definePointwise } from "../op-kinds.ts";
+import { definePointwise } from "../define-pointwise.ts";
 import { REDUCE_ANGLE } from "../wgsl-helpers.ts";
 
 /** y = sin x, x in radians. */

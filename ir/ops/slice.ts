@@ -1,6 +1,6 @@
 import { attr, attrOf } from "../attr.ts";
+import { defineReads } from "../define-reads.ts";
 import { at, CompileError } from "../errors.ts";
-import { defineReads } from "../op-kinds.ts";
 import { addDims, type Dim, printDim, printType, resolveAxis, tensorType } from "../type.ts";
 
 /** y = x[start : start + length] along one axis. */

@@ -1,6 +1,6 @@
 import { attr, attrOf } from "../attr.ts";
+import { defineReads } from "../define-reads.ts";
 import { at, CompileError } from "../errors.ts";
-import { defineReads } from "../op-kinds.ts";
 import { addDims, type Dim, dimEquals, printDim, printType, resolveAxis, tensorType } from "../type.ts";
 
 const startOf = (sizes: readonly Dim[], part: number): Dim => sizes.slice(0, part).reduce(addDims, 0);

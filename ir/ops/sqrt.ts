@@ -1,4 +1,4 @@
-import { definePointwise } from "../op-kinds.ts";
+import { definePointwise } from "../define-pointwise.ts";
 
 /** y = √x; NaN where x < 0. */
 export const sqrt = definePointwise({

@@ -1,4 +1,4 @@
-import { definePointwise } from "../op-kinds.ts";
+import { definePointwise } from "../define-pointwise.ts";
 
 /** y = tanh x. Some drivers give NaN for a large argument; beyond ±10 tanh is ±1 in f32 anyway. */
 export const tanh = definePointwise({

@@ -1,6 +1,6 @@
 import { attr, attrOf } from "../attr.ts";
+import { defineReads } from "../define-reads.ts";
 import { at, CompileError } from "../errors.ts";
-import { defineReads } from "../op-kinds.ts";
 import { printType, tensorType } from "../type.ts";
 
 /** y's axis i is x's axis perm[i]; PyTorch's `permute`. */

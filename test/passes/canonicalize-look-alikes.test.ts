@@ -1,6 +1,6 @@
 // What canonicalize leaves alone: the same shape of graph, but another meaning, another dtype, or nothing to be gained.
 import { suite } from "uvu";
-import { definePointwise } from "../../ir/op-kinds.ts";
+import { definePointwise } from "../../ir/define-pointwise.ts";
 import { canonicalize } from "../../passes/canonicalize.ts";
 import { expectPass, expectUnchanged } from "../support/expect-pass.ts";
 

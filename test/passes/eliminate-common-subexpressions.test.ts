@@ -1,7 +1,7 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { GraphBuilder } from "../../ir/builder.ts";
-import { definePointwise } from "../../ir/op-kinds.ts";
+import { definePointwise } from "../../ir/define-pointwise.ts";
 import { parseType } from "../../ir/parse.ts";
 import { eliminateCommonSubexpressions as cse } from "../../passes/eliminate-common-subexpressions.ts";
 import { expectPass, expectUnchanged } from "../support/expect-pass.ts";

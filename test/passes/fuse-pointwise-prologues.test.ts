@@ -1,6 +1,6 @@
 // Prologues, and regions of pointwise ops alone.
 import { suite } from "uvu";
-import { definePointwise } from "../../ir/op-kinds.ts";
+import { definePointwise } from "../../ir/define-pointwise.ts";
 import { fusePointwise } from "../../passes/fuse-pointwise.ts";
 import { expectPass } from "../support/expect-pass.ts";
 import { expectRefusal, expectSaysNo } from "./expect-report.ts";

@@ -1,7 +1,7 @@
 // Epilogues: how a region grows behind its anchor. Prologues and regions without an anchor are in
 // fuse-pointwise-prologues.test.ts; what stays outside in fuse-pointwise-look-alikes.test.ts.
 import { suite } from "uvu";
-import { definePointwise } from "../../ir/op-kinds.ts";
+import { definePointwise } from "../../ir/define-pointwise.ts";
 import { fusePointwise } from "../../passes/fuse-pointwise.ts";
 import { expectPass } from "../support/expect-pass.ts";
 

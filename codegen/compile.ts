@@ -5,7 +5,7 @@ import { type PassObserver, pipeline, runPasses } from "../passes/index.ts";
 import type { Plan, PlanEntry, PlanModel, PlanTensor, PlanVersion } from "../runtime/plan.ts";
 import { KernelTable, lowerGraph, refuseLiteralResults } from "./lower.ts";
 import { MemoryPlan } from "./plan-memory.ts";
-import { kernelPolicy } from "./select-kernel.ts";
+import { type KernelChoice, kernelPolicy } from "./select-kernel.ts";
 import { type Target, targetByName } from "./target.ts";
 
 /** The format of the plans made here. */
@@ -28,6 +28,8 @@ export interface CompileOptions {
   readonly entries?: readonly EntryName[];
   /** Tokens of one prefill call; a longer prompt is fed in chunks. 128 when absent. */
   readonly chunk?: number;
+  /** Another choice of kernels than the fastest: to compare them, or to test each. */
+  readonly kernelFor?: KernelChoice;
 }
 
 /** A plan, and the graphs it was made from. */
@@ -80,7 +82,7 @@ export function compileEntries(
       outputs: fused.results
         .map(tensor)
         .filter((t) => !fused.inputs.some((i) => i.kind === "state" && i.value.name === t.buffer)),
-      steps: lowerGraph(fused, places, target, table),
+      steps: lowerGraph(fused, places, target, table, options.kernelFor),
     };
     return { entry, graph: spec.graph, fused };
   });

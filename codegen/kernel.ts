@@ -24,6 +24,8 @@ export interface Kernel {
   readonly template: Template<string>;
   /** Why it can't compute the region on the target, or nothing. */
   refuses(region: Region, target: Target): string | undefined;
+  /** Takes a row normalisation into its region, as a prologue. */
+  readonly takesNormalization?: boolean;
   /** Operands to bind as vec4f arrays. */
   readonly vectors?: (region: Region) => readonly Value[];
   lower(region: Region, target: Target): Lowered;

@@ -13,7 +13,7 @@ import {
 } from "../ir/index.ts";
 import type { PlanAccess, PlanKernel, PlanStep, SymbolBuffer } from "../runtime/plan.ts";
 import { renderShader } from "./kernel.ts";
-import { selectKernel } from "./select-kernel.ts";
+import { type KernelChoice, selectKernel } from "./select-kernel.ts";
 import type { Target } from "./target.ts";
 
 const SYMBOL_BUFFER: SymbolBuffer = "symbols";
@@ -45,12 +45,19 @@ export function lowerGraph(
   places: ReadonlyMap<Value, string>,
   target: Target,
   table: KernelTable,
+  kernelFor: KernelChoice = selectKernel,
 ): readonly PlanStep[] {
-  return graph.nodes.flatMap(perResult).map((node) => lowerNode(node, places, target, table));
+  return graph.nodes.flatMap(perResult).map((node) => lowerNode(node, places, target, table, kernelFor));
 }
 
-function lowerNode(node: Node, places: ReadonlyMap<Value, string>, target: Target, table: KernelTable): PlanStep {
-  const shader = renderShader(selectKernel(node, target), node, target);
+function lowerNode(
+  node: Node,
+  places: ReadonlyMap<Value, string>,
+  target: Target,
+  table: KernelTable,
+  kernelFor: KernelChoice,
+): PlanStep {
+  const shader = renderShader(kernelFor(node, target), node, target);
   const access: PlanAccess[] = shader.region.bindings.map((b) => b.access);
   const bindings = shader.region.bindings.map(({ value }) => places.get(value) ?? value.name);
   if (shader.usesSymbols) {

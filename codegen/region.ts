@@ -8,7 +8,9 @@ import {
   indexGraph,
   type Node,
   POINTWISE_ANCHOR,
+  printType,
   SYMBOLS,
+  shapeEquals,
   updatedOperands,
   type Value,
 } from "../ir/index.ts";
@@ -137,6 +139,11 @@ export class Region {
     return code.includes("symbols.");
   }
 
+  /** A WGSL function that the kernel itself calls; it is printed once, whoever else calls it. */
+  addHelper(wgsl: string): void {
+    this.#helpers.add(wgsl);
+  }
+
   /** The WGSL functions that the ops of the region call. */
   get helpers(): string {
     return [...this.#helpers].join("\n\n");
@@ -176,7 +183,10 @@ export class Region {
     return bindings;
   }
 
-  /** Follows the stream from the anchor's result through the nodes that read it; returns the guarded statements. */
+  /**
+   * Follows the stream from the anchor's result through the nodes that read it; returns the statements. What only some
+   * elements go through stands in a block of its own.
+   */
   #epilogue(
     writer: ElementWriter,
     start: Value,
@@ -184,18 +194,14 @@ export class Region {
     index: readonly Index[],
     skip: Node | undefined,
   ): string[] {
-    interface Stream {
-      readonly expression: string;
-      readonly index: readonly Index[];
-      readonly guard: string;
-    }
-    const streams = new Map<Value, Stream>([[start, { expression: value, index, guard: "" }]]);
-    const blocks = new Map<string, string[]>();
-    const emit = (v: Value, s: Stream) => {
-      const block = blocks.get(s.guard) ?? [];
-      blocks.set(s.guard, block);
-      block.push(...writer.lines.splice(0));
-      if (this.#results.has(v)) block.push(this.#store(v, s.expression, s.index));
+    const root: Block = { guard: "", lines: [] };
+    const streams = new Map<Value, Stream>([[start, { expression: value, index, block: root }]]);
+    const stored = new Set<Value>();
+    const emit = (v: Value, { expression, index: place, block }: Stream) => {
+      block.lines.push(...writer.lines.splice(0));
+      if (!this.#results.has(v)) return;
+      block.lines.push(this.#store(v, expression, place));
+      stored.add(v);
     };
     writer.setStream(start, value);
     emit(start, at([...streams.values()], 0));
@@ -203,8 +209,9 @@ export class Region {
       const source = node.operands.find((v) => streams.has(v));
       const stream = source && streams.get(source);
       if (!source || !stream || node === skip) continue;
-      writer.enter(stream.guard);
+      writer.enter(stream.block);
       if (node.op.traits.pointwise) {
+        checkStreams(node, source, stream, streams);
         const args = node.operands.map(
           (v) =>
             streams.get(v)?.expression ??
@@ -222,9 +229,9 @@ export class Region {
         continue;
       }
       const { writes } = node.op.traits;
-      if (!writes)
+      if (!writes || node.operands[writes.operand] !== source)
         throw new CompileError(
-          node.op.name,
+          `${node.op.name} ${at(node.results, 0).name}`,
           "stands in an epilogue, but neither works element by element nor moves elements",
         );
       const math = {
@@ -237,20 +244,22 @@ export class Region {
         less: () => undefined,
       };
       const types = node.operands.map((v) => v.type);
-      for (const target of writes.targets(stream.index, math, { types, attrs: node.attrs })) {
-        const result = at(node.results, target.result);
-        const guards = [
-          stream.guard,
-          target.when && range(target.when.place, dimIndex(target.when.lo), dimIndex(target.when.hi)),
-        ];
-        const next = { expression: stream.expression, index: target.at, guard: guards.filter(Boolean).join(" && ") };
+      for (const { result: i, at: place, when } of writes.targets(stream.index, math, { types, attrs: node.attrs })) {
+        const result = at(node.results, i);
+        const block = when ? innerBlock(stream.block, range(when.place, dimIndex(when.lo), dimIndex(when.hi))) : stream.block;
+        const next = { expression: stream.expression, index: place, block };
         streams.set(result, next);
         emit(result, next);
       }
     }
-    return [...blocks].flatMap(([guard, lines]) =>
-      guard === "" || lines.length === 0 ? lines : [`if (${guard}) {\n${indent(lines.join("\n"))}\n}`],
-    );
+    const left = this.body.results.find((r) => !stored.has(r));
+    if (left)
+      throw new CompileError(
+        `fused ${at(this.node.results, 0).name}`,
+        `returns ${left.name}, which is not computed from ${start.name} element by element`,
+        "a region returns its anchor's result, and what its epilogue makes of that",
+      );
+    return printBlock(root);
   }
 
   #store(result: Value, expression: string, index: readonly Index[]): string {
@@ -268,6 +277,54 @@ export class Region {
     for (const h of writer.helpers) this.#helpers.add(h);
     return `fn ${name}(${args.join(", ")})${returns} {\n${indent([...writer.lines, ...last].join("\n"))}\n}`;
   }
+}
+
+/** Statements, and inner blocks where they stand. */
+interface Block {
+  readonly guard: string;
+  readonly lines: (string | Block)[];
+}
+
+/** A value of an epilogue: what it is for the element at hand, where that element lies, and which block knows it. */
+interface Stream {
+  readonly expression: string;
+  readonly index: readonly Index[];
+  readonly block: Block;
+}
+
+function innerBlock(outer: Block, guard: string): Block {
+  const block: Block = { guard, lines: [] };
+  outer.lines.push(block);
+  return block;
+}
+
+const printBlock = ({ lines }: Block): string[] =>
+  lines.flatMap((line) => {
+    if (typeof line === "string") return [line];
+    const inner = printBlock(line);
+    return inner.length === 0 ? [] : [`if (${line.guard}) {\n${indent(inner.join("\n"))}\n}`];
+  });
+
+/** An epilogue has one element in hand: every value that it combines must be at the same place. */
+function checkStreams(node: Node, source: Value, stream: Stream, streams: ReadonlyMap<Value, Stream>): void {
+  const result = at(node.results, 0);
+  const place = `${node.op.name} ${result.name}`;
+  if (!shapeEquals(result.type.shape, source.type.shape))
+    throw new CompileError(
+      place,
+      `is ${printType(result.type)}, but ${source.name}, which the kernel makes element by element, is ${printType(source.type)}`,
+    );
+  const text = (s: Stream) => s.index.map((i) => i.text).join();
+  const other = node.operands.find((v) => {
+    const s = streams.get(v);
+    return s !== undefined && (s.block !== stream.block || text(s) !== text(stream));
+  });
+  if (other)
+    throw new CompileError(
+      place,
+      `combines ${source.name} and ${other.name}, which the kernel makes at different places`,
+      "leave one of the two outside of the region",
+    );
 }
 
 function range(place: Index, lo: Index, hi: Index): string {

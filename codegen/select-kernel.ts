@@ -6,6 +6,9 @@ import { KERNELS } from "./kernels/index.ts";
 import { Region } from "./region.ts";
 import type { Target } from "./target.ts";
 
+/** Which kernel computes a node. */
+export type KernelChoice = (node: Node, target: Target) => Kernel;
+
 export interface Candidate {
   readonly kernel: Kernel;
   /** Why it does not take the region; absent where it does. */
@@ -19,9 +22,16 @@ export function candidates(node: Node, target: Target): readonly Candidate[] {
   return KERNELS.filter((k) => kinds.includes(k.kind))
     .toReversed()
     .map((kernel) => {
-      const refusal = kernel.refuses(region, target);
+      const refusal = refusalOf(kernel, region, target);
       return refusal === undefined ? { kernel } : { kernel, refusal };
     });
+}
+
+/** A normalisation beside the anchor is a prologue that a kernel has to be made for. */
+function refusalOf(kernel: Kernel, region: Region, target: Target): string | undefined {
+  const normalizes = region.body.nodes.some((n) => n !== region.anchor && n.op.traits.normalizes === true);
+  if (normalizes && kernel.takesNormalization !== true) return "it can't normalise a row on the way in";
+  return kernel.refuses(region, target);
 }
 
 function families({ anchor }: Region): string[] {
@@ -54,7 +64,7 @@ export function kernelPolicy(target: Target): RegionPolicy {
       const before = withoutCompany(anchor, body);
       const best = before && firstTaker(before, target).kernel;
       if (!best || KERNELS.indexOf(chosen.kernel) >= KERNELS.indexOf(best)) return undefined;
-      return `${best.name} would not take it: ${best.refuses(new Region(regionNode(anchor, body)), target) ?? "another kernel is chosen"}`;
+      return `${best.name} would not take it: ${refusalOf(best, new Region(regionNode(anchor, body)), target) ?? "another kernel is chosen"}`;
     },
   };
 }

@@ -3,6 +3,7 @@
 import {
   at,
   CompileError,
+  castNumber,
   type DType,
   type ElementMath,
   type Graph,
@@ -28,12 +29,19 @@ import {
 /** The type of an element in a storage buffer: bool has no place there. */
 export const storageType = (dtype: DType): string => (dtype === "bool" ? "u32" : dtype);
 
+/** WGSL has no literals for what is not finite, and refuses constants that come to it; a parameter is no constant. */
+export const F32_OF_BITS = "fn f32_of_bits(bits: u32) -> f32 { return bitcast<f32>(bits); }";
+
+const MAX_F32 = 3.4028234663852886e38;
+
+/** A literal as an expression that needs no parentheses. One that is not finite calls `F32_OF_BITS`. */
 export function wgslLiteral(value: number, dtype: DType): string {
-  if (dtype !== "f32" && dtype !== "f16") return printNumber(value, dtype);
-  // WGSL has no literals for what is not finite; arithmetic on them may be assumed away, so bits it is.
-  if (!Number.isFinite(value))
-    return `bitcast<f32>(${Number.isNaN(value) ? "0x7fc00000u" : value > 0 ? "0x7f800000u" : "0xff800000u"})`;
-  return value < 0 ? `(${printNumber(value, dtype)})` : printNumber(value, dtype);
+  const held = castNumber(value, dtype);
+  if (!Number.isFinite(held))
+    return `f32_of_bits(${Number.isNaN(held) ? "0x7fc00000u" : held > 0 ? "0x7f800000u" : "0xff800000u"})`;
+  // Printed as it was given where that is in range: 0.1 and not 0.10000000149011612.
+  const text = printNumber(Math.abs(value) > MAX_F32 ? held : value, dtype);
+  return text.startsWith("-") ? `(${text})` : text;
 }
 
 /** Emits the elements of one function body. */
@@ -42,10 +50,10 @@ export class ElementWriter {
   readonly helpers = new Set<string>();
   readonly #index: GraphIndex;
   readonly #bindings: ReadonlyMap<Value, string>;
-  readonly #known = new Map<string, string>();
+  readonly #blocks = new Map<object, Map<string, string>>();
+  #known = new Map<string, string>();
   readonly #counts = new Map<string, number>();
   readonly #streams = new Map<Value, string>();
-  #scope = "";
 
   constructor(body: Graph, bindings: ReadonlyMap<Value, string>) {
     this.#index = indexGraph(body);
@@ -57,17 +65,21 @@ export class ElementWriter {
     this.#streams.set(value, expression);
   }
 
-  /** What follows stands in the block of that name: elements computed in another block are out of its sight. */
-  enter(scope: string): void {
-    this.#scope = scope;
+  /** What follows stands in that block: elements computed in another one are out of its sight. */
+  enter(block: object): void {
+    this.#known = this.#blocks.get(block) ?? new Map();
+    this.#blocks.set(block, this.#known);
   }
 
   /** An expression (a name, a literal or a load) for the element of `value` at `index`. */
   element(value: Value, index: readonly Index[]): string {
-    if (isLiteral(value)) return wgslLiteral(value.literal, value.type.dtype);
+    if (isLiteral(value)) {
+      if (!Number.isFinite(castNumber(value.literal, value.type.dtype))) this.helpers.add(F32_OF_BITS);
+      return wgslLiteral(value.literal, value.type.dtype);
+    }
     const stream = this.#streams.get(value);
     if (stream !== undefined) return stream;
-    const key = `${this.#scope}:${value.name}[${index.map((i) => i.text).join()}]`;
+    const key = `${value.name}[${index.map((i) => i.text).join()}]`;
     const known = this.#known.get(key);
     if (known !== undefined) return known;
     const made = this.#make(value, index);

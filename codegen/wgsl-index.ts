@@ -1,14 +1,14 @@
 // Index arithmetic as WGSL text. What is known at compile time is computed here, so that kernels print no `i * 1u + 0u`.
 import { type Dim, SYMBOLS } from "../ir/index.ts";
 
-/** A u32 expression; `value` is set when it is a constant. `atom`: needs no parentheses. */
+/** A u32 expression; `value` is set when it is a constant. `atom`: needs no parentheses. Below 0 it wraps, as u32 does. */
 export interface Index {
   readonly text: string;
   readonly value?: number;
   readonly atom: boolean;
 }
 
-export const indexOf = (n: number): Index => ({ text: `${n}u`, value: n, atom: n >= 0 });
+export const indexOf = (n: number): Index => ({ text: `${n >>> 0}u`, value: n, atom: true });
 export const indexName = (name: string): Index => ({ text: name, atom: true });
 
 const wrap = (a: Index): string => (a.atom ? a.text : `(${a.text})`);
@@ -18,6 +18,7 @@ export function addIndex(a: Index, b: Index): Index {
   if (a.value !== undefined && b.value !== undefined) return indexOf(a.value + b.value);
   if (a.value === 0) return b;
   if (b.value === 0) return a;
+  if (b.value !== undefined && b.value < 0) return join(a, "-", indexOf(-b.value));
   return { text: `${a.text} + ${wrap(b)}`, atom: false };
 }
 

@@ -45,6 +45,16 @@ function streams(node: Node, v: Value): boolean {
   return pointwise !== undefined || (writes !== undefined && node.operands[writes.operand] === v);
 }
 
+/** Whether the reader is built around an anchor that reads `v` itself, and normalises no rows so far. */
+function takesRows(reader: Node, v: Value): boolean {
+  const nodes = reader.body?.nodes ?? [reader];
+  const inner = reader.body?.inputs[reader.operands.indexOf(v)]?.value ?? v;
+  return (
+    nodes.some((n) => n.op.name === anchorOf(reader) && n.operands.includes(inner)) &&
+    !nodes.some((n) => n.op.traits.normalizes)
+  );
+}
+
 const oneReader: Predicate = predicate("has-one-reader", (m) => {
   const users = m.index.users(m.site);
   if (m.index.isResult(m.site)) return `${m.site.name} is returned by the graph`;
@@ -73,9 +83,9 @@ function readsWhatItOverwrites(body: Graph): string | undefined {
   return undefined;
 }
 
-/** Site and reader as one region: one of the two may be, or be built around, an anchor. */
+/** Site and reader as one region. The reader decides what it is built around, where it has an anchor: a norm joins a matmul. */
 const anchorOfBoth = (m: Match): string =>
-  [m.node, readerOf(m)].map(anchorOf).find((a) => a !== undefined && a !== POINTWISE_ANCHOR) ?? POINTWISE_ANCHOR;
+  [m.node, readerOf(m)].map(anchorOf).findLast((a) => a !== undefined && a !== POINTWISE_ANCHOR) ?? POINTWISE_ANCHOR;
 const bodyOfBoth = (m: Match): Graph => trialBody(m.index, anchorOfBoth(m), [m.node, readerOf(m)]);
 const fuseBoth = (m: Match): Replacement => mergeRegion(m.index, anchorOfBoth(m), [m.node, readerOf(m)]);
 
@@ -123,13 +133,15 @@ const prologue = (policy: RegionPolicy): Rule => ({
   name: "prologue",
   summary: "what only one kernel reads is computed as that kernel reads it",
   sites: (node) =>
-    isElementwise(node) || (node.body !== undefined && anchorOf(node) === POINTWISE_ANCHOR)
+    isElementwise(node) || node.op.traits.normalizes || (node.body !== undefined && anchorOf(node) === POINTWISE_ANCHOR)
       ? node.results.slice(0, 1)
       : [],
   predicates: [
     oneReader,
     predicate("reader-takes-prologues", (m) => {
       const reader = readerOf(m);
+      if (m.node.op.traits.normalizes)
+        return takesRows(reader, m.site) || `${reader.results[0]?.name} has no anchor that could take in whole rows`;
       const takes = isElementwise(reader) || anchorOf(reader) !== undefined;
       return takes || `${reader.results[0]?.name} is ${reader.op.name}`;
     }),

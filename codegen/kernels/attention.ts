@@ -40,7 +40,8 @@ function refusesVectors(region: Region): string | undefined {
   const { keys, values, params } = view(region);
   if (params.size % 4 !== 0) return `the head size ${params.size} is no multiple of 4`;
   if (!region.isInput(keys) || !region.isInput(values)) return "keys or values are computed on the way in";
-  return keys === values ? "keys and values are one buffer" : undefined;
+  const others = region.body.nodes.flatMap((n) => n.operands).filter((v) => v === keys || v === values);
+  return others.length > 2 ? "keys or values are read by something else in the region" : undefined;
 }
 
 /** What the others are checked against: two passes, any head size. */

@@ -7,6 +7,7 @@ import { layerNormNaive, layerNormRows } from "./layer-norm.ts";
 import { matmulBlocked } from "./matmul-blocked.ts";
 import { matmulBlockedRows } from "./matmul-blocked-rows.ts";
 import { matmulGemv } from "./matmul-gemv.ts";
+import { matmulGemvNormalized } from "./matmul-gemv-normalized.ts";
 import { matmulGemvRows } from "./matmul-gemv-rows.ts";
 import { matmulGemvVec4 } from "./matmul-gemv-vec4.ts";
 import { matmulNaive } from "./matmul-naive.ts";
@@ -30,4 +31,5 @@ export const KERNELS: readonly Kernel[] = [
   matmulBlocked,
   matmulGemvRows,
   matmulGemvVec4,
+  matmulGemvNormalized,
 ];

@@ -2,8 +2,7 @@ import { matmul } from "../../ir/ops/index.ts";
 import { count, defineKernel, fixed } from "../kernel.ts";
 import { loadTemplate } from "../template.ts";
 import { dimIndex } from "../wgsl-index.ts";
-import { matmulOf, refusesShapes } from "./matmul.ts";
-import { readersOf } from "./matmul-gemv-vec4.ts";
+import { matmulOf, refusesShapes, refusesVectors, weightVectors } from "./matmul.ts";
 
 const BLOCK_ROWS = 8;
 const VECTORS = 2;
@@ -25,18 +24,11 @@ export const matmulBlocked = defineKernel({
     "height",
     "weight",
   ]),
-  vectors: (region) => {
-    const { weight } = matmulOf(region);
-    return weight ? [weight.input] : [];
-  },
+  vectors: weightVectors,
   refuses(region) {
     const view = matmulOf(region);
     if (view.rows === 1) return "the left operand has one row";
-    const problem = refusesShapes(view, region, false);
-    if (problem) return problem;
-    if (view.weight && readersOf(region, view.weight.input) > 1)
-      return "the weight is read by something else in the region";
-    return fixed(view.columns) % 4 === 0 ? undefined : `the width ${fixed(view.columns)} is no multiple of 4`;
+    return refusesShapes(view, region, false) ?? refusesVectors(view, region);
   },
   lower(region, { tuning }) {
     const { a, y, rows, inner, columns, weight } = matmulOf(region);

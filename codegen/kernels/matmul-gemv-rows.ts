@@ -1,8 +1,7 @@
 import { matmul } from "../../ir/ops/index.ts";
 import { count, defineKernel, fixed } from "../kernel.ts";
 import { loadTemplate } from "../template.ts";
-import { matmulOf, refusesShapes } from "./matmul.ts";
-import { readersOf } from "./matmul-gemv-vec4.ts";
+import { matmulOf, refusesShapes, refusesVectors, weightVectors } from "./matmul.ts";
 
 /** One row times a weight that lies as [columns, inner]: the tied head, of any vocabulary size. */
 export const matmulGemvRows = defineKernel({
@@ -19,18 +18,11 @@ export const matmulGemvRows = defineKernel({
     "rows",
     "weight",
   ]),
-  vectors: (region) => {
-    const { weight } = matmulOf(region);
-    return weight ? [weight.input] : [];
-  },
+  vectors: weightVectors,
   refuses(region) {
     const view = matmulOf(region);
     if (view.rows !== 1) return "the left operand has more than one row";
-    const problem = refusesShapes(view, region, true);
-    if (problem) return problem;
-    if (view.weight && readersOf(region, view.weight.input) > 1)
-      return "the weight is read by something else in the region";
-    return fixed(view.inner) % 4 === 0 ? undefined : `the inner axis ${fixed(view.inner)} is no multiple of 4`;
+    return refusesShapes(view, region, true) ?? refusesVectors(view, region);
   },
   lower(region, { tuning }) {
     const { a, y, inner, columns, weight } = matmulOf(region);

@@ -1,7 +1,7 @@
 import { matmul } from "../../ir/ops/index.ts";
 import { count, defineKernel, fixed } from "../kernel.ts";
 import { loadTemplate } from "../template.ts";
-import { matmulOf, refusesShapes } from "./matmul.ts";
+import { matmulOf, refusesShapes, refusesVectors, weightVectors } from "./matmul.ts";
 
 /** The decode step's matmul where the width is a multiple of 4. */
 export const matmulGemvVec4 = defineKernel({
@@ -20,18 +20,11 @@ export const matmulGemvVec4 = defineKernel({
     "shared",
     "weight",
   ]),
-  vectors: (region) => {
-    const { weight } = matmulOf(region);
-    return weight ? [weight.input] : [];
-  },
+  vectors: weightVectors,
   refuses(region) {
     const view = matmulOf(region);
     if (view.rows !== 1) return "the left operand has more than one row";
-    const problem = refusesShapes(view, region, false);
-    if (problem) return problem;
-    if (view.weight && readersOf(region, view.weight.input) > 1)
-      return "the weight is read by something else in the region";
-    return fixed(view.columns) % 4 === 0 ? undefined : `the width ${fixed(view.columns)} is no multiple of 4`;
+    return refusesShapes(view, region, false) ?? refusesVectors(view, region);
   },
   lower(region, { tuning }) {
     const { a, y, inner, columns, weight } = matmulOf(region);
@@ -57,9 +50,3 @@ export const matmulGemvVec4 = defineKernel({
     };
   },
 });
-
-/** How many nodes of the region read a body input. */
-export const readersOf = (
-  region: Parameters<typeof matmulOf>[0],
-  input: Parameters<(typeof region)["nameOf"]>[0],
-): number => region.body.nodes.filter((n) => n.operands.includes(input)).length;

@@ -1,6 +1,7 @@
 // What the matmul kernels share: the operands and axes of a region's matmul, and how its operands are computed.
 import { at, attrOf, type Dim, type Node, unreachable, type Value } from "../../ir/index.ts";
 import { transpose } from "../../ir/ops/index.ts";
+import { fixed } from "../kernel.ts";
 import type { Region } from "../region.ts";
 
 export interface MatmulView {
@@ -54,19 +55,42 @@ export function isComputed(region: Region, v: Value): boolean {
   const node = region.body.nodes.find((n) => n.results.includes(v));
   return (
     !node ||
-    node.op.traits.pointwise !== undefined ||
+    node.op.traits.reads === undefined ||
     node.operands.some((o) => o.literal === undefined && isComputed(region, o))
   );
 }
 
+/** The row normalisation that makes `v`, when that is part of the region. */
+export const normalizationOf = (region: Region, v: Value): Node | undefined =>
+  region.body.nodes.find((n) => n.op.traits.normalizes === true && n.results.includes(v));
+
 /** What every fast matmul kernel asks for; the rest is its own. */
 export function refusesShapes(view: MatmulView, region: Region, transposed: boolean): string | undefined {
+  if (isComputed(region, view.a)) return "the left operand is computed on the way in, and would be for every column";
+  return refusesWeight(view, transposed);
+}
+
+/** What is asked of the result and the right operand, whatever the left one is. */
+export function refusesWeight(view: MatmulView, transposed: boolean): string | undefined {
   if (!view.flat) return "an operand has more than two axes";
   if (typeof view.inner !== "number" || typeof view.columns !== "number") return "the weight's shape is symbolic";
   if (view.y.type.dtype !== "f32") return `it computes f32, but the product is ${view.y.type.dtype}`;
-  if (isComputed(region, view.a)) return "the left operand is computed on the way in, and would be for every column";
   if (!view.weight) return "the right operand is not a buffer as it lies";
   if (view.weight.transposed !== transposed)
     return transposed ? "the weight lies as [inner, columns]" : "the weight lies as [columns, inner]";
   return undefined;
+}
+
+/** For kernels that read the weight four elements at a time along its last axis. */
+export function refusesVectors({ weight, inner, columns }: MatmulView, region: Region): string | undefined {
+  if (weight && region.body.nodes.flatMap((n) => n.operands).filter((v) => v === weight.input).length > 1)
+    return "the weight is read by something else in the region";
+  const [name, size] = weight?.transposed ? ["inner axis", inner] : ["width", columns];
+  return fixed(size) % 4 === 0 ? undefined : `the ${name} ${fixed(size)} is no multiple of 4`;
+}
+
+/** The weight, for kernels that bind it as vectors of four. */
+export function weightVectors(region: Region): readonly Value[] {
+  const { weight } = matmulOf(region);
+  return weight ? [weight.input] : [];
 }

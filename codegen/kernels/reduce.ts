@@ -1,8 +1,8 @@
-import { at, resolveAxis, unreachable } from "../../ir/index.ts";
+import { at, type DType, resolveAxis, unreachable } from "../../ir/index.ts";
 import { count, defineKernel } from "../kernel.ts";
 import { indent } from "../region.ts";
 import { loadTemplate } from "../template.ts";
-import { wgslLiteral } from "../wgsl-element.ts";
+import { F32_OF_BITS, wgslLiteral } from "../wgsl-element.ts";
 import { dimIndex, indexName, indexOf, mulIndex, unravel } from "../wgsl-index.ts";
 import { linearGroups } from "./pointwise.ts";
 
@@ -26,7 +26,10 @@ export const reduceKernel = defineKernel({
     "source",
     "place",
   ]),
-  refuses: ({ anchor }) => (anchor?.op.traits.reduces ? undefined : "nothing in it reduces"),
+  refuses({ anchor }) {
+    if (!anchor?.op.traits.reduces) return "nothing in it reduces";
+    return anchor.operands[0]?.type.dtype === "bool" ? "bools can't be added or compared" : undefined;
+  },
   lower(region, target) {
     const { anchor } = region;
     const fold = anchor?.op.traits.reduces;
@@ -40,6 +43,8 @@ export const reduceKernel = defineKernel({
     const kept = y.type.shape.length === rank;
     const source = [...index.slice(0, axis), indexName("k"), ...index.slice(kept ? axis + 1 : axis)];
     const { dtype } = x.type;
+    const start = identityOf(fold.identity, dtype);
+    if (!Number.isFinite(start)) region.addHelper(F32_OF_BITS);
     return {
       params: {
         workgroupSize: target.tuning.lanes,
@@ -48,7 +53,7 @@ export const reduceKernel = defineKernel({
         length: dimIndex(at(x.type.shape, axis)).text,
         dtype,
         combine: fold.combineWgsl("a", "b"),
-        identity: wgslLiteral(identityOf(fold.identity), dtype),
+        identity: wgslLiteral(start, dtype),
         finish: fold.finishWgsl?.("folded", `${dtype}(length)`) ?? "folded",
         source: source.map((i) => i.text).join(", "),
         place: [...index.map((i) => i.text)].join(", "),
@@ -70,5 +75,9 @@ export const reduceKernel = defineKernel({
   },
 });
 
-/** −∞ has no WGSL literal; the lowest f32 is as good for a maximum of finite numbers. */
-const identityOf = (x: number): number => (x === Number.NEGATIVE_INFINITY ? -3.4028234663852886e38 : x);
+/** Integers have no infinities; their lowest and highest numbers are as good to start a maximum or minimum from. */
+function identityOf(x: number, dtype: DType): number {
+  if (dtype === "f32" || Number.isFinite(x)) return x;
+  const [lowest, highest] = dtype === "u32" ? [0, 2 ** 32 - 1] : [-(2 ** 31), 2 ** 31 - 1];
+  return x < 0 ? lowest : highest;
+}

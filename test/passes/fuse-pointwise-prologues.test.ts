@@ -36,6 +36,16 @@ test("scales a query as attention reads it", () => {
   );
 });
 
+test("normalises rows as a matmul reads them, whatever it does with its product", () => {
+  const inputs = "x: f32[T, 4], g: f32[4], c: f32[4], w: f32[4, 6], b: f32[6]";
+  const body = "n = layer_norm(x, g, c)\nm = matmul(n, w)\ny = add(m, b)";
+  expectPass(
+    fusePointwise(),
+    graph(body, { inputs }),
+    graph(`y = fused matmul(x, g, c, w, b) {\n${body}\nreturn y\n}`, { inputs }),
+  );
+});
+
 test("looks embeddings up where they are added", () => {
   const inputs = "tokens: i32[T], wte: f32[11, 4], wpe: f32[9, 4]";
   const body = "t = gather(wte, tokens)\np = iota(start=P, length=T)\nq = gather(wpe, p)\ny = add(t, q)";
@@ -118,6 +128,49 @@ test("leaves a value alone that the graph returns", () => {
     predicate: "has-one-reader",
     facts: "a is returned by the graph",
   });
+});
+
+test("leaves rows alone that two matmuls read: each would normalise them again", () => {
+  const inputs = "x: f32[T, 4], g: f32[4], w: f32[4, 6], u: f32[4, 6]";
+  expectRefusal(
+    fusePointwise(),
+    graph("n = layer_norm(x, g, g)\na = matmul(n, w)\nb = matmul(n, u)", { inputs, results: "a, b" }),
+    { site: "n", predicate: "has-one-reader", facts: "n is read by a, b" },
+  );
+});
+
+test("leaves rows alone that are normalised again: a region normalises once", () => {
+  const inputs = "x: f32[T, 4], g: f32[4]";
+  const before = graph("n = layer_norm(x, g, g)\nm = layer_norm(n, g, g)\ny = tanh(m)", { inputs });
+  expectSaysNo(fusePointwise(), before, {
+    site: "n",
+    predicate: "reader-takes-prologues",
+    facts: "y has no anchor that could take in whole rows",
+  });
+  expectPass(
+    fusePointwise(),
+    before,
+    graph("n = layer_norm(x, g, g)\ny = fused layer_norm(n, g) {\nm = layer_norm(n, g, g)\ny = tanh(m)\nreturn y\n}", {
+      inputs,
+    }),
+  );
+});
+
+test("leaves rows alone that only the epilogue reads: they come by elements", () => {
+  const inputs = "x: f32[T, 4], z: f32[T, 6], g: f32[6], w: f32[4, 6]";
+  const before = graph("m = matmul(x, w)\nn = layer_norm(z, g, g)\ny = add(m, n)", { inputs });
+  expectSaysNo(fusePointwise(), before, {
+    site: "n",
+    predicate: "reader-takes-prologues",
+    facts: "y has no anchor that could take in whole rows",
+  });
+  expectPass(
+    fusePointwise(),
+    before,
+    graph("n = layer_norm(z, g, g)\ny = fused matmul(x, w, n) {\nm = matmul(x, w)\ny = add(m, n)\nreturn y\n}", {
+      inputs,
+    }),
+  );
 });
 
 test("leaves a split alone: a kernel on the way in makes one value", () => {

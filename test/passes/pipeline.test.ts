@@ -8,6 +8,7 @@ import { PRESETS } from "../../ir/models/gpt2-config.ts";
 import { parseGraph } from "../../ir/parse.ts";
 import { printGraph } from "../../ir/print.ts";
 import { verify } from "../../ir/verify.ts";
+import { defaultPolicy, type RegionPolicy } from "../../passes/fuse-pointwise.ts";
 import { dumper, Explainer } from "../../passes/observers.ts";
 import { runPasses } from "../../passes/pass.ts";
 import { FUSING_PASSES, pipeline } from "../../passes/pipeline.ts";
@@ -23,6 +24,18 @@ const nameOf = (node: Node): string => node.results[0]?.name ?? "";
 const layerOf = (node: Node): number => Number(/^h\.(\d+)\./.exec(nameOf(node))?.[1] ?? -1);
 const kindOf = (node: Node): string => String(node.attrs["anchor"] ?? node.op.name);
 
+/** The first layer and what is outside the layers: each node's name and what it is built around. */
+const outline = (nodes: readonly Node[]): readonly string[] =>
+  nodes.filter((n) => layerOf(n) < 1).map((n) => `${nameOf(n)}: ${kindOf(n)}`);
+
+/** Kernels that want their rows as they lie in memory. */
+const NORMS_APART: RegionPolicy = {
+  refuses: (anchor, body) =>
+    body.nodes.some((n) => n.op.traits.normalizes && n.op.name !== anchor)
+      ? "no kernel normalises on the way in"
+      : defaultPolicy.refuses(anchor, body),
+};
+
 function expectFewNodes(graph: Graph, layers: number, name: string): void {
   for (let layer = 0; layer < layers; layer++) {
     const nodes = graph.nodes.filter((n) => layerOf(n) === layer);
@@ -33,23 +46,33 @@ function expectFewNodes(graph: Graph, layers: number, name: string): void {
   assert.ok(outside.length <= MOST_OUTSIDE, `${name}: outside the layers are ${outside.map(nameOf).join(", ")}`);
 }
 
-test("makes seven nodes of a layer, each with an anchor", () => {
+test("makes five nodes of a layer where kernels normalise on the way in", () => {
   const { nodes } = runPasses(buildGpt2(tinyGpt2(), "last"), pipeline({ symbols: { T: 1 } }));
-  assert.equal(
-    nodes.map((n) => `${nameOf(n)}: ${kindOf(n)}`).filter((line) => !line.startsWith("h.1")),
-    [
-      "embd: pointwise",
-      "h.0.ln_1: layer_norm",
-      "h.0.attn.qkv.0: matmul",
-      "h.0.attn.merged: scaled_dot_product_attention",
-      "h.0.attn.residual: matmul",
-      "h.0.ln_2: layer_norm",
-      "h.0.mlp.act: matmul",
-      "h.0.residual: matmul",
-      "ln_f: layer_norm",
-      "logits: matmul",
-    ],
-  );
+  assert.equal(outline(nodes), [
+    "embd: pointwise",
+    "h.0.attn.qkv.0: matmul",
+    "h.0.attn.merged: scaled_dot_product_attention",
+    "h.0.attn.residual: matmul",
+    "h.0.mlp.act: matmul",
+    "h.0.residual: matmul",
+    "logits: matmul",
+  ]);
+});
+
+test("makes seven where they do not", () => {
+  const { nodes } = runPasses(buildGpt2(tinyGpt2(), "last"), pipeline({ symbols: { T: 1 }, policy: NORMS_APART }));
+  assert.equal(outline(nodes), [
+    "embd: pointwise",
+    "h.0.ln_1: layer_norm",
+    "h.0.attn.qkv.0: matmul",
+    "h.0.attn.merged: scaled_dot_product_attention",
+    "h.0.attn.residual: matmul",
+    "h.0.ln_2: layer_norm",
+    "h.0.mlp.act: matmul",
+    "h.0.residual: matmul",
+    "ln_f: layer_norm",
+    "logits: matmul",
+  ]);
 });
 
 test("updates both caches where the query is made", () => {
@@ -64,19 +87,20 @@ test("updates both caches where the query is made", () => {
 test("makes as few of every config, at decode and at prefill", () => {
   for (const config of tinyConfigs)
     for (const symbols of [{ T: 1 }, {}]) {
-      const graph = runPasses(buildGpt2(tinyGpt2(config), "last"), pipeline({ symbols }));
+      const graph = runPasses(buildGpt2(tinyGpt2(config), "last"), pipeline({ symbols, policy: NORMS_APART }));
       expectFewNodes(graph, 2, JSON.stringify({ ...config, ...symbols }));
     }
 });
 
 test("makes as few for the logits of every position", () => {
   for (const { name, graph, symbols } of entryPoints(tinyGpt2()))
-    expectFewNodes(runPasses(graph, pipeline({ symbols })), 2, name);
+    for (const policy of [defaultPolicy, NORMS_APART])
+      expectFewNodes(runPasses(graph, pipeline({ symbols, policy })), 2, name);
 });
 
 test("makes as few of every preset", () => {
   for (const [name, config] of Object.entries(PRESETS)) {
-    const graph = runPasses(buildGpt2(config, "last"), pipeline({ symbols: { T: 1 } }));
+    const graph = runPasses(buildGpt2(config, "last"), pipeline({ symbols: { T: 1 }, policy: NORMS_APART }));
     expectFewNodes(graph, config.n_layer, name);
   }
 });

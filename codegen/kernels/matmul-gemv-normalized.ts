@@ -1,0 +1,68 @@
+import { at, attrOf, unreachable } from "../../ir/index.ts";
+import { matmul } from "../../ir/ops/index.ts";
+import { count, defineKernel, fixed } from "../kernel.ts";
+import { loadTemplate } from "../template.ts";
+import { isComputed, matmulOf, normalizationOf, refusesVectors, refusesWeight, weightVectors } from "./matmul.ts";
+
+/** The decode step's matmul with the layer norm before it: one kernel where there were two, and no row in between. */
+export const matmulGemvNormalized = defineKernel({
+  name: "matmul_gemv_normalized",
+  summary: "one row, normalised on the way in, times a matrix",
+  kind: matmul.name,
+  template: loadTemplate(new URL("./matmul-gemv-normalized.wgsl.hbs", import.meta.url), [
+    "title",
+    "bindings",
+    "functions",
+    "inner",
+    "eps",
+    "width",
+    "vectors",
+    "lanes",
+    "split",
+    "block",
+    "weight",
+  ]),
+  takesNormalization: true,
+  vectors: weightVectors,
+  refuses(region, { tuning, limits }) {
+    const view = matmulOf(region);
+    if (view.rows !== 1) return "the left operand has more than one row";
+    const norm = normalizationOf(region, view.a);
+    if (!norm) return "the left operand is not normalised on the way in";
+    if (norm.operands.some((v) => isComputed(region, v))) return "what is normalised is itself computed on the way in";
+    const problem = refusesWeight(view, false) ?? refusesVectors(view, region);
+    if (problem) return problem;
+    const bytes = 4 * fixed(view.inner) + 4 * tuning.lanes * tuning.gemvColumns;
+    const limit = limits.maxComputeWorkgroupStorageSize;
+    return bytes <= limit
+      ? undefined
+      : `a row of ${fixed(view.inner)} needs ${bytes} bytes of workgroup memory, but there are ${limit}`;
+  },
+  lower(region, { tuning }) {
+    const { a, y, inner, columns, weight } = matmulOf(region);
+    const norm = normalizationOf(region, a) ?? unreachable("a normalised matmul without normalisation");
+    const width = fixed(columns) / 4;
+    const split = tuning.gemvSplit;
+    const vectors = Math.max(1, Math.floor(tuning.gemvColumns / 4));
+    const lanes = Math.max(1, Math.min(tuning.lanes / split, Math.ceil(width / vectors)));
+    return {
+      params: {
+        inner: fixed(inner),
+        eps: attrOf<number>(norm.attrs, "eps"),
+        width,
+        vectors,
+        lanes,
+        split,
+        block: lanes * vectors * 4,
+        weight: region.nameOf(weight?.input ?? y),
+      },
+      functions: [
+        region.loadFunction("load_x", at(norm.operands, 0), ["row", "column"]),
+        region.loadFunction("load_weight", at(norm.operands, 1), ["column"]),
+        region.loadFunction("load_bias", at(norm.operands, 2), ["column"]),
+        region.storeFunction("store_result", y, ["row", "column"]),
+      ],
+      workgroups: [count([width, lanes * vectors]), count(), count()],
+    };
+  },
+});

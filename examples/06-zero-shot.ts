@@ -1,0 +1,50 @@
+// Prompting as GPT-2 is used: summarise, translate, answer, learn from examples. The embedded Shakespeare model, with 1.35
+// million parameters, shows the mechanics only; answers that make sense need GPT-2 XL's own weights (--model).
+//
+//   npx tsx examples/06-zero-shot.ts --task tldr
+//   npx tsx examples/06-zero-shot.ts --task summarize --model path/to/gpt2-xl article.txt
+//   echo "Where is my umbrella?" | npx tsx examples/06-zero-shot.ts --task translate --model path/to/gpt2-xl -
+import { readFile } from "node:fs/promises";
+import { text as readAll } from "node:stream/consumers";
+import { parseArgs } from "node:util";
+import { compileGpt2, targetForAdapter } from "../codegen/index.ts";
+import { readGpt2Config } from "../ir/index.ts";
+import { generate, loadTokenizer, Model, openCheckpoint, openDawn } from "../runtime/index.ts";
+import { TASKS } from "./tasks.ts";
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { task: { type: "string", default: "tldr" }, model: { type: "string", default: "models/shakespeare" } },
+});
+const task = TASKS[values.task];
+if (!task) throw new Error(`there is no task ${values.task}; tasks are ${Object.keys(TASKS).join(", ")}`);
+const [file] = positionals;
+const given =
+  file === undefined ? task.sample : file === "-" ? await readAll(process.stdin) : await readFile(file, "utf8");
+
+const config = readGpt2Config(JSON.parse(await readFile(`${values.model}/config.json`, "utf8")));
+const tokenizer = await loadTokenizer(values.model);
+if (!tokenizer) throw new Error(`${values.model} has no tokenizer`);
+
+// What asks must stay whole, and the answer needs room: of a text too long for the context, the end is cut off.
+const [before, middle, after] = [task.before, given.trim(), task.after].map((part) => tokenizer.encode(part));
+if (!before || !middle || !after) throw new Error("a prompt has three parts");
+const room = config.n_ctx - task.maxNewTokens - before.length - after.length;
+if (room < 1) throw new Error(`the context of ${config.n_ctx} tokens is too short for this task`);
+const prompt = [...before, ...middle.slice(0, room), ...after];
+if (middle.length > room) console.error(`the text has ${middle.length} tokens; the first ${room} are used`);
+
+const gpu = await openDawn();
+const { plan } = compileGpt2(config, { target: targetForAdapter(gpu.adapter) });
+const weights = await openCheckpoint(values.model);
+const model = await Model.load(gpu, plan, weights);
+console.log(`# ${values.task}: ${task.about}\n${tokenizer.decode(prompt)}`);
+// The end-of-text token ends an answer too.
+const stopTokens = tokenizer.eosToken === undefined ? [] : [tokenizer.eosToken];
+const stream = generate(model, tokenizer, prompt, { ...task, seed: 1, stopTokens });
+for await (const { text } of stream) process.stdout.write(text);
+console.log(`\n# ${prompt.length} tokens of prompt, by ${values.model}`);
+
+model.destroy();
+gpu.close();
+await weights.close();

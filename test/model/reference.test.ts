@@ -1,0 +1,107 @@
+// Do our logits equal those of an independent GPT-2? On the GPU, and in the interpreter that every other test leans on.
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { generate } from "../../runtime/generate.ts";
+import type { Model } from "../../runtime/model.ts";
+import { loadTokenizer } from "../../runtime/tokenizer-files.ts";
+import { onGpu } from "../support/gpu.ts";
+import {
+  allLogits,
+  argmax,
+  assertWithin,
+  EMBEDDED,
+  F32_BOUND,
+  F64_BOUND,
+  interpretLogits,
+  REFERENCED,
+  type Reference,
+  type ReferenceCase,
+  readReference,
+  TINY_RANDOM,
+  withModel,
+} from "../support/models.ts";
+import { skipUnless } from "../support/skip.ts";
+
+const test = suite("reference");
+
+/** The rows of `logits` that the reference has. */
+function compare(logits: ArrayLike<number>, { ids, logits: want, argmax: best }: ReferenceCase, bound: number): void {
+  const rows = Array.from(logits);
+  const n_vocab = rows.length / ids.length;
+  want.forEach((row, i) => {
+    const position = ids.length - want.length + i;
+    const got = rows.slice(position * n_vocab, (position + 1) * n_vocab);
+    assertWithin(got, row, bound, `${ids.length} tokens, position ${position}`);
+    if (best.length === want.length) assert.is(argmax(got), best[i], `the likeliest token after position ${position}`);
+  });
+}
+
+interface OrtCase {
+  readonly input_ids: readonly number[];
+  readonly max_length: number;
+  readonly output_ids: readonly number[];
+}
+
+const readJson = <T>(path: string): T => JSON.parse(readFileSync(path, "utf8")) as T;
+
+async function continueGreedily(model: Model, prompt: readonly number[], count: number): Promise<readonly number[]> {
+  const stream = generate(model, undefined, prompt, { maxNewTokens: count, temperature: 0, seed: 0 });
+  let step = await stream.next();
+  while (!step.done) step = await stream.next();
+  return step.value.tokens;
+}
+
+async function checkOnGpu(model: Model, { cases, greedy }: Reference): Promise<void> {
+  for (const given of cases) compare(await allLogits(model, given.ids), given, F32_BOUND);
+  for (const { prompt, continuation } of greedy)
+    assert.equal(await continueGreedily(model, prompt, continuation.length), continuation);
+}
+
+for (const { name, folder } of REFERENCED) {
+  const there = skipUnless(test, folder, `no ../shared/data/models/${name}`);
+  if (folder === undefined) {
+    there(`gives the logits and the continuations of ${name}`, () => {});
+    continue;
+  }
+  const reference = readReference(folder);
+  onGpu(test)(`gives the logits and the continuations of ${name}`, (gpu) =>
+    withModel(gpu, folder, {}, (model) => checkOnGpu(model, reference)),
+  );
+  test(`the interpreter gives the logits of ${name}`, async () => {
+    const [given] = reference.cases.toSorted((a, b) => a.ids.length - b.ids.length).filter((c) => c.ids.length > 1);
+    assert.ok(given);
+    if (given) compare(await interpretLogits(folder, given.ids), given, F64_BOUND);
+  });
+}
+
+onGpu(test)("writes on from `ROMEO:` as the reference does, in text", (gpu) =>
+  withModel(gpu, EMBEDDED, {}, async (model) => {
+    const { greedy } = readJson<{ readonly greedy: { readonly prompt: string; readonly text: string } }>(
+      join(EMBEDDED, "reference.json"),
+    );
+    const tokenizer = await loadTokenizer(EMBEDDED);
+    const prompt = tokenizer?.encode(greedy.prompt) ?? [];
+    const written = await continueGreedily(model, prompt, 60);
+    assert.is(tokenizer?.decode([...prompt, ...written]), greedy.text);
+  }),
+);
+
+const ORT = "continues tiny-random-gpt2 as onnxruntime does";
+if (TINY_RANDOM === undefined)
+  skipUnless(test, TINY_RANDOM, "no ../shared/data/models/tiny-random-gpt2")(ORT, () => {});
+else
+  onGpu(test)(ORT, (gpu) =>
+    withModel(gpu, TINY_RANDOM, {}, async (model) => {
+      const { greedy } = readJson<{ readonly greedy: readonly OrtCase[] }>(join(TINY_RANDOM, "expected-ort.json"));
+      assert.is(greedy.length, 2);
+      for (const { input_ids, max_length, output_ids } of greedy)
+        assert.equal(
+          [...input_ids, ...(await continueGreedily(model, input_ids, max_length - input_ids.length))],
+          output_ids,
+        );
+    }),
+  );
+
+test.run();

@@ -1,0 +1,114 @@
+// A graph on the GPU: compiled as a user would, run by the executor, its results as host tensors to compare.
+import { type CompileOptions, compileEntries } from "../../codegen/compile.ts";
+import type { Kernel } from "../../codegen/kernel.ts";
+import { MemoryPlan } from "../../codegen/plan-memory.ts";
+import { candidates, selectKernel } from "../../codegen/select-kernel.ts";
+import { at, CompileError } from "../../ir/errors.ts";
+import type { Graph } from "../../ir/graph.ts";
+import { type HostTensor, hostTensor } from "../../ir/tensor.ts";
+import { type DType, evalDim, type SymbolValues } from "../../ir/type.ts";
+import type { OpenDevice } from "../../runtime/device.ts";
+import { Executor, type TensorData } from "../../runtime/executor.ts";
+import type { Plan, PlanTensor } from "../../runtime/plan.ts";
+import { gpuDevice } from "./gpu.ts";
+
+export interface GpuOptions extends CompileOptions {
+  /** The kernel of every node that it accepts; the others get theirs by the usual choice. */
+  readonly kernel?: Kernel;
+  /** The largest symbols that the buffers must hold; those of the first run when absent. */
+  readonly maxima?: SymbolValues;
+}
+
+const ENTRY = "run";
+
+/** Adds up what ran: how many dispatches each kernel of the compiler's list had in this process. */
+export const dispatched = new Map<string, number>();
+
+/** One graph, compiled and on the device, to run with several inputs and symbols. */
+export class GpuGraph {
+  readonly plan: Plan;
+  readonly #executor: Executor;
+  readonly #graph: Graph;
+  readonly #outputs: readonly PlanTensor[];
+
+  private constructor(plan: Plan, executor: Executor, graph: Graph, outputs: readonly PlanTensor[]) {
+    this.plan = plan;
+    this.#executor = executor;
+    this.#graph = graph;
+    this.#outputs = outputs;
+  }
+
+  static async create(gpu: OpenDevice, graph: Graph, maxima: SymbolValues, options: GpuOptions = {}): Promise<GpuGraph> {
+    const { kernel } = options;
+    const compiled = compileEntries(graph.name, [{ name: ENTRY, graph }], maxima, {
+      ...options,
+      ...(kernel && {
+        kernelFor: (node, target) =>
+          candidates(node, target).some((c) => c.kernel === kernel && c.refusal === undefined)
+            ? kernel
+            : selectKernel(node, target),
+      }),
+    });
+    const { fused } = at(compiled.entries, 0);
+    // The plan lists no updated states among its outputs; where they lie, the memory planner says.
+    const places = new MemoryPlan(maxima).place(fused);
+    const outputs = fused.results.map(
+      (v): PlanTensor => ({ name: v.name, buffer: places.get(v) ?? v.name, dtype: v.type.dtype, shape: v.type.shape }),
+    );
+    return new GpuGraph(compiled.plan, await Executor.create(gpu, compiled.plan), graph, outputs);
+  }
+
+  /** The graph's results in order, updated states among them. */
+  async run(inputs: ReadonlyMap<string, HostTensor>, symbols: SymbolValues = {}): Promise<HostTensor[]> {
+    for (const { value } of this.#graph.inputs) {
+      const tensor = inputs.get(value.name);
+      if (!tensor) throw new CompileError(`runOnGpu ${this.#graph.name}`, `input ${value.name} is missing`);
+      this.#executor.write(value.name, toGpu(tensor));
+    }
+    this.#executor.run(ENTRY, symbols);
+    for (const step of this.#executor.entry(ENTRY).steps) {
+      const kernel = at(step.kernel.split("."), 0);
+      dispatched.set(kernel, (dispatched.get(kernel) ?? 0) + 1);
+    }
+    const results: HostTensor[] = [];
+    for (const output of this.#outputs) {
+      const shape = output.shape.map((d) => evalDim(d, symbols) ?? Number.NaN);
+      results.push(hostTensor(output.dtype, shape, await this.#executor.read(output, symbols)));
+    }
+    return results;
+  }
+
+  destroy(): void {
+    this.#executor.destroy();
+  }
+}
+
+/** Compiles the graph, runs it once and returns its results. */
+export async function runOnGpu(
+  graph: Graph,
+  inputs: ReadonlyMap<string, HostTensor>,
+  symbols: SymbolValues = {},
+  options: GpuOptions = {},
+): Promise<HostTensor[]> {
+  const made = await GpuGraph.create(await gpuDevice(), graph, options.maxima ?? symbols, options);
+  try {
+    return await made.run(inputs, symbols);
+  } finally {
+    made.destroy();
+  }
+}
+
+const ARRAYS: Readonly<Record<DType, ((data: Float64Array) => TensorData) | undefined>> = {
+  f32: (data) => Float32Array.from(data),
+  i32: (data) => Int32Array.from(data),
+  u32: (data) => Uint32Array.from(data),
+  // A bool has no place in a buffer; it lies there as a u32.
+  bool: (data) => Uint32Array.from(data),
+  f16: undefined,
+};
+
+function toGpu({ dtype, data }: HostTensor): TensorData {
+  const made = ARRAYS[dtype]?.(data);
+  if (!made) throw new CompileError("runOnGpu", `an input is ${dtype}, which no buffer holds`);
+  return made;
+}

@@ -13,10 +13,10 @@ interface Options {
   readonly topK?: number;
   readonly topP?: number;
   readonly seed?: number;
-  readonly stop: readonly string[];
+  readonly stop?: readonly string[];
   readonly ignoreEos?: boolean;
   readonly special?: boolean;
-  readonly disablePass: readonly string[];
+  readonly disablePass?: readonly string[];
   readonly json?: boolean;
 }
 
@@ -43,10 +43,10 @@ export const generateCommand = new Command("generate")
   .option("--top-k <k>", "keep the k likeliest tokens", wholeNumber)
   .option("--top-p <p>", "keep the likeliest tokens that together reach p", probability)
   .option("--seed <s>", "the same seed gives the same text (default: a random one, which is printed)", seed)
-  .option("--stop <text>", "end before this text; may be given several times", collect, [])
+  .option("--stop <text>", "end before this text; may be given several times", collect)
   .option("--ignore-eos", "go on after the end-of-text token")
   .option("--special", "take special tokens such as <|endoftext|> in the prompt for themselves")
-  .option("--disable-pass <name>", "leave a compiler pass out; may be given several times", collect, [])
+  .option("--disable-pass <name>", "leave a compiler pass out; may be given several times", collect)
   .option("--json", "print one object: prompt_tokens, tokens, text, stats")
   .action(run);
 
@@ -75,7 +75,7 @@ async function generateWith(opened: OpenModel, text: string | undefined, options
     maxNewTokens: options.maxNewTokens,
     temperature: options.temperature,
     seed: options.seed ?? Math.floor(Math.random() * 2 ** 32),
-    stop: options.stop,
+    stop: options.stop ?? [],
     stopTokens: options.ignoreEos || eos === undefined ? [] : [eos],
     ...(options.topK === undefined ? {} : { topK: options.topK }),
     ...(options.topP === undefined ? {} : { topP: options.topP }),

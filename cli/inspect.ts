@@ -14,7 +14,7 @@ interface Options {
   readonly only?: string;
   readonly explain?: boolean;
   readonly target: string;
-  readonly disablePass: readonly string[];
+  readonly disablePass?: readonly string[];
   readonly printIrAfter?: string;
   readonly json?: boolean;
 }
@@ -33,7 +33,7 @@ export const inspectCommand = new Command("inspect")
   .option("--only <name>", "only what has NAME in its own name: values, steps, kernels, sites")
   .option("--explain", "list every candidate site of every rule: fired, or the first predicate that said no")
   .option("--target <name>", "what the kernels may count on", "webgpu-default")
-  .option("--disable-pass <name>", "leave a pass out; may be given several times", collect, [])
+  .option("--disable-pass <name>", "leave a pass out; may be given several times", collect)
   .option("--print-ir-after <pass>", "show the graph after this pass (`all`: after each)")
   .option("--json", "print JSON where a script would want it: the summary, the plan, the explanation")
   .action(run);
@@ -44,12 +44,18 @@ async function run(model: string, options: Options): Promise<void> {
   const dumps = new Map<string, string>();
   const compiled = compileGpt2(config, {
     target: targetByName(options.target),
-    disable: options.disablePass,
+    disable: options.disablePass ?? [],
     entries: [options.entry],
-    observe: () => [explainer, dumper((name, text) => dumps.set(name.replace(/^\d+-|\.txt$/g, ""), text))],
+    observe: () => [
+      ...(options.explain ? [explainer] : []),
+      ...(options.printIrAfter === undefined ? [] : [dumper((name, text) => dumps.set(passOf(name), text))]),
+    ],
   });
   process.stdout.write(show(model, config, compiled, explainer.reports, dumps, options));
 }
+
+/** `03-fold-constants.txt` is what a dump is called. */
+const passOf = (name: string): string => name.replace(/^\d+-|\.txt$/g, "");
 
 function show(
   model: string,
@@ -63,7 +69,10 @@ function show(
   const [plan] = compiled.plan.entries;
   if (!entry || !plan) throw new RuntimeError(`inspect ${model}`, `there is no entry point ${options.entry}`);
   if (options.printIrAfter !== undefined) return printDumps(dumps, options.printIrAfter);
-  if (options.explain) return options.json ? `${JSON.stringify(reports)}\n` : printReports(reports, options.only);
+  if (options.explain) {
+    const sites = only(reports, (r) => r.site, options.only, "site");
+    return options.json ? `${JSON.stringify(sites)}\n` : printReports(sites);
+  }
   switch (options.stage) {
     case "graph":
       return printPart(entry.graph, options.only);
@@ -129,10 +138,12 @@ function printPart(graph: Graph, part: string | undefined): string {
     .join("");
 }
 
-function printReports(reports: readonly PassReport[], part: string | undefined): string {
-  const lines = only(reports, (r) => r.site, part, "site").map((r) => {
+function printReports(reports: readonly PassReport[]): string {
+  const width = (text: (r: PassReport) => string) => Math.max(0, ...reports.map((r) => text(r).length));
+  const [passes, rules, sites] = [width((r) => r.pass), width((r) => r.rule), width((r) => r.site)];
+  const lines = reports.map((r) => {
     const outcome = r.refusal ? `no     ${r.refusal.predicate}: ${r.refusal.facts}` : "fired";
-    return `${r.pass.padEnd(20)} ${r.rule.padEnd(22)} ${r.site.padEnd(28)} ${outcome}`;
+    return `${r.pass.padEnd(passes)}  ${r.rule.padEnd(rules)}  ${r.site.padEnd(sites)}  ${outcome}`;
   });
   return `${lines.join("\n")}\n`;
 }

@@ -7,6 +7,7 @@ import { doctorCommand } from "./doctor.ts";
 import { reportError } from "./errors.ts";
 import { generateCommand } from "./generate.ts";
 import { inspectCommand } from "./inspect.ts";
+import { makeCheckpointCommand } from "./make-checkpoint.ts";
 import { scoreCommand } from "./score.ts";
 
 const program = new Command("wgpt")
@@ -24,7 +25,14 @@ const program = new Command("wgpt")
       ),
   });
 
-for (const command of [generateCommand, scoreCommand, inspectCommand, compileCommand, doctorCommand]) {
+for (const command of [
+  generateCommand,
+  scoreCommand,
+  inspectCommand,
+  compileCommand,
+  makeCheckpointCommand,
+  doctorCommand,
+]) {
   program.addCommand(
     command.copyInheritedSettings(program).option("--debug", "show a stack trace when something fails"),
   );

@@ -43,7 +43,7 @@ export interface OpenModel {
 
 export interface OpenModelOptions {
   readonly model?: string | undefined;
-  readonly disablePass?: readonly string[];
+  readonly disablePass?: readonly string[] | undefined;
   readonly checkFinite?: boolean;
   /** Shows a progress bar on stderr. */
   readonly progress?: boolean;

@@ -5,7 +5,7 @@ import { printAdapter, RuntimeError, type ScoreResult, score, topTokens } from "
 import { createLogitsFile, type LogitsFile } from "./logits-file.ts";
 import { type OpenModel, openModel } from "./open-model.ts";
 import { type Prompt, readPrompt } from "./prompt.ts";
-import { collect, count, tokenIds, wholeNumber } from "./usage.ts";
+import { collect, count, reasonOf, tokenIds, wholeNumber } from "./usage.ts";
 
 interface Options {
   readonly model?: string;
@@ -16,7 +16,7 @@ interface Options {
   readonly top: number;
   readonly logits?: string;
   readonly special?: boolean;
-  readonly disablePass: readonly string[];
+  readonly disablePass?: readonly string[];
   readonly json?: boolean;
 }
 
@@ -32,12 +32,12 @@ export const scoreCommand = new Command("score")
   )
   .option("--tokens <ids>", "the text as token ids, such as 1,2,3", tokenIds)
   .option("--file <path>", "the text as a file")
-  .option("--window <n>", "score a long text in windows of n tokens, each starting anew", wholeNumber)
+  .option("--window <n>", "score a long text in whole windows of n tokens, each starting anew", wholeNumber)
   .option("--skip-tokens <n>", "leave the first n tokens of the text out", count, 0)
   .option("--top <k>", "how many next tokens to list", count, 5)
   .option("--logits <file>", "write all logits, [tokens, vocabulary], as safetensors")
   .option("--special", "take special tokens such as <|endoftext|> in the text for themselves")
-  .option("--disable-pass <name>", "leave a compiler pass out; may be given several times", collect, [])
+  .option("--disable-pass <name>", "leave a compiler pass out; may be given several times", collect)
   .option("--json", "print one object")
   .action(run);
 
@@ -77,7 +77,7 @@ async function run(text: string | undefined, options: Options): Promise<void> {
 async function readText(path: string, text: string | undefined): Promise<string> {
   if (text !== undefined) throw new RuntimeError("--file", "is given, but so is a text", "give one of them");
   return readFile(path, "utf8").catch((error: Error) => {
-    throw new RuntimeError(path, `can't be read: ${error.message}`);
+    throw new RuntimeError(path, `can't be read: ${reasonOf(error)}`);
   });
 }
 
@@ -111,8 +111,8 @@ interface NextToken {
   readonly probability: number;
 }
 
-const nextTokens = ({ tokenizer }: OpenModel, result: ScoreResult, k: number): NextToken[] =>
-  topTokens(result.lastLogits, k).map(({ id, logit, probability }) => ({
+const nextTokens = ({ tokenizer }: OpenModel, { lastLogits }: ScoreResult, k: number): NextToken[] =>
+  (lastLogits && k > 0 ? topTokens(lastLogits, k) : []).map(({ id, logit, probability }) => ({
     token: id,
     text: textOf(tokenizer, id),
     logit,
@@ -129,6 +129,7 @@ function printJson(opened: OpenModel, ids: readonly number[], result: ScoreResul
     tokens: ids,
     log_probabilities: result.tokens.map((t) => t.logProbability),
     predicted_tokens: result.tokens.length,
+    left_out_tokens: result.leftOut,
     mean_negative_log_likelihood: predicted ? result.meanNegativeLogLikelihood : null,
     perplexity: predicted ? result.perplexity : null,
     next: nextTokens(opened, result, top),
@@ -137,7 +138,7 @@ function printJson(opened: OpenModel, ids: readonly number[], result: ScoreResul
   process.stdout.write(`${JSON.stringify(object)}\n`);
 }
 
-function printText(opened: OpenModel, prompt: Prompt, result: ScoreResult, options: Options): void {
+function printText(opened: OpenModel, { ids }: Prompt, result: ScoreResult, options: Options): void {
   const { tokenizer, adapter } = opened;
   const show = (id: number) => `${String(id).padStart(6)}  ${JSON.stringify(textOf(tokenizer, id) ?? "").padEnd(16)}`;
   const lines: string[] = [];
@@ -146,12 +147,13 @@ function printText(opened: OpenModel, prompt: Prompt, result: ScoreResult, optio
     for (const t of result.tokens)
       lines.push(`${String(t.position).padStart(5)} ${show(t.token)} ${t.logProbability.toFixed(4).padStart(9)}`);
   if (result.tokens.length > 0) {
-    lines.push("", `predicted tokens   ${result.tokens.length}`);
-    lines.push(`mean negative log-likelihood   ${result.meanNegativeLogLikelihood.toFixed(6)} nats per token`);
-    lines.push(`perplexity   ${result.perplexity.toFixed(4)}`);
+    const leftOut = result.leftOut > 0 ? `; ${result.leftOut} at the end fill no window and are left out` : "";
+    lines.push("", `predicted tokens              ${result.tokens.length}${leftOut}`);
+    lines.push(`mean negative log-likelihood  ${result.meanNegativeLogLikelihood.toFixed(6)} nats per token`);
+    lines.push(`perplexity                    ${result.perplexity.toFixed(4)}`);
   }
   const next = nextTokens(opened, result, options.top);
-  if (next.length > 0) lines.push("", `after the last of ${prompt.ids.length} tokens:`);
+  if (next.length > 0) lines.push("", `after ${ids.length === 1 ? "the one token" : `all ${ids.length} tokens`}:`);
   for (const n of next)
     lines.push(`      ${show(n.token)} logit ${n.logit.toFixed(4).padStart(9)}   p ${n.probability.toFixed(4)}`);
   process.stdout.write(`${lines.join("\n").replace(/^\n/, "")}\n`);

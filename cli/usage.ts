@@ -1,9 +1,9 @@
-// Reading numbers and lists from the command line; a wrong one is named with its flag.
+// Reading numbers and lists from the command line; a wrong one is named with its flag. And what the system says about files.
 import { InvalidArgumentError } from "commander";
 
 const parse = (text: string, accepts: (n: number) => boolean, wanted: string): number => {
   const n = Number(text);
-  if (text.trim() === "" || !accepts(n)) throw new InvalidArgumentError(`it must be ${wanted}.`);
+  if (text.trim() === "" || !accepts(n)) throw new InvalidArgumentError(`It must be ${wanted}.`);
   return n;
 };
 
@@ -26,7 +26,7 @@ export function tokenIds(text: string): number[] {
 }
 
 /** For options that may be given several times. */
-export const collect = (value: string, before: readonly string[]): readonly string[] => [...before, value];
+export const collect = (value: string, before: readonly string[] = []): readonly string[] => [...before, value];
 
 /** The text of a prompt as the shell passes it: `\n` typed in quotes stays two characters in most shells. */
 export async function readStdin(): Promise<string> {
@@ -34,3 +34,6 @@ export async function readStdin(): Promise<string> {
   for await (const part of process.stdin) parts.push(Buffer.from(part));
   return Buffer.concat(parts).toString("utf8");
 }
+
+/** Why the system refused, without its name for the call and the file: a message has named the file already. */
+export const reasonOf = ({ message }: Error): string => message.replace(/^E[A-Z]+: |, [a-z]+( '.*)?$/g, "");

@@ -1,9 +1,9 @@
 // The compiler, from a model's configuration or any graphs to a plan. Read this first: build, run the passes, place the
 // values in memory, choose and print a kernel for every node.
-import { buildGpt2, type Gpt2Config, type Graph, type SymbolValues, verify } from "../ir/index.ts";
+import { buildGpt2, type Gpt2Config, type Graph, type Input, type SymbolValues, verify } from "../ir/index.ts";
 import { type PassObserver, pipeline, runPasses } from "../passes/index.ts";
-import type { Plan, PlanEntry, PlanModel, PlanTensor, PlanVersion } from "../runtime/plan.ts";
-import { KernelTable, lowerGraph, refuseLiteralResults } from "./lower.ts";
+import type { Plan, PlanEntry, PlanModel, PlanTensor, PlanVersion, PlanWeight } from "../runtime/plan.ts";
+import { KernelTable, lowerGraph, refuseDtypes, refuseLiteralResults } from "./lower.ts";
 import { MemoryPlan } from "./plan-memory.ts";
 import { type KernelChoice, kernelPolicy } from "./select-kernel.ts";
 import { type Target, targetByName } from "./target.ts";
@@ -67,6 +67,7 @@ export function compileEntries(
   const entries = specs.map((spec) => {
     const fused = fuse(spec, target, options);
     refuseLiteralResults(fused);
+    refuseDtypes(fused);
     const places = memory.place(fused);
     const tensor = (v: Graph["results"][number]): PlanTensor => ({
       name: v.name,
@@ -87,7 +88,7 @@ export function compileEntries(
     return { entry, graph: spec.graph, fused };
   });
   const weights = new Map(
-    specs.flatMap((s) => s.graph.inputs.filter((i) => i.kind === "weight").map(({ value: v }) => [v.name, v] as const)),
+    entries.flatMap((e) => e.fused.inputs.filter((i) => i.kind === "weight").map((i) => [i.value.name, i] as const)),
   );
   const { buffers } = memory;
   const largest = memory.largestBytes;
@@ -106,12 +107,7 @@ export function compileEntries(
     },
     maxima,
     buffers,
-    weights: [...weights.values()].map((v) => ({
-      name: v.name,
-      buffer: v.name,
-      dtype: v.type.dtype,
-      shape: v.type.shape.map(Number),
-    })),
+    weights: [...weights.values()].map(planWeight),
     kernels: table.kernels,
     entries: entries.map((e) => e.entry),
   };
@@ -120,6 +116,26 @@ export function compileEntries(
 
 function fuse(spec: EntrySpec, target: Target, options: CompileOptions): Graph {
   verify(spec.graph);
-  const passes = pipeline({ symbols: spec.fixed ?? {}, policy: kernelPolicy(target), disable: options.disable ?? [] });
+  const passes = pipeline({
+    symbols: spec.fixed ?? {},
+    policy: kernelPolicy(target),
+    maxWeightBytes: target.limits.maxStorageBufferBindingSize,
+    maxBuffers: target.limits.maxStorageBuffersPerShaderStage,
+    disable: options.disable ?? [],
+  });
   return runPasses(spec.graph, passes, options.observe?.(spec.name) ?? []);
+}
+
+function planWeight({ value, part }: Input): PlanWeight {
+  const { name, type } = value;
+  const { dtype, shape } = { dtype: type.dtype, shape: type.shape.map(Number) };
+  if (!part) return { name, buffer: name, dtype, shape };
+  const { whole, axis, start } = part;
+  return {
+    name,
+    buffer: name,
+    dtype,
+    shape,
+    part: { whole: whole.name, shape: whole.type.shape.map(Number), axis, start },
+  };
 }

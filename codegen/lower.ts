@@ -8,6 +8,7 @@ import {
   isLiteral,
   type Node,
   POINTWISE_ANCHOR,
+  printType,
   type Value,
   withoutDeadNodes,
 } from "../ir/index.ts";
@@ -47,8 +48,14 @@ export function lowerGraph(
   table: KernelTable,
   kernelFor: KernelChoice = selectKernel,
 ): readonly PlanStep[] {
-  return graph.nodes.flatMap(perResult).map((node) => lowerNode(node, places, target, table, kernelFor));
+  return graph.nodes
+    .flatMap(perResult)
+    .filter(hasElements)
+    .map((node) => lowerNode(node, places, target, table, kernelFor));
 }
+
+/** A result without elements is there already; WGSL would not divide by its lengths. */
+const hasElements = (node: Node): boolean => node.results.some((r) => !r.type.shape.includes(0));
 
 function lowerNode(
   node: Node,
@@ -104,6 +111,19 @@ function perResult(node: Node): readonly Node[] {
     results: [result],
     body: withoutDeadNodes({ ...body, results: [at(body.results, i)] }),
   }));
+}
+
+/** What no kernel computes, whatever the target: better said of the graph than by the driver of a shader. */
+export function refuseDtypes(graph: Graph): void {
+  const values = [...graph.inputs.map((i) => i.value), ...graph.nodes.flatMap((n) => n.results)];
+  const half = values.find((v) => v.type.dtype === "f16");
+  if (half)
+    throw new CompileError(
+      `graph ${graph.name}`,
+      `${half.name} is ${printType(half.type)}, but kernels compute f32 and integers`,
+      "make it f32; f16 weights of a checkpoint are converted when they are loaded",
+    );
+  for (const { body } of graph.nodes) if (body) refuseDtypes(body);
 }
 
 /** A plan's results must be computed or given: a literal has no buffer. */

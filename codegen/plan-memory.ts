@@ -14,7 +14,7 @@ import {
   updatedOperands,
   type Value,
 } from "../ir/index.ts";
-import type { PlanBuffer, PlanBufferKind } from "../runtime/plan.ts";
+import type { PlanBuffer, PlanBufferKind, SymbolBuffer } from "../runtime/plan.ts";
 
 /** A buffer as it grows: its size is the largest of several products of dims, in bytes. */
 interface Slot {
@@ -22,6 +22,9 @@ interface Slot {
   readonly kind: PlanBufferKind;
   readonly bytes: (readonly Dim[])[];
 }
+
+const SYMBOL_BUFFER: SymbolBuffer = "symbols";
+const TEMPORARY = /^temporary\.\d+$/;
 
 /** bool takes four bytes: WGSL has no smaller type that a buffer may hold. */
 const BYTES: Readonly<Record<DType, number>> = { f32: 4, f16: 2, i32: 4, u32: 4, bool: 4 };
@@ -77,7 +80,15 @@ export class MemoryPlan {
 
   #name(value: Value, kind: PlanBufferKind): string {
     const { name } = value;
+    if (name === SYMBOL_BUFFER || TEMPORARY.test(name))
+      throw new CompileError(name, "a value has the name of one of the plan's own buffers", "give it another name");
     const slot = this.#named.get(name) ?? { name, kind, bytes: [] };
+    if (slot.kind !== kind)
+      throw new CompileError(
+        name,
+        `is ${slot.kind} of one entry point, but ${kind} of another`,
+        "entry points share what they name alike",
+      );
     this.#named.set(name, slot);
     this.#grow(slot, value);
     return name;

@@ -244,9 +244,13 @@ export class Region {
         less: () => undefined,
       };
       const types = node.operands.map((v) => v.type);
-      for (const { result: i, at: place, when } of writes.targets(stream.index, math, { types, attrs: node.attrs })) {
+      const short = stream.index.map((i) => writer.short(i));
+      stream.block.lines.push(...writer.lines.splice(0));
+      for (const { result: i, at: place, when } of writes.targets(short, math, { types, attrs: node.attrs })) {
         const result = at(node.results, i);
-        const block = when ? innerBlock(stream.block, range(when.place, dimIndex(when.lo), dimIndex(when.hi))) : stream.block;
+        const block = when
+          ? innerBlock(stream.block, range(when.place, dimIndex(when.lo), dimIndex(when.hi)))
+          : stream.block;
         const next = { expression: stream.expression, index: place, block };
         streams.set(result, next);
         emit(result, next);

@@ -20,6 +20,7 @@ import {
   divIndex,
   flatIndex,
   type Index,
+  indexName,
   indexOf,
   modIndex,
   mulIndex,
@@ -43,6 +44,9 @@ export function wgslLiteral(value: number, dtype: DType): string {
   const text = printNumber(Math.abs(value) > MAX_F32 ? held : value, dtype);
   return text.startsWith("-") ? `(${text})` : text;
 }
+
+/** Characters of an index that is given a name. */
+const LONG = 24;
 
 /** Emits the elements of one function body. */
 export class ElementWriter {
@@ -103,6 +107,15 @@ export class ElementWriter {
     return name;
   }
 
+  /** A long index under a name: ops use theirs several times, and what is used twice again and again grows without bound. */
+  short(index: Index): Index {
+    if (index.atom || index.text.length <= LONG) return index;
+    const known = this.#known.get(index.text);
+    const name = known ?? this.let("at", index.text);
+    this.#known.set(index.text, name);
+    return indexName(name);
+  }
+
   #make(value: Value, index: readonly Index[]): string {
     const binding = this.#bindings.get(value);
     if (binding !== undefined) return this.#load(binding, value, index);
@@ -143,7 +156,11 @@ export class ElementWriter {
         this.let(node.op.name, `select(${whenFalse()}, ${whenTrue()}, ${condition})`),
     };
     const context = { types: node.operands.map((v) => v.type), attrs: node.attrs, result: node.results.indexOf(value) };
-    return reads.element(index, math, context);
+    return reads.element(
+      index.map((i) => this.short(i)),
+      math,
+      context,
+    );
   }
 }
 

@@ -41,9 +41,9 @@ const model = await Model.load(gpu, plan, weights);
 console.log(`# ${values.task}: ${task.about}\n${tokenizer.decode(prompt)}`);
 // The end-of-text token ends an answer too.
 const stopTokens = tokenizer.eosToken === undefined ? [] : [tokenizer.eosToken];
-const stream = generate(model, tokenizer, prompt, { ...task, seed: 1, stopTokens });
-for await (const { text } of stream) process.stdout.write(text);
-console.log(`\n# ${prompt.length} tokens of prompt, by ${values.model}`);
+let answer = "";
+for await (const { text } of generate(model, tokenizer, prompt, { ...task, seed: 1, stopTokens })) answer += text;
+console.log(`# ${values.model} answers\n${answer.trim() || "(nothing: the line ended at once)"}`);
 
 model.destroy();
 gpu.close();

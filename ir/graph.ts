@@ -19,6 +19,15 @@ export type InputKind = (typeof INPUT_KINDS)[number];
 export interface Input {
   readonly kind: InputKind;
   readonly value: Value;
+  /** Set on a weight that is a part of what the checkpoint holds under another name. */
+  readonly part?: Part;
+}
+
+/** `whole`[start : start + as long as the input is] along one axis. */
+export interface Part {
+  readonly whole: Value;
+  readonly axis: number;
+  readonly start: number;
 }
 
 export interface Graph {

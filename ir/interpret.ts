@@ -2,7 +2,8 @@
 import { type Attr, bindAttrs, printAttr } from "./attr.ts";
 import { GraphBuilder } from "./builder.ts";
 import { at, CompileError, unreachable } from "./errors.ts";
-import type { Graph, Node } from "./graph.ts";
+import type { Graph, Node, Part } from "./graph.ts";
+import { slice } from "./ops/slice.ts";
 import { type HostTensor, hostTensor } from "./tensor.ts";
 import { bindDim, printDim, printType, type SymbolValues } from "./type.ts";
 import { isLiteral, type Value } from "./value.ts";
@@ -17,8 +18,9 @@ export function interpret(
   symbols: SymbolValues = {},
 ): HostTensor[] {
   const env = new Map<Value, HostTensor>();
-  for (const { value } of graph.inputs) {
-    const tensor = inputs.get(value.name);
+  for (const { value, part } of graph.inputs) {
+    const whole = part && inputs.get(part.whole.name);
+    const tensor = inputs.get(value.name) ?? (whole && takePart(whole, part, value));
     const wanted = value.type.shape.map((d) => printDim(bindDim(d, symbols))).join();
     if (!tensor)
       throw new CompileError(
@@ -49,6 +51,12 @@ export function interpret(
     });
   }
   return graph.results.map(read);
+}
+
+/** What a part of a weight holds, for a caller who has the whole. */
+function takePart(whole: HostTensor, { axis, start }: Part, { type }: Value): HostTensor {
+  const length = Number(at(type.shape, axis));
+  return at(slice.reference?.([whole], { axis, start, length }) ?? [], 0);
 }
 
 function runNode(node: Node, args: readonly HostTensor[], symbols: SymbolValues): readonly HostTensor[] {

@@ -3,7 +3,7 @@ import type { Attr } from "./attr.ts";
 import { makeNode } from "./builder.ts";
 import { at } from "./errors.ts";
 import { fusedNode } from "./fused.ts";
-import { type Graph, INPUT_KINDS, type Input, type InputKind, type Node } from "./graph.ts";
+import { type Graph, INPUT_KINDS, type Input, type InputKind, type Node, type Part } from "./graph.ts";
 import { type Lexer, lex } from "./lex.ts";
 import type { Op } from "./op.ts";
 import { OPS } from "./ops/index.ts";
@@ -80,7 +80,27 @@ class Parser {
     l.punct(":");
     const value: Value = { name, type: this.type() };
     scope.set(name, value);
-    return { kind: marked ? word : "input", value };
+    const input: Input = { kind: marked ? word : "input", value };
+    return l.take("=") ? { ...input, part: this.#part() } : input;
+  }
+
+  /** `slice(wte.weight: f32[50257, 768], axis=0, start=25129)`: where in a checkpoint's tensor a part lies. */
+  #part(): Part {
+    const l = this.#lexer;
+    l.word("slice");
+    l.punct("(");
+    const name = l.name();
+    l.punct(":");
+    const whole: Value = { name, type: this.type() };
+    const place = (key: string): number => {
+      l.punct(",");
+      l.word(key);
+      l.punct("=");
+      return l.takeNumber()?.value ?? l.fail(`${key} is no number`, "an axis and a start are whole numbers");
+    };
+    const part: Part = { whole, axis: place("axis"), start: place("start") };
+    l.punct(")");
+    return part;
   }
 
   #newName(scope: ReadonlyMap<string, Value>, beside: readonly string[] = []): string {

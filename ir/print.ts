@@ -18,8 +18,10 @@ export function printGraph(graph: Graph): string {
   return `${[head, ...graph.nodes.map((n) => `  ${indent(printNode(n, name))}`), `  return ${graph.results.map(name).join(", ")}`, "}"].join("\n")}\n`;
 }
 
-const printInput = ({ kind, value }: Input): string =>
-  `${kind === "input" ? "" : `${kind} `}${value.name}: ${printType(value.type)}`;
+const printInput = ({ kind, value, part }: Input): string =>
+  `${kind === "input" ? "" : `${kind} `}${printTyped(value)}${part ? ` = slice(${printTyped(part.whole)}, axis=${part.axis}, start=${part.start})` : ""}`;
+
+const printTyped = (v: Value): string => `${v.name}: ${printType(v.type)}`;
 
 const indent = (text: string): string => text.replaceAll("\n", "\n  ");
 

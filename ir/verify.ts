@@ -2,9 +2,9 @@
 import { checkOperandCount, completeAttrs, inferTypes } from "./builder.ts";
 import { at, CompileError } from "./errors.ts";
 import { fused, POINTWISE_ANCHOR } from "./fused.ts";
-import { type Graph, indexGraph, type Node } from "./graph.ts";
+import { type Graph, type Input, indexGraph, type Node } from "./graph.ts";
 import { printTypes } from "./print-literal.ts";
-import { printType, typeEquals } from "./type.ts";
+import { dimEquals, printType, typeEquals } from "./type.ts";
 import { isLiteral, type Value } from "./value.ts";
 
 const NAME = /^[A-Za-z_][\w.]*$/;
@@ -24,6 +24,7 @@ export const INVARIANTS = {
   V8: "a fused body holds its anchor once, and else only ops that move elements or work element by element",
   V9: "a fused body holds no fused node",
   V10: "what is updated in place is read by nothing afterwards",
+  V11: "a part of a weight lies within the whole, and is as wide on the other axes",
 } as const;
 
 /** Throws a CompileError for the first invariant that does not hold. */
@@ -39,7 +40,10 @@ export function verify(graph: Graph): void {
     defined.add(v);
   };
   if (!NAME.test(graph.name)) fail("V1", `graph ${graph.name}`, `${JSON.stringify(graph.name)} is no name`);
-  for (const { value } of graph.inputs) define(value, `graph ${graph.name}`);
+  for (const input of graph.inputs) {
+    define(input.value, `graph ${graph.name}`);
+    verifyPart(input);
+  }
   for (const node of graph.nodes) {
     const place = placeOf(node);
     for (const v of node.operands)
@@ -79,6 +83,28 @@ function verifyAttrs({ op, attrs }: Node, place: string): void {
   restate("V4", () => completeAttrs(op, attrs, place));
   const missing = Object.keys(op.attrs).find((key) => attrs[key] === undefined);
   if (missing !== undefined) fail("V4", place, `attribute ${missing} is missing`, "`makeNode` fills defaults in");
+}
+
+function verifyPart({ kind, value, part }: Input): void {
+  if (!part) return;
+  const { whole, axis, start } = part;
+  const [own, all] = [value.type.shape, whole.type.shape];
+  const [size, room] = [own[axis], all[axis]];
+  const fits =
+    kind === "weight" &&
+    own.length === all.length &&
+    own.every((d, i) => i === axis || dimEquals(d, at(all, i))) &&
+    typeof size === "number" &&
+    typeof room === "number" &&
+    Number.isInteger(start) &&
+    start >= 0 &&
+    start + size <= room;
+  if (!fits)
+    fail(
+      "V11",
+      `${kind} ${value.name}`,
+      `is ${printType(value.type)}, from ${start} on along axis ${axis} of ${printType(whole.type)}`,
+    );
 }
 
 function verifyCall(node: Node, place: string): void {

@@ -29,10 +29,11 @@ export function bindSymbols(symbols: SymbolValues): Pass {
 function bindGraph(graph: Graph, symbols: SymbolValues): Graph {
   const bound = new Map<Value, Value>();
   const bind = (v: Value): Value => bound.get(v) ?? v;
-  const inputs = graph.inputs.map(({ kind, value }): Input => {
+  const inputs = graph.inputs.map((input): Input => {
+    const { value } = input;
     const fresh: Value = { ...value, type: bindType(value.type, symbols) };
     bound.set(value, fresh);
-    return { kind, value: fresh };
+    return { ...input, value: fresh };
   });
   const nodes = graph.nodes.map((node): Node => {
     const names = node.results.map((r) => r.name);

@@ -16,3 +16,4 @@ export { FUSING_PASSES, type PipelineOptions, pipeline } from "./pipeline.ts";
 export type { Replacement } from "./rebuild.ts";
 export { mergeRegion } from "./region.ts";
 export { applyRules, Match, type Predicate, predicate, type Rule, type SiteReport } from "./rule.ts";
+export { splitLargeWeights } from "./split-large-weights.ts";

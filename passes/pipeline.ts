@@ -1,5 +1,5 @@
 // The compiler's table of contents: which passes run, in which order, and why there.
-import { at, CompileError, type SymbolValues } from "../ir/index.ts";
+import { CompileError, type SymbolValues } from "../ir/index.ts";
 import { bindSymbols } from "./bind-symbols.ts";
 import { canonicalize } from "./canonicalize.ts";
 import { eliminateCommonSubexpressions } from "./eliminate-common-subexpressions.ts";
@@ -11,21 +11,30 @@ import { fuseLayerNorm } from "./fuse-layer-norm.ts";
 import { fuseLinear } from "./fuse-linear.ts";
 import { defaultPolicy, fusePointwise, type RegionPolicy } from "./fuse-pointwise.ts";
 import type { Pass } from "./pass.ts";
+import { splitLargeWeights } from "./split-large-weights.ts";
 
 export interface PipelineOptions {
   /** `{ T: 1 }` compiles the decode step. */
   readonly symbols?: SymbolValues;
   readonly policy?: RegionPolicy;
+  /** The largest weight that the target binds, in bytes; none is split when absent. */
+  readonly maxWeightBytes?: number;
+  /** How many buffers a kernel of the target binds. */
+  readonly maxBuffers?: number;
   /** Passes to leave out, by name. */
   readonly disable?: readonly string[];
 }
 
 /** The passes in order. Throws for a name in `disable` that is no pass. */
 export function pipeline(options: PipelineOptions = {}): readonly Pass[] {
-  const { symbols = {}, policy = defaultPolicy, disable = [] } = options;
+  const { symbols = {}, policy = defaultPolicy, maxWeightBytes, maxBuffers, disable = [] } = options;
   const passes: readonly Pass[] = [
     // First of all: what the entry point fixes is a number for everyone after.
     bindSymbols(symbols),
+    // A reader that nothing needs would keep what it reads from being fused. The rules drop what they leave behind.
+    eliminateDeadValues,
+    // Before anything else looks at weights: what no adapter binds is no weight.
+    ...(maxWeightBytes === undefined ? [] : [splitLargeWeights(maxWeightBytes, maxBuffers)]),
     // One spelling, so that the rules below meet fewer; literals folded, so that canonical forms show.
     canonicalize,
     foldConstants,
@@ -39,16 +48,17 @@ export function pipeline(options: PipelineOptions = {}): readonly Pass[] {
     fuseLinear,
     // Everything pointwise that is left joins the kernel beside it.
     fusePointwise(policy),
-    // Masks and coordinates that only the fused patterns read.
-    eliminateDeadValues,
   ];
   const names = passes.map((p) => p.name);
   const unknown = disable.find((name) => !names.includes(name));
   if (unknown !== undefined)
     throw new CompileError("pipeline", `there is no pass ${unknown}`, `passes are ${names.join(", ")}`);
-  // Binding is what makes an entry point; it is no optimisation to leave out.
-  if (disable.includes(at(names, 0)))
-    throw new CompileError("pipeline", `${at(names, 0)} can't be disabled`, "the entry point depends on it");
+  // Binding is what makes an entry point, splitting what makes it fit: neither is an optimisation to leave out.
+  const needed = names
+    .filter((name) => name === "bind-symbols" || name === "split-large-weights")
+    .find((name) => disable.includes(name));
+  if (needed !== undefined)
+    throw new CompileError("pipeline", `${needed} can't be disabled`, "the entry point depends on it");
   return passes.filter((p) => !disable.includes(p.name));
 }
 

@@ -40,7 +40,8 @@ export class Executor {
   readonly #steps: ReadonlyMap<string, readonly PreparedStep[]>;
   readonly #symbols: GPUBuffer;
   readonly #symbolValues = new Uint32Array(SYMBOL_BYTES / 4);
-  readonly #staging = new Map<number, GPUBuffer>();
+  /** Buffers to read through that no read is using. */
+  readonly #staging: GPUBuffer[] = [];
 
   private constructor(
     plan: Plan,
@@ -64,32 +65,36 @@ export class Executor {
     checkPlan(open, plan);
     const { device } = open;
     const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST | GPUBufferUsage.COPY_SRC;
+    const buffers = new Map<string, GPUBuffer>();
     device.pushErrorScope("out-of-memory");
     device.pushErrorScope("validation");
-    const buffers = new Map(
-      plan.buffers.map((b) => [
-        b.name,
-        device.createBuffer({ label: b.name, size: bufferBytes(b, plan.maxima), usage }),
-      ]),
-    );
-    const symbols = device.createBuffer({
-      label: SYMBOL_BUFFER,
-      size: SYMBOL_BYTES,
-      usage: GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST,
-    });
-    const pipelines = new Map(
-      await Promise.all(plan.kernels.map(async (k) => [k.name, await createPipeline(device, k)] as const)),
-    );
-    const all = new Map([...buffers, [SYMBOL_BUFFER, symbols]]);
-    const steps = new Map(
-      plan.entries.map((entry) => [
-        entry.name,
-        entry.steps.map((step) => prepare(device, plan, entry, step, pipelines, all)),
-      ]),
-    );
-    const problem = (await device.popErrorScope()) ?? (await device.popErrorScope());
-    if (problem) throw new RuntimeError(`plan ${plan.name}`, problem.message.trim());
-    return new Executor(plan, open, buffers, symbols, steps);
+    const made = await (async () => {
+      for (const b of plan.buffers)
+        buffers.set(b.name, device.createBuffer({ label: b.name, size: bufferBytes(b, plan.maxima), usage }));
+      const symbols = device.createBuffer({
+        label: SYMBOL_BUFFER,
+        size: SYMBOL_BYTES,
+        usage: GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST,
+      });
+      const pipelines = new Map(
+        await Promise.all(plan.kernels.map(async (k) => [k.name, await createPipeline(device, k)] as const)),
+      );
+      const all = new Map([...buffers, [SYMBOL_BUFFER, symbols]]);
+      const steps = new Map(
+        plan.entries.map((entry) => [
+          entry.name,
+          entry.steps.map((step) => prepare(device, plan, entry, step, pipelines, all)),
+        ]),
+      );
+      return new Executor(plan, open, buffers, symbols, steps);
+    })().catch((error: unknown) => ({ error }));
+    // Both scopes, whatever happened: one left open would swallow the errors of all that comes after.
+    const problems = [await device.popErrorScope(), await device.popErrorScope()];
+    const problem = problems.find((p) => p !== null);
+    if (made instanceof Executor && !problem) return made;
+    for (const b of buffers.values()) b.destroy();
+    if (!(made instanceof Executor)) throw made.error;
+    throw new RuntimeError(`plan ${plan.name}`, problem?.message.trim() ?? "");
   }
 
   /** Bytes of every buffer that the plan asked for. */
@@ -122,10 +127,16 @@ export class Executor {
     const pass = encoder.beginComputePass({ label: name });
     for (const { step, pipeline, group } of this.#steps.get(name) ?? []) {
       const [x, y, z] = step.workgroups.map((c) => evalPlanCount(c, symbols)) as [number, number, number];
+      const folds = x > MAX_GROUPS && y === 1;
+      const rows = folds ? Math.ceil(x / MAX_GROUPS) : y;
+      if (rows > MAX_GROUPS || z > MAX_GROUPS || (x > MAX_GROUPS && !folds))
+        throw new RuntimeError(
+          `${this.plan.name}.${name} ${step.label}`,
+          `needs ${x} × ${y} × ${z} workgroups, but a dispatch has ${MAX_GROUPS} on an axis at most`,
+        );
       pass.setPipeline(pipeline);
       pass.setBindGroup(0, group);
-      if (x > MAX_GROUPS && y === 1) pass.dispatchWorkgroups(MAX_GROUPS, Math.ceil(x / MAX_GROUPS), z);
-      else pass.dispatchWorkgroups(x, y, z);
+      pass.dispatchWorkgroups(folds ? MAX_GROUPS : x, rows, z);
     }
     pass.end();
     this.#open.device.queue.submit([encoder.finish()]);
@@ -143,21 +154,30 @@ export class Executor {
         : new Uint32Array(bytes);
   }
 
+  /** The first `size` bytes of a buffer, as they are when what was run before this call is done. */
   async readBytes(buffer: string, size: number): Promise<ArrayBuffer> {
     const { device } = this.#open;
     const padded = Math.max(4, Math.ceil(size / 4) * 4);
-    const staging =
-      this.#staging.get(padded) ??
-      device.createBuffer({ label: "staging", size: padded, usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST });
-    this.#staging.set(padded, staging);
+    const staging = this.#takeStaging(padded);
     const encoder = device.createCommandEncoder({ label: `read ${buffer}` });
     encoder.copyBufferToBuffer(this.#buffer(buffer), 0, staging, 0, padded);
     device.queue.submit([encoder.finish()]);
-    await staging.mapAsync(GPUMapMode.READ).catch(() => undefined);
+    await staging.mapAsync(GPUMapMode.READ, 0, padded).catch(() => undefined);
     await this.#open.check(`reading ${buffer}`);
-    const bytes = staging.getMappedRange().slice(0, size);
+    const bytes = staging.getMappedRange(0, padded).slice(0, size);
     staging.unmap();
+    this.#staging.push(staging);
     return bytes;
+  }
+
+  /** One that is large enough, or a new one in the place of one that is not: there are never more than reads at a time. */
+  #takeStaging(size: number): GPUBuffer {
+    const large = this.#staging.findIndex((b) => b.size >= size);
+    const [found] = this.#staging.splice(large < 0 ? 0 : large, 1);
+    if (found && found.size >= size) return found;
+    found?.destroy();
+    const usage = GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST;
+    return this.#open.device.createBuffer({ label: "staging", size, usage });
   }
 
   /** Waits for what is queued and throws what WebGPU reported. */
@@ -167,19 +187,22 @@ export class Executor {
 
   /** Frees the buffers; the device stays. */
   destroy(): void {
-    for (const b of [...this.#buffers.values(), ...this.#staging.values(), this.#symbols]) b.destroy();
+    for (const b of [...this.#buffers.values(), ...this.#staging, this.#symbols]) b.destroy();
   }
 
   #writeSymbols(entry: PlanEntry, symbols: PlanSymbolValues): void {
     for (const [i, s] of PLAN_SYMBOLS.entries()) {
-      const value = symbols[s] ?? 0;
+      const value = symbols[s];
       const most = this.plan.maxima[s];
-      if (most !== undefined && entry.fixed[s] === undefined && value > most)
-        throw new RuntimeError(
-          `${this.plan.name}.${entry.name}`,
-          `${s} is ${value}, but the plan is made for ${most} at most`,
-        );
-      this.#symbolValues[i] = value;
+      const least = s === "P" ? 0 : 1;
+      if (most !== undefined && entry.fixed[s] === undefined) {
+        const place = `${this.plan.name}.${entry.name}`;
+        if (value === undefined) throw new RuntimeError(place, `${s} is not given, but the plan's sizes depend on it`);
+        if (value > most) throw new RuntimeError(place, `${s} is ${value}, but the plan is made for ${most} at most`);
+        if (!Number.isInteger(value) || value < least)
+          throw new RuntimeError(place, `${s} is ${value}, but it must be a whole number from ${least} on`);
+      }
+      this.#symbolValues[i] = value ?? 0;
     }
     this.#open.device.queue.writeBuffer(this.#symbols, 0, this.#symbolValues);
   }
@@ -238,7 +261,18 @@ async function createPipeline(device: GPUDevice, kernel: PlanKernel): Promise<Pi
     });
     return { pipeline, layout };
   } catch (error) {
-    throw new RuntimeError(`kernel ${kernel.name}`, error instanceof Error ? error.message.trim() : String(error));
+    // Dawn's own message says only that the module is invalid; what is wrong with it, the module knows.
+    const { messages } = await module.getCompilationInfo();
+    const found = messages.find((m) => m.type === "error");
+    const line = kernel.wgsl.split("\n")[(found?.lineNum ?? 0) - 1]?.trim();
+    throw new RuntimeError(
+      `kernel ${kernel.name}`,
+      found
+        ? `line ${found.lineNum}: ${found.message}${line ? `: ${line}` : ""}`
+        : error instanceof Error
+          ? error.message.trim()
+          : String(error),
+    );
   }
 }
 

@@ -72,7 +72,8 @@ export async function* generate(
       break;
     }
     if (tokens.length === options.maxNewTokens) break;
-    if (prompt.length + tokens.length >= model.facts.n_ctx) {
+    // The last token of a full context still predicts one; that one has no place to be read from.
+    if (prompt.length + tokens.length > model.facts.n_ctx) {
       finish = "context";
       break;
     }

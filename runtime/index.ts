@@ -10,7 +10,7 @@ export {
   type GenerateStep,
   generate,
 } from "./generate.ts";
-export { type LoadOptions, type LoadProgress, Model } from "./model.ts";
+export { Model } from "./model.ts";
 export * from "./plan.ts";
 export {
   createRng,
@@ -27,3 +27,4 @@ export { createTokenizer, type Tokenizer } from "./tokenizer.ts";
 export { loadTokenizer } from "./tokenizer-files.ts";
 export { openCheckpoint } from "./weights/file-source.ts";
 export type { StoredTensor, WeightSource } from "./weights/source.ts";
+export type { LoadProgress, NotFinite, UploadOptions } from "./weights/upload.ts";

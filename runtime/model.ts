@@ -2,30 +2,10 @@
 import type { AdapterReport, OpenDevice } from "./device.ts";
 import { RuntimeError } from "./errors.ts";
 import { Executor } from "./executor.ts";
-import type { Plan, PlanModel, PlanWeight } from "./plan.ts";
-import { isFloatDType, toF32 } from "./weights/convert.ts";
+import type { Plan, PlanModel } from "./plan.ts";
 import { matchWeights } from "./weights/match.ts";
-import { ITEM_SIZE, type WeightSource } from "./weights/source.ts";
-
-export interface LoadProgress {
-  readonly bytes: number;
-  readonly total: number;
-  readonly weight: string;
-}
-
-export interface LoadOptions {
-  readonly onProgress?: (progress: LoadProgress) => void;
-  /** Looks at every value for NaN and infinities; the weights that hold some are then in `notFinite`. */
-  readonly checkFinite?: boolean;
-}
-
-export interface NotFinite {
-  readonly weight: string;
-  readonly count: number;
-}
-
-/** Bytes read from the checkpoint at a time: bounds the host memory that loading takes. */
-const READ_BYTES = 8 * 1024 * 1024;
+import type { WeightSource } from "./weights/source.ts";
+import { type NotFinite, sourceOf, type UploadOptions, uploadWeights } from "./weights/upload.ts";
 
 export class Model {
   readonly facts: PlanModel;
@@ -52,14 +32,14 @@ export class Model {
   }
 
   /** Checks the checkpoint against the plan, then compiles the shaders and uploads the weights in bounded chunks. */
-  static async load(open: OpenDevice, plan: Plan, source: WeightSource, options: LoadOptions = {}): Promise<Model> {
+  static async load(open: OpenDevice, plan: Plan, source: WeightSource, options: UploadOptions = {}): Promise<Model> {
     const { model } = plan;
     if (!model)
       throw new RuntimeError(`plan ${plan.name}`, "describes no language model", "compile it with compileGpt2");
-    const { found, surplus } = matchWeights(plan.weights, source);
+    const wanted = new Map(plan.weights.map(sourceOf).map((w) => [w.name, w]));
+    const { found, surplus } = matchWeights([...wanted.values()], source);
     const executor = await Executor.create(open, plan);
-    const notFinite = await upload(executor, plan.weights, source, found, options);
-    await executor.finish(`loading ${source.place}`);
+    const notFinite = await uploadWeights(executor, plan.weights, source, found, options);
     return new Model(executor, model, open.adapter, surplus, notFinite);
   }
 
@@ -142,38 +122,4 @@ export class Model {
     const data = await this.#executor.read(output, { T: rows, P: this.#past });
     return data instanceof Float32Array ? data : Float32Array.from(data);
   }
-}
-
-async function upload(
-  executor: Executor,
-  weights: readonly PlanWeight[],
-  source: WeightSource,
-  found: ReadonlyMap<string, string>,
-  options: LoadOptions,
-): Promise<NotFinite[]> {
-  const total = [...found.values()].reduce((n, name) => n + (source.tensors.get(name)?.byteLength ?? 0), 0);
-  const notFinite: NotFinite[] = [];
-  let bytes = 0;
-  for (const weight of weights) {
-    const stored = source.tensors.get(found.get(weight.name) ?? "");
-    if (!stored || !isFloatDType(stored.dtype))
-      throw new RuntimeError(source.place, `${weight.name} was matched, but is gone`);
-    let count = 0;
-    for (let offset = 0; offset < stored.byteLength; offset += READ_BYTES) {
-      const part = await source.read(stored.name, offset, Math.min(READ_BYTES, stored.byteLength - offset));
-      const values = toF32(part, stored.dtype);
-      if (options.checkFinite) count += countNotFinite(values);
-      executor.write(weight.buffer, values, (offset / ITEM_SIZE[stored.dtype]) * 4);
-      bytes += part.byteLength;
-      options.onProgress?.({ bytes, total, weight: weight.name });
-    }
-    if (count > 0) notFinite.push({ weight: weight.name, count });
-  }
-  return notFinite;
-}
-
-function countNotFinite(values: Float32Array): number {
-  let count = 0;
-  for (const x of values) if (!Number.isFinite(x)) count++;
-  return count;
 }

@@ -76,6 +76,13 @@ export interface PlanWeight {
   /** The dtype it has in GPU memory. */
   readonly dtype: PlanDType;
   readonly shape: readonly number[];
+  /** Set when it is a part of a checkpoint's tensor: from `start` on along `axis` of a tensor of that name and shape. */
+  readonly part?: {
+    readonly whole: string;
+    readonly shape: readonly number[];
+    readonly axis: number;
+    readonly start: number;
+  };
 }
 
 /** Facts about the model that the runtime needs beside the kernels. */

@@ -17,12 +17,17 @@ export interface ScoreResult {
   readonly meanNegativeLogLikelihood: number;
   /** e to that power. */
   readonly perplexity: number;
-  /** The logits after the last token, [n_vocab]. */
-  readonly lastLogits: Float32Array;
+  /** The logits after the last token, [n_vocab]; absent when that token was left out. */
+  readonly lastLogits?: Float32Array;
+  /** How many tokens at the end were left out, because they fill no window. */
+  readonly leftOut: number;
 }
 
 export interface ScoreOptions {
-  /** Cuts the text into windows of so many inputs, each starting anew; a text longer than the context needs it. */
+  /**
+   * Cuts the text into windows of so many inputs, each starting anew; a text longer than the context needs it. Only whole
+   * windows count, so that every figure rests on the same lengths of context; a text that fits in one is scored whole.
+   */
   readonly window?: number;
   /** Hears of the logits of every input, [rows, n_vocab], in order. */
   readonly onLogits?: (logits: Float32Array, rows: number) => void | Promise<void>;
@@ -47,10 +52,10 @@ export async function score(model: Model, ids: readonly number[], options: Score
       `score it in windows: --window ${n_ctx}`,
     );
   const tokens: TokenLikelihood[] = [];
-  let lastLogits = new Float32Array(n_vocab);
+  let lastLogits: Float32Array | undefined;
   let sum = 0;
-  // In windows, a last input without successor predicts nothing and is left out.
-  const inputs = options.window === undefined ? ids.length : Math.max(1, ids.length - 1);
+  // The last token of a long text is only predicted, never read.
+  const inputs = ids.length <= window ? ids.length : Math.floor((ids.length - 1) / window) * window;
   for (let start = 0; start < inputs; start += window) {
     model.reset();
     for await (const chunk of model.feedAll(ids.slice(start, Math.min(start + window, inputs)))) {
@@ -59,8 +64,10 @@ export async function score(model: Model, ids: readonly number[], options: Score
         const logits = chunk.logits.subarray(row * n_vocab, (row + 1) * n_vocab);
         const position = start + chunk.start + row + 1;
         const token = ids[position];
-        if (position === inputs) lastLogits = logits.slice();
-        if (token === undefined) continue;
+        if (token === undefined) {
+          lastLogits = logits.slice();
+          continue;
+        }
         const logProbability = logSoftmax(logits, `the logits after token ${position - 1}`)[token] ?? Number.NaN;
         sum -= logProbability;
         tokens.push({ token, position, logProbability });
@@ -69,5 +76,12 @@ export async function score(model: Model, ids: readonly number[], options: Score
     }
   }
   const mean = sum / tokens.length;
-  return { tokens, meanNegativeLogLikelihood: mean, perplexity: Math.exp(mean), lastLogits };
+  const leftOut = Math.max(0, ids.length - inputs - 1);
+  return {
+    tokens,
+    meanNegativeLogLikelihood: mean,
+    perplexity: Math.exp(mean),
+    ...(lastLogits && { lastLogits }),
+    leftOut,
+  };
 }

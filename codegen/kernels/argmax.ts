@@ -23,7 +23,7 @@ export const argmaxKernel = defineKernel({
     "source",
     "place",
   ]),
-  refuses: () => undefined,
+  refuses: ({ anchor }) => (anchor?.operands[0]?.type.dtype === "bool" ? "bools can't be compared" : undefined),
   lower(region, target) {
     const { anchor } = region;
     if (!anchor) return unreachable("argmax without its node");

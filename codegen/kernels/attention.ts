@@ -35,8 +35,15 @@ function view({ anchor }: Region): View {
 
 const cacheVectors = (region: Region): readonly Value[] => [view(region).keys, view(region).values];
 
+function refusesDtype(region: Region): string | undefined {
+  const { dtype } = view(region).query.type;
+  return dtype === "f32" ? undefined : `it computes f32, but the query is ${dtype}`;
+}
+
 /** What the kernels that read keys and values as vectors ask for. */
 function refusesVectors(region: Region): string | undefined {
+  const problem = refusesDtype(region);
+  if (problem) return problem;
   const { keys, values, params } = view(region);
   if (params.size % 4 !== 0) return `the head size ${params.size} is no multiple of 4`;
   if (!region.isInput(keys) || !region.isInput(values)) return "keys or values are computed on the way in";
@@ -60,7 +67,7 @@ export const attentionNaive = defineKernel({
     "rows",
     "length",
   ]),
-  refuses: () => undefined,
+  refuses: refusesDtype,
   lower(region, { tuning }) {
     const { query, keys, values, y, rows, params } = view(region);
     return {

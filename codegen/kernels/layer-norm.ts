@@ -3,7 +3,7 @@ import { layerNorm } from "../../ir/ops/index.ts";
 import { count, defineKernel, fixed } from "../kernel.ts";
 import type { Region } from "../region.ts";
 import { loadTemplate } from "../template.ts";
-import { dimIndex, indexOf, mulIndex } from "../wgsl-index.ts";
+import { dimIndex, divIndex, type Index, indexName, indexOf, modIndex, mulIndex } from "../wgsl-index.ts";
 import { linearGroups } from "./pointwise.ts";
 
 /** The rows and width of a region's layer norm, and the functions that its templates call. */
@@ -21,25 +21,41 @@ function view(region: Region): {
     at(anchor.operands, 2),
     at(anchor.results, 0),
   ];
+  const rows = x.type.shape.slice(0, -1);
+  const index = [...rowIndex(rows), indexName("column")];
   return {
-    rows: x.type.shape.slice(0, -1),
+    rows,
     width: fixed(x.type.shape.at(-1)),
     eps: attrOf<number>(anchor.attrs, "eps"),
     functions: [
-      region.loadFunction("load_x", x, ["row", "column"]),
+      region.loadFunction("load_x", x, ["row", "column"], index),
       region.loadFunction("load_weight", weight, ["column"]),
       region.loadFunction("load_bias", bias, ["column"]),
-      region.storeFunction("store_result", y, ["row", "column"]),
+      region.storeFunction("store_result", y, ["row", "column"], index),
     ],
   };
+}
+
+/** The place of row number `row` on the axes before the last. */
+function rowIndex(rows: readonly Dim[]): readonly Index[] {
+  return rows.map((d, axis) => {
+    const rest = divIndex(
+      indexName("row"),
+      rows
+        .slice(axis + 1)
+        .map(dimIndex)
+        .reduce(mulIndex, indexOf(1)),
+    );
+    return axis === 0 ? rest : modIndex(rest, dimIndex(d));
+  });
 }
 
 const rowCount = (rows: readonly Dim[]): string => rows.map(dimIndex).reduce(mulIndex, indexOf(1)).text;
 
 function refuses({ anchor }: Region): string | undefined {
-  const shape = anchor?.operands[0]?.type.shape ?? [];
-  if (shape.length !== 2) return `x has ${shape.length} axes, and it takes two`;
-  return typeof shape[1] === "number" ? undefined : "the width is symbolic";
+  const type = anchor?.operands[0]?.type;
+  if (type?.dtype !== "f32") return `it computes f32, but x is ${type?.dtype}`;
+  return typeof type.shape.at(-1) === "number" ? undefined : "the width is symbolic";
 }
 
 /** What `layer_norm_rows` is checked against. */

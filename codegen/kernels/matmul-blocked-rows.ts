@@ -2,7 +2,7 @@ import { matmul } from "../../ir/ops/index.ts";
 import { count, defineKernel, fixed } from "../kernel.ts";
 import { loadTemplate } from "../template.ts";
 import { dimIndex } from "../wgsl-index.ts";
-import { matmulOf, refusesShapes, refusesVectors, weightVectors } from "./matmul.ts";
+import { matmulOf, refusesShapes, refusesVectors, refusesWidth, weightVectors } from "./matmul.ts";
 
 const BLOCK_ROWS = 4;
 const COLUMNS = 4;
@@ -25,10 +25,12 @@ export const matmulBlockedRows = defineKernel({
     "weight",
   ]),
   vectors: weightVectors,
-  refuses(region) {
+  refuses(region, { tuning }) {
     const view = matmulOf(region);
     if (view.rows === 1) return "the left operand has one row";
-    return refusesShapes(view, region, true) ?? refusesVectors(view, region);
+    return (
+      refusesShapes(view, region, true) ?? refusesVectors(view, region) ?? refusesWidth(view, tuning.lanes * COLUMNS)
+    );
   },
   lower(region, { tuning }) {
     const { a, y, rows, inner, columns, weight } = matmulOf(region);

@@ -26,7 +26,7 @@ export const matmulNaive = defineKernel({
     "rightPlace",
     "place",
   ]),
-  refuses: () => undefined,
+  refuses: (region) => (matmulOf(region).y.type.dtype === "bool" ? "bools can't be multiplied" : undefined),
   lower(region, target) {
     const { a, b, y, inner } = matmulOf(region);
     const lines: string[] = [];

@@ -85,8 +85,15 @@ export function refusesWeight(view: MatmulView, transposed: boolean): string | u
 export function refusesVectors({ weight, inner, columns }: MatmulView, region: Region): string | undefined {
   if (weight && region.body.nodes.flatMap((n) => n.operands).filter((v) => v === weight.input).length > 1)
     return "the weight is read by something else in the region";
+  if (inner === 0 || columns === 0) return "the weight has no elements";
   const [name, size] = weight?.transposed ? ["inner axis", inner] : ["width", columns];
   return fixed(size) % 4 === 0 ? undefined : `the ${name} ${fixed(size)} is no multiple of 4`;
+}
+
+/** For kernels with columns on the dispatch's x and rows on its y: nothing is left to fold a long x into. */
+export function refusesWidth({ columns }: MatmulView, perGroup: number): string | undefined {
+  const groups = Math.ceil(fixed(columns) / perGroup);
+  return groups > 65535 ? `${fixed(columns)} columns need ${groups} workgroups on one axis` : undefined;
 }
 
 /** The weight, for kernels that bind it as vectors of four. */

@@ -1,4 +1,4 @@
-// Stored elements to f32, and f32 to f16. Bulk loops over typed arrays: nothing is allocated per element.
+// Stored elements to f32, and f32 to f16 and bf16. Bulk loops over typed arrays: nothing is allocated per element.
 // Bytes are little-endian, as in safetensors and as on every machine that WebGPU runs on.
 
 import { RuntimeError } from "../errors.ts";
@@ -99,6 +99,21 @@ export function toF16Bits(values: Float32Array): Uint16Array<ArrayBuffer> {
       if (rest > tie || (rest === tie && (half & 1) === 1)) half++;
     } else half = 0;
     out[i] = ((bits >>> 16) & 0x8000) | half;
+  }
+  return out;
+}
+
+/**
+ * Each value's nearest bf16, as bits, ties to even: the upper half of the f32, plus one where the lower half says so.
+ * The carry may reach the exponent, which is right, also into infinity; a NaN stays one, made quiet.
+ */
+export function toBf16Bits(values: Float32Array): Uint16Array<ArrayBuffer> {
+  const source = new Uint32Array(values.buffer, values.byteOffset, values.length);
+  const out = new Uint16Array(values.length);
+  for (let i = 0; i < source.length; i++) {
+    const bits = source[i] ?? 0;
+    const notANumber = (bits & 0x7fffffff) > 0x7f800000;
+    out[i] = notANumber ? (bits >>> 16) | 0x40 : (bits + 0x7fff + ((bits >>> 16) & 1)) >>> 16;
   }
   return out;
 }

@@ -302,4 +302,18 @@ export const BROKEN: Readonly<Record<keyof typeof INVARIANTS, readonly Broken[]>
       facts: "overwrites c, which l reads afterwards",
     },
   ],
+  V11: [
+    {
+      when: "a part reaches beyond its whole",
+      graph: () => parseGraph("graph g(weight a: f32[3, 2] = slice(w: f32[5, 2], axis=0, start=3)) {\n  return a\n}"),
+      place: "weight a",
+      facts: "is f32[3, 2], from 3 on along axis 0 of f32[5, 2]",
+    },
+    {
+      when: "a part is of another width",
+      graph: () => parseGraph("graph g(weight a: f32[2, 3] = slice(w: f32[5, 2], axis=0, start=0)) {\n  return a\n}"),
+      place: "weight a",
+      facts: "is f32[2, 3], from 0 on along axis 0 of f32[5, 2]",
+    },
+  ],
 };

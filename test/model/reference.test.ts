@@ -89,12 +89,12 @@ onGpu(test)("writes on from `ROMEO:` as the reference does, in text", (gpu) =>
 );
 
 const ORT = "continues tiny-random-gpt2 as onnxruntime does";
-if (TINY_RANDOM === undefined)
-  skipUnless(test, TINY_RANDOM, "no ../shared/data/models/tiny-random-gpt2")(ORT, () => {});
+const tiny = TINY_RANDOM;
+if (tiny === undefined) skipUnless(test, tiny, "no ../shared/data/models/tiny-random-gpt2")(ORT, () => {});
 else
   onGpu(test)(ORT, (gpu) =>
-    withModel(gpu, TINY_RANDOM, {}, async (model) => {
-      const { greedy } = readJson<{ readonly greedy: readonly OrtCase[] }>(join(TINY_RANDOM, "expected-ort.json"));
+    withModel(gpu, tiny, {}, async (model) => {
+      const { greedy } = readJson<{ readonly greedy: readonly OrtCase[] }>(join(tiny, "expected-ort.json"));
       assert.is(greedy.length, 2);
       for (const { input_ids, max_length, output_ids } of greedy)
         assert.equal(

@@ -41,7 +41,11 @@ test("follows slices, repeats, transposes and rows of a table", () => {
 test("is null where a reshape divides, also for what is read through it", () => {
   assert.is(
     formOf(
-      "a = iota(length=8)\nb = expand(a, shape=[3, 8])\nc = reshape(b, shape=[4, 6])\nd = transpose(c, perm=[1, 0])\ny = add(d, 1)",
+      `a = iota(length=8)
+        b = expand(a, shape=[3, 8])
+        c = reshape(b, shape=[4, 6])
+        d = transpose(c, perm=[1, 0])
+        y = add(d, 1)`,
     ),
     "not affine",
   );

@@ -31,8 +31,20 @@ test("binds the types of inputs and results", () => {
 test("binds attributes", () => {
   expectBound(
     { T: 3, P: 2 },
-    "graph g(x: f32[T, 4], state k: f32[9, 4]) { c = cache_update(k, x, start=P) s = slice(c, start=0, length=P+T) i = iota(start=P, length=T) r = reshape(i, shape=[T, 1]) return s, r }",
-    "graph g(x: f32[3, 4], state k: f32[9, 4]) { c = cache_update(k, x, start=2) s = slice(c, start=0, length=5) i = iota(start=2, length=3) r = reshape(i, shape=[3, 1]) return s, r }",
+    `graph g(x: f32[T, 4], state k: f32[9, 4]) {
+      c = cache_update(k, x, start=P)
+      s = slice(c, start=0, length=P+T)
+      i = iota(start=P, length=T)
+      r = reshape(i, shape=[T, 1])
+      return s, r
+    }`,
+    `graph g(x: f32[3, 4], state k: f32[9, 4]) {
+      c = cache_update(k, x, start=2)
+      s = slice(c, start=0, length=5)
+      i = iota(start=2, length=3)
+      r = reshape(i, shape=[3, 1])
+      return s, r
+    }`,
   );
 });
 
@@ -47,8 +59,22 @@ test("leaves the symbols alone that get no number", () => {
 test("binds the bodies of regions", () => {
   expectBound(
     { T: 1 },
-    "graph g(x: f32[T, 4], w: f32[4, 6]) { y = fused matmul(x, w) { m = matmul(x, w) r = reshape(m, shape=[T, 2, 3]) return r } return y }",
-    "graph g(x: f32[1, 4], w: f32[4, 6]) { y = fused matmul(x, w) { m = matmul(x, w) r = reshape(m, shape=[1, 2, 3]) return r } return y }",
+    `graph g(x: f32[T, 4], w: f32[4, 6]) {
+      y = fused matmul(x, w) {
+        m = matmul(x, w)
+        r = reshape(m, shape=[T, 2, 3])
+        return r
+      }
+      return y
+    }`,
+    `graph g(x: f32[1, 4], w: f32[4, 6]) {
+      y = fused matmul(x, w) {
+        m = matmul(x, w)
+        r = reshape(m, shape=[1, 2, 3])
+        return r
+      }
+      return y
+    }`,
   );
 });
 
@@ -67,7 +93,15 @@ test("gives the graph itself back where there is nothing to bind", () => {
 
 test("gives the numbers that the symbolic graph has at that size", () => {
   const graph = parseGraph(
-    "graph g(x: f32[T, 4], k: f32[P+T, 4]) { t = transpose(k, perm=[1, 0]) s = matmul(x, t) i = iota(start=P, length=T) f = cast(i, to=f32) r = reshape(f, shape=[T, 1]) y = mul(s, r) return y }",
+    `graph g(x: f32[T, 4], k: f32[P+T, 4]) {
+      t = transpose(k, perm=[1, 0])
+      s = matmul(x, t)
+      i = iota(start=P, length=T)
+      f = cast(i, to=f32)
+      r = reshape(f, shape=[T, 1])
+      y = mul(s, r)
+      return y
+    }`,
   );
   const symbols = { T: 3, P: 2 };
   const inputs = new Map(graph.inputs.map(({ value }, i) => [value.name, seededTensor(value.type, symbols, i + 1)]));

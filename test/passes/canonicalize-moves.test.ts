@@ -58,8 +58,16 @@ test("drops a reshape there and back", () => {
 
 test("reshapes from the source where the first reshape is read elsewhere too", () => {
   respells(
-    "a = reshape(x, shape=[T, 24])\nb = reshape(a, shape=[T, 8, 3])\nc = tanh(a)\nd = reshape(c, shape=[T, 8, 3])\ny = add(b, d)",
-    "a = reshape(x, shape=[T, 24])\nb = reshape(x, shape=[T, 8, 3])\nc = tanh(a)\nd = reshape(c, shape=[T, 8, 3])\ny = add(b, d)",
+    `a = reshape(x, shape=[T, 24])
+      b = reshape(a, shape=[T, 8, 3])
+      c = tanh(a)
+      d = reshape(c, shape=[T, 8, 3])
+      y = add(b, d)`,
+    `a = reshape(x, shape=[T, 24])
+      b = reshape(x, shape=[T, 8, 3])
+      c = tanh(a)
+      d = reshape(c, shape=[T, 8, 3])
+      y = add(b, d)`,
   );
 });
 

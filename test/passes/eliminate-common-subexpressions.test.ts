@@ -31,8 +31,24 @@ test("follows equality through a chain: the causal mask of two layers", () => {
 test("takes a commutative op with its operands swapped for equal", () => {
   expectPass(
     cse,
-    "graph g(x: f32[4], z: f32[4]) { a = add(x, z) b = add(z, x) c = add(x, 1.5) d = add(1.5, x) e = sub(a, b) f = sub(c, d) y = add(e, f) return y }",
-    "graph g(x: f32[4], z: f32[4]) { a = add(x, z) c = add(x, 1.5) e = sub(a, a) f = sub(c, c) y = add(e, f) return y }",
+    `graph g(x: f32[4], z: f32[4]) {
+      a = add(x, z)
+      b = add(z, x)
+      c = add(x, 1.5)
+      d = add(1.5, x)
+      e = sub(a, b)
+      f = sub(c, d)
+      y = add(e, f)
+      return y
+    }`,
+    `graph g(x: f32[4], z: f32[4]) {
+      a = add(x, z)
+      c = add(x, 1.5)
+      e = sub(a, a)
+      f = sub(c, c)
+      y = add(e, f)
+      return y
+    }`,
   );
 });
 
@@ -43,7 +59,14 @@ test("leaves an op that does not commute alone", () => {
 test("replaces every result of a split", () => {
   expectPass(
     cse,
-    "graph g(x: f32[4]) { a, b = split(x, sizes=[2, 2]) c, d = split(x, sizes=[2, 2]) e = mul(a, c) f = mul(b, d) y = add(e, f) return y }",
+    `graph g(x: f32[4]) {
+      a, b = split(x, sizes=[2, 2])
+      c, d = split(x, sizes=[2, 2])
+      e = mul(a, c)
+      f = mul(b, d)
+      y = add(e, f)
+      return y
+    }`,
     "graph g(x: f32[4]) { a, b = split(x, sizes=[2, 2]) e = mul(a, a) f = mul(b, b) y = add(e, f) return y }",
   );
 });
@@ -51,7 +74,14 @@ test("replaces every result of a split", () => {
 test("tells attributes apart", () => {
   expectUnchanged(
     cse,
-    "graph g(x: f32[4]) { a = slice(x, length=2) b = slice(x, start=1, length=2) c = slice(x, start=2, length=2) d = mul(a, b) y = mul(d, c) return y }",
+    `graph g(x: f32[4]) {
+      a = slice(x, length=2)
+      b = slice(x, start=1, length=2)
+      c = slice(x, start=2, length=2)
+      d = mul(a, b)
+      y = mul(d, c)
+      return y
+    }`,
   );
 });
 
@@ -66,7 +96,15 @@ test("takes a default that is spelled out for the default", () => {
 test("tells literals of two dtypes and of two signs apart", () => {
   expectUnchanged(
     cse,
-    "graph g(x: f32[4]) { a = expand(1, shape=[4]) b = expand(1.0, shape=[4]) c = expand(-1.0, shape=[4]) d = cast(a, to=f32) e = mul(b, c) y = add(d, e) return y }",
+    `graph g(x: f32[4]) {
+      a = expand(1, shape=[4])
+      b = expand(1.0, shape=[4])
+      c = expand(-1.0, shape=[4])
+      d = cast(a, to=f32)
+      e = mul(b, c)
+      y = add(d, e)
+      return y
+    }`,
   );
 });
 
@@ -81,7 +119,11 @@ test("returns the first of two equal results twice", () => {
 test("never makes two updates one", () => {
   expectUnchanged(
     cse,
-    "graph g(state k: f32[4, 2], state v: f32[4, 2], r: f32[1, 2]) { a = cache_update(k, r, start=0) b = cache_update(v, r, start=0) return a, b }",
+    `graph g(state k: f32[4, 2], state v: f32[4, 2], r: f32[1, 2]) {
+      a = cache_update(k, r, start=0)
+      b = cache_update(v, r, start=0)
+      return a, b
+    }`,
   );
 });
 
@@ -114,7 +156,16 @@ test("keeps a cache apart from an equal value that is read later", () => {
 test("gives a region once what it was given twice, under two names", () => {
   expectPass(
     cse,
-    "graph g(x: f32[4]) { a = tanh(x) b = tanh(x) y = fused pointwise(a, b) { s = sub(a, b) t = add(s, b) return t } return y }",
+    `graph g(x: f32[4]) {
+      a = tanh(x)
+      b = tanh(x)
+      y = fused pointwise(a, b) {
+        s = sub(a, b)
+        t = add(s, b)
+        return t
+      }
+      return y
+    }`,
     "graph g(x: f32[4]) { a = tanh(x) y = fused pointwise(a) { s = sub(a, a) t = add(s, a) return t } return y }",
   );
 });
@@ -135,7 +186,18 @@ test("tells two ops of a user apart that share a name", () => {
 });
 
 test("reports the node that goes", () => {
-  assert.equal(verdicts(cse, "graph g(x: f32[4]) { a = tanh(x) b = tanh(x) y = mul(a, b) return y }"), { b: "fired" });
+  assert.equal(
+    verdicts(
+      cse,
+      `graph g(x: f32[4]) {
+    a = tanh(x)
+    b = tanh(x)
+    y = mul(a, b)
+    return y
+  }`,
+    ),
+    { b: "fired" },
+  );
 });
 
 test.run();

@@ -21,7 +21,11 @@ test("keeps a node of which one result is read", () => {
 test("keeps an update that is returned, and drops one that is not", () => {
   expectPass(
     eliminateDeadValues,
-    "graph g(state k: f32[4, 2], state v: f32[4, 2], r: f32[1, 2]) { a = cache_update(k, r, start=0) b = cache_update(v, r, start=0) return a }",
+    `graph g(state k: f32[4, 2], state v: f32[4, 2], r: f32[1, 2]) {
+      a = cache_update(k, r, start=0)
+      b = cache_update(v, r, start=0)
+      return a
+    }`,
     "graph g(state k: f32[4, 2], state v: f32[4, 2], r: f32[1, 2]) { a = cache_update(k, r, start=0) return a }",
   );
 });

@@ -1,4 +1,5 @@
-// What is almost causal attention and stays as it is. Each says which predicate is the one that said no.
+// What is almost attention and stays as it is; masks that are almost causal are in fuse-attention-masks.test.ts. Each says
+// which predicate is the one that said no.
 import { suite } from "uvu";
 import { fuseAttention } from "../../passes/fuse-attention.ts";
 import { attentionGraph, type Frame, type Steps } from "./attention-text.ts";
@@ -40,117 +41,6 @@ test("an exponential that is not divided at all", () => {
   );
 });
 
-test("no mask: every query sees every key", () => {
-  refuses(
-    { masked: "", max: "mx = reduce_max(s)", shifted: "sh = sub(s, mx)" },
-    "masks-scores",
-    "s is mul(s0, 0.5), not select",
-  );
-});
-
-test("masked scores that still count", () => {
-  refuses({ masked: "m = select(c, s, -1.0)" }, "masks-scores", "a masked score becomes -1.0");
-  refuses({ masked: "m = select(c, s, nan)" }, "masks-scores", "a masked score becomes nan");
-});
-
-test("a mask that lets a query see the keys after it", () => {
-  refuses(
-    { mask: "c = less_equal(qc, ka)" },
-    "mask-is-causal",
-    "c lets a key through where j − i − P ≥ 0; causal is i + P − j ≥ 0",
-  );
-});
-
-test("a mask that hides a query's own key", () => {
-  refuses({ mask: "c = less(ka, qc)" }, "mask-is-causal", "causal is i + P", { decode: false });
-});
-
-test("a mask that shows one key too many", () => {
-  refuses({ mask: "next = add(qc, 1)\nc = less_equal(ka, next)" }, "mask-is-causal", "+ 1");
-});
-
-test("a mask that forgets the tokens before", () => {
-  refuses({ queryAt: "qa = iota(length=T)\nqc = reshape(qa, shape=[T, 1])" }, "mask-is-causal", "c lets a key through");
-});
-
-test("a window of the last few keys", () => {
-  refuses({ mask: "back = sub(qc, 2)\nc = greater(ka, back)" }, "mask-is-causal", "c lets a key through");
-});
-
-test("a mask of its own for every head", () => {
-  refuses(
-    {
-      mask: "head = iota(length=2)\nhc = reshape(head, shape=[2, 1, 1])\nlater = add(qc, hc)\nc = less_equal(ka, later)",
-    },
-    "mask-is-causal",
-    "h",
-  );
-});
-
-test("a mask in blocks, for a cast truncates: 2·⌊i/2⌋ is not i", () => {
-  refuses(
-    {
-      mask: "qf = cast(qc, to=f32)\nqh = mul(qf, 0.5)\nqi = cast(qh, to=i32)\nq2 = mul(qi, 2)\nc = less_equal(ka, q2)",
-    },
-    "mask-is-causal",
-    "not a comparison of positions",
-  );
-});
-
-test("a difference of unsigned positions, which is never below 0", () => {
-  refuses(
-    { mask: "qu = cast(qc, to=u32)\nku = cast(ka, to=u32)\nd = sub(qu, ku)\nc = greater_equal(d, 0u)" },
-    "mask-is-causal",
-    "not a comparison of positions",
-  );
-});
-
-test("positions that are doubled on both sides: a form is compared term by term", () => {
-  refuses(
-    { mask: "q2 = mul(qc, 2)\nk2 = mul(ka, 2)\nc = less_equal(k2, q2)" },
-    "mask-is-causal",
-    "c lets a key through where 2·i + 2·P − 2·j ≥ 0",
-  );
-});
-
-test("a mask that is reshaped, whose rows hide in divisions", () => {
-  refuses(
-    { mask: "narrow = less_equal(ka, qc)\nc = reshape(narrow, shape=[1, T, P+T])" },
-    "mask-is-causal",
-    "c is reshape(narrow), not a comparison of positions",
-  );
-});
-
-test("a mask that is an input", () => {
-  refuses({ queryAt: "", keyAt: "", mask: "" }, "mask-is-causal", "c is an input", {
-    inputs: "q: f32[T, 8], state k: f32[9, 8], state v: f32[9, 8], c: bool[T, P+T]",
-  });
-});
-
-test("a mask with an axis that the scores lack", () => {
-  refuses(
-    {
-      queryAt: "qa = iota(start=P, length=T)\nqc = reshape(qa, shape=[1, 1, T, 1])",
-      turned: "o3 = reshape(o, shape=[2, T, 4])\not = transpose(o3, perm=[1, 0, 2])",
-    },
-    "mask-is-causal",
-    "c is bool[1, 1, T, T+P], which widens the scores",
-  );
-});
-
-test("coordinates out of a square, which are no affine form", () => {
-  refuses(
-    {
-      queryAt:
-        "all = iota(length=16)\nsquare = reshape(all, shape=[4, 4])\nrow = slice(square, axis=1, length=1)\nqc = slice(row, length=T, start=P)",
-      keyAt: "ka = iota(length=P+T)",
-    },
-    "mask-is-causal",
-    "c lets a key through",
-    { decode: true },
-  );
-});
-
 test("scores that are scaled by a tensor", () => {
   refuses(
     { scaled: "s = mul(s0, scale)" },
@@ -161,9 +51,17 @@ test("scores that are scaled by a tensor", () => {
 });
 
 test("scores with a bias, as relative positions give them", () => {
-  refuses({ scaled: "s1 = mul(s0, 0.5)\ns = add(s1, b)" }, "scaled-product-of-query-and-keys", "s is add(s1, b)", {
-    inputs: "q: f32[T, 8], state k: f32[9, 8], state v: f32[9, 8], b: f32[2, T, P+T]",
-  });
+  refuses(
+    {
+      scaled: `s1 = mul(s0, 0.5)
+    s = add(s1, b)`,
+    },
+    "scaled-product-of-query-and-keys",
+    "s is add(s1, b)",
+    {
+      inputs: "q: f32[T, 8], state k: f32[9, 8], state v: f32[9, 8], b: f32[2, T, P+T]",
+    },
+  );
 });
 
 test("squared scores", () => {
@@ -177,7 +75,11 @@ test("heads that are interleaved", () => {
     "qt is transpose(q3), not transpose(reshape(rows), [1,0,2])",
   );
   refuses(
-    { values: "vp = slice(v, length=P+T)\nv3 = reshape(vp, shape=[P+T, 4, 2])\nvt = transpose(v3, perm=[2, 0, 1])" },
+    {
+      values: `vp = slice(v, length=P+T)
+      v3 = reshape(vp, shape=[P+T, 4, 2])
+      vt = transpose(v3, perm=[2, 0, 1])`,
+    },
     "value-heads",
     "vt is transpose(v3)",
   );
@@ -204,8 +106,12 @@ test("heads that take their elements from other rows", () => {
 test("one head of keys for all queries", () => {
   refuses(
     {
-      keys: "kp = slice(k, length=P+T)\nk3 = reshape(kp, shape=[P+T, 1, 4])\nkt = transpose(k3, perm=[1, 2, 0])",
-      values: "vp = slice(v, length=P+T)\nv3 = reshape(vp, shape=[P+T, 1, 4])\nvt = transpose(v3, perm=[1, 0, 2])",
+      keys: `kp = slice(k, length=P+T)
+        k3 = reshape(kp, shape=[P+T, 1, 4])
+        kt = transpose(k3, perm=[1, 2, 0])`,
+      values: `vp = slice(v, length=P+T)
+        v3 = reshape(vp, shape=[P+T, 1, 4])
+        vt = transpose(v3, perm=[1, 0, 2])`,
     },
     "same-heads-and-length",
     "query, keys and values have 2, 1 and 1 heads",
@@ -216,15 +122,18 @@ test("one head of keys for all queries", () => {
 test("keys, or values, that do not start at the cache's first row", () => {
   refuses(
     {
-      keys: "kp = slice(k, start=1, length=P+T)\nk3 = reshape(kp, shape=[P+T, 2, 4])\nkt = transpose(k3, perm=[1, 2, 0])",
+      keys: `kp = slice(k, start=1, length=P+T)
+        k3 = reshape(kp, shape=[P+T, 2, 4])
+        kt = transpose(k3, perm=[1, 2, 0])`,
     },
     "keys-start-at-the-first-row",
     "kp starts at row 1, not at 0",
   );
   refuses(
     {
-      values:
-        "vp = slice(v, start=P, length=P+T)\nv3 = reshape(vp, shape=[P+T, 2, 4])\nvt = transpose(v3, perm=[1, 0, 2])",
+      values: `vp = slice(v, start=P, length=P+T)
+          v3 = reshape(vp, shape=[P+T, 2, 4])
+          vt = transpose(v3, perm=[1, 0, 2])`,
     },
     "values-start-at-the-first-row",
     "vp starts at row P",
@@ -232,7 +141,14 @@ test("keys, or values, that do not start at the cache's first row", () => {
 });
 
 test("probabilities that are scaled before they mix", () => {
-  refuses({ mixed: "p2 = mul(p, 0.9)\no = matmul(p2, vt)" }, "mixes-values", "p is not the left side of a matmul");
+  refuses(
+    {
+      mixed: `p2 = mul(p, 0.9)
+    o = matmul(p2, vt)`,
+    },
+    "mixes-values",
+    "p is not the left side of a matmul",
+  );
 });
 
 test("heads that are merged in another order", () => {
@@ -251,7 +167,9 @@ test("heads that are merged into other rows", () => {
 test("values that are wider than the keys", () => {
   refuses(
     {
-      values: "vp = slice(v, length=P+T)\nv3 = reshape(vp, shape=[P+T, 2, 8])\nvt = transpose(v3, perm=[1, 0, 2])",
+      values: `vp = slice(v, length=P+T)
+        v3 = reshape(vp, shape=[P+T, 2, 8])
+        vt = transpose(v3, perm=[1, 0, 2])`,
       merged: "y = reshape(ot, shape=[T, 16])",
     },
     "merges-heads",

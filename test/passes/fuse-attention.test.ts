@@ -78,21 +78,29 @@ test("takes positions counted in f32", () => {
 
 test("takes an offset that is added to the rows", () => {
   fuses({
-    queryAt:
-      "past = iota(start=P, length=1)\nrow = iota(length=T)\nqa = add(row, past)\nqc = reshape(qa, shape=[T, 1])",
+    queryAt: `past = iota(start=P, length=1)
+        row = iota(length=T)
+        qa = add(row, past)
+        qc = reshape(qa, shape=[T, 1])`,
   });
 });
 
 test("takes coordinates that are looked up in a table of positions", () => {
   fuses({
-    queryAt:
-      "all = iota(length=9)\nnow = iota(start=P, length=T)\nqa = gather(all, now)\nqc = reshape(qa, shape=[T, 1])",
+    queryAt: `all = iota(length=9)
+        now = iota(start=P, length=T)
+        qa = gather(all, now)
+        qc = reshape(qa, shape=[T, 1])`,
   });
   fuses({ keyAt: "every = iota(length=9)\nka = slice(every, length=P+T)" });
 });
 
 test("takes coordinates and masks that are repeated to the full shape", () => {
-  fuses({ mask: "qw = expand(qc, shape=[T, P+T])\nkw = expand(ka, shape=[2, T, P+T])\nc = less_equal(kw, qw)" });
+  fuses({
+    mask: `qw = expand(qc, shape=[T, P+T])
+    kw = expand(ka, shape=[2, T, P+T])
+    c = less_equal(kw, qw)`,
+  });
   fuses({ mask: "narrow = less_equal(ka, qc)\nc = expand(narrow, shape=[2, T, P+T])" });
 });
 
@@ -151,8 +159,10 @@ test("fuses where layers share the mask", () => {
     attentionGraph({ merged: `y = reshape(ot, shape=[T, 8])\n${shared}` }, options),
     fusedAttentionGraph(
       {
-        before:
-          "qa = iota(start=P, length=T)\nqc = reshape(qa, shape=[T, 1])\nka = iota(length=P+T)\nc = less_equal(ka, qc)",
+        before: `qa = iota(start=P, length=T)
+            qc = reshape(qa, shape=[T, 1])
+            ka = iota(length=P+T)
+            c = less_equal(ka, qc)`,
         after: shared,
       },
       options,

@@ -62,7 +62,14 @@ test("two plus the tanh", () => {
 });
 
 test("one minus the tanh", () => {
-  const graph = `graph g(x: f32[4]) { i = mul(x, ${Math.SQRT1_2}) t = erf(i) u = sub(1.0, t) h = mul(x, 0.5) y = mul(h, u) return y }`;
+  const graph = `graph g(x: f32[4]) {
+    i = mul(x, ${Math.SQRT1_2})
+    t = erf(i)
+    u = sub(1.0, t)
+    h = mul(x, 0.5)
+    y = mul(h, u)
+    return y
+  }`;
   expectRefusal(fuseGelu, graph, { site: "t", predicate: OUTER_FORM, facts: "-0.5·x·t" });
 });
 
@@ -92,8 +99,14 @@ test("a tanh of x itself: the activation of that name", () => {
 });
 
 test("a tanh of a quotient, which is no polynomial", () => {
-  const graph =
-    "graph g(x: f32[4], z: f32[4]) { q = div(x, z) t = tanh(q) u = add(t, 1.0) h = mul(x, 0.5) y = mul(h, u) return y }";
+  const graph = `graph g(x: f32[4], z: f32[4]) {
+      q = div(x, z)
+      t = tanh(q)
+      u = add(t, 1.0)
+      h = mul(x, 0.5)
+      y = mul(h, u)
+      return y
+    }`;
   expectRefusal(fuseGelu, graph, { site: "t", predicate: ARGUMENT, facts: "q is no polynomial of one value" });
 });
 
@@ -104,7 +117,17 @@ test("erf of x over 2 instead of √2", () => {
 });
 
 test("erf of tanh's argument", () => {
-  const graph = `graph g(x: f32[4]) { x3 = pow(x, 3.0) c = mul(x3, 0.044715) p = add(x, c) i = mul(p, ${C}) t = erf(i) u = add(t, 1.0) h = mul(x, 0.5) y = mul(h, u) return y }`;
+  const graph = `graph g(x: f32[4]) {
+    x3 = pow(x, 3.0)
+    c = mul(x3, 0.044715)
+    p = add(x, c)
+    i = mul(p, ${C})
+    t = erf(i)
+    u = add(t, 1.0)
+    h = mul(x, 0.5)
+    y = mul(h, u)
+    return y
+  }`;
   expectRefusal(fuseGelu, graph, { site: "t", predicate: ARGUMENT, facts: "not 0.707107·x" });
 });
 
@@ -115,7 +138,18 @@ test("x·sigmoid(1.702x), the rough form, which has neither tanh nor erf", () =>
 });
 
 test("f16: gelu has no rounding steps in between to keep", () => {
-  const graph = `graph g(x: f16[4]) { x2 = mul(x, x) x3 = mul(x2, x) c = mul(x3, 0.044715h) p = add(x, c) i = mul(p, ${C}h) t = tanh(i) u = add(t, 1.0h) h = mul(x, 0.5h) y = mul(h, u) return y }`;
+  const graph = `graph g(x: f16[4]) {
+    x2 = mul(x, x)
+    x3 = mul(x2, x)
+    c = mul(x3, 0.044715h)
+    p = add(x, c)
+    i = mul(p, ${C}h)
+    t = tanh(i)
+    u = add(t, 1.0h)
+    h = mul(x, 0.5h)
+    y = mul(h, u)
+    return y
+  }`;
   expectRefusal(fuseGelu, graph, { site: "t", predicate: "works-in-f32", facts: "t is f16[4]" });
 });
 

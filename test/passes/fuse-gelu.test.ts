@@ -7,7 +7,10 @@ import { verdicts } from "./expect-report.ts";
 
 const test = suite("fuse-gelu");
 
-const graph = (statements: string, results = "y") => `graph g(x: f32[T, 4]) {\n${statements}\nreturn ${results}\n}`;
+const graph = (statements: string, results = "y") => `graph g(x: f32[T, 4]) {
+    ${statements}
+    return ${results}
+  }`;
 const TANH = graph("y = gelu(x)");
 const ERF = graph("y = gelu(x, approximate=none)");
 
@@ -59,7 +62,10 @@ test("takes the constants rounded as papers and checkpoints have them", () => {
 });
 
 test("takes divisions for products", () => {
-  const inner = `x3 = pow(x, 3.0)\nc = div(x3, ${1 / 0.044715})\np = add(x, c)\ni = div(p, ${Math.sqrt(Math.PI / 2)})`;
+  const inner = `x3 = pow(x, 3.0)
+    c = div(x3, ${1 / 0.044715})
+    p = add(x, c)
+    i = div(p, ${Math.sqrt(Math.PI / 2)})`;
   const outer = "u = add(t, 1.0)\nm = mul(x, u)\ny = div(m, 2.0)";
   expectPass(fuseGelu, tanhForm({ inner, outer }), TANH);
 });

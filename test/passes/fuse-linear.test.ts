@@ -30,7 +30,14 @@ test("reads a transposed weight row by row: the head that is tied to the embeddi
   expectPass(
     fuseLinear,
     graph("t = transpose(wte, perm=[1, 0])\ny = matmul(x, t)", { inputs }),
-    graph("y = fused matmul(wte, x) {\nt = transpose(wte, perm=[1, 0])\ny = matmul(x, t)\nreturn y\n}", { inputs }),
+    graph(
+      `y = fused matmul(wte, x) {
+        t = transpose(wte, perm=[1, 0])
+        y = matmul(x, t)
+        return y
+      }`,
+      { inputs },
+    ),
   );
 });
 
@@ -39,9 +46,17 @@ test("takes a transpose and a bias", () => {
   expectPass(
     fuseLinear,
     graph("t = transpose(w, perm=[1, 0])\nm = matmul(x, t)\ny = add(m, b)", { inputs }),
-    graph("y = fused matmul(w, x, b) {\nt = transpose(w, perm=[1, 0])\nm = matmul(x, t)\ny = add(m, b)\nreturn y\n}", {
-      inputs,
-    }),
+    graph(
+      `y = fused matmul(w, x, b) {
+        t = transpose(w, perm=[1, 0])
+        m = matmul(x, t)
+        y = add(m, b)
+        return y
+      }`,
+      {
+        inputs,
+      },
+    ),
   );
 });
 
@@ -132,7 +147,11 @@ test("leaves a transposed left side alone, and says that the right one is an inp
 test("leaves transposed keys alone, head by head: they are no matrix", () => {
   expectSaysNo(
     fuseLinear,
-    graph("t = transpose(k, perm=[0, 2, 1])\ny = matmul(q, t)", { inputs: "q: f32[2, T, 4], k: f32[2, P+T, 4]" }),
+    graph(
+      `t = transpose(k, perm=[0, 2, 1])
+      y = matmul(q, t)`,
+      { inputs: "q: f32[2, T, 4], k: f32[2, P+T, 4]" },
+    ),
     { site: "y", predicate: "weight-is-a-matrix", facts: "t is f32[2, 4, T+P]" },
   );
 });
@@ -144,7 +163,13 @@ test("stops at one bias and leaves the next row to the general fusion", () => {
       inputs: "x: f32[T, 4], w: f32[6, 4], b: f32[6]",
     }),
     graph(
-      "a = fused matmul(w, x, b) {\nt = transpose(w, perm=[1, 0])\nm = matmul(x, t)\na = add(m, b)\nreturn a\n}\ny = add(a, b)",
+      `a = fused matmul(w, x, b) {
+          t = transpose(w, perm=[1, 0])
+          m = matmul(x, t)
+          a = add(m, b)
+          return a
+        }
+        y = add(a, b)`,
       { inputs: "x: f32[T, 4], w: f32[6, 4], b: f32[6]" },
     ),
   );

@@ -100,7 +100,13 @@ test("an operand that is computed from the region itself", () => {
 
 test("an operand that another kernel computes from the region", () => {
   const inputs = "x: f32[T, 4], w: f32[4, 6], u: f32[3, 3]";
-  const before = graph("m = matmul(x, w)\na, b = split(m, sizes=[3, 3])\nc = matmul(b, u)\ny = add(a, c)", { inputs });
+  const before = graph(
+    `m = matmul(x, w)
+    a, b = split(m, sizes=[3, 3])
+    c = matmul(b, u)
+    y = add(a, c)`,
+    { inputs },
+  );
   expectSaysNo(fusePointwise(), before, {
     site: "a",
     predicate: "reader-works-element-by-element",
@@ -160,7 +166,12 @@ test("two sums that each fit a region of its own, and together make the two wait
 
 test("a ninth storage buffer", () => {
   const inputs = `${INPUTS}, ${["a", "b", "c", "d", "e"].map((n) => `${n}: f32[T, 6]`).join(", ")}`;
-  const sums = "m = matmul(x, w)\ns1 = add(m, r)\ns2 = add(s1, a)\ns3 = add(s2, b)\ns4 = add(s3, c)\ns5 = add(s4, d)";
+  const sums = `m = matmul(x, w)
+    s1 = add(m, r)
+    s2 = add(s1, a)
+    s3 = add(s2, b)
+    s4 = add(s3, c)
+    s5 = add(s4, d)`;
   const before = graph(`${sums}\ny = add(s5, e)`, { inputs });
   expectSaysNo(fusePointwise(), before, {
     site: "s5",
@@ -177,8 +188,12 @@ test("a ninth storage buffer", () => {
 test("no more than eight buffers where two caches are updated in place: each counts once", () => {
   const inputs = "x: f32[T, 4], w: f32[4, 6], b: f32[6], s: f32[6], state k: f32[9, 2], state v: f32[9, 2]";
   const results = "q, k2, v2";
-  const body =
-    "m = matmul(x, w)\nm1 = add(m, b)\nm2 = mul(m1, s)\nq, kn, vn = split(m2, sizes=[2, 2, 2])\nk2 = cache_update(k, kn, start=P)\nv2 = cache_update(v, vn, start=P)";
+  const body = `m = matmul(x, w)
+      m1 = add(m, b)
+      m2 = mul(m1, s)
+      q, kn, vn = split(m2, sizes=[2, 2, 2])
+      k2 = cache_update(k, kn, start=P)
+      v2 = cache_update(v, vn, start=P)`;
   expectPass(
     fusePointwise(),
     graph(body, { inputs, results }),
@@ -203,11 +218,21 @@ test("whatever a kernel says it can't take", () => {
 });
 
 test("an op behind a region of pointwise ops that has two readers", () => {
-  expectSaysNo(fusePointwise(), graph("a = neg(x)\nb = tanh(a)\nc = exp(b)\nd = matmul(b, w)", { results: "c, d" }), {
-    site: "b",
-    predicate: "has-one-reader",
-    facts: "b is read by c, d",
-  });
+  expectSaysNo(
+    fusePointwise(),
+    graph(
+      `a = neg(x)
+    b = tanh(a)
+    c = exp(b)
+    d = matmul(b, w)`,
+      { results: "c, d" },
+    ),
+    {
+      site: "b",
+      predicate: "has-one-reader",
+      facts: "b is read by c, d",
+    },
+  );
 });
 
 test.run();

@@ -53,7 +53,13 @@ test("looks embeddings up where they are added", () => {
     fusePointwise(),
     graph(body, { inputs }),
     graph(
-      "y = fused pointwise(wpe, wte, tokens) {\np = iota(start=P, length=T)\nq = gather(wpe, p)\nt = gather(wte, tokens)\ny = add(t, q)\nreturn y\n}",
+      `y = fused pointwise(wpe, wte, tokens) {
+          p = iota(start=P, length=T)
+          q = gather(wpe, p)
+          t = gather(wte, tokens)
+          y = add(t, q)
+          return y
+        }`,
       { inputs },
     ),
   );
@@ -71,15 +77,24 @@ test("makes one region of a tree, with what broadcasts inside", () => {
       inputs: "x: f32[T, 4], r: f32[4], z: f32[T, 4]",
     }),
     graph(
-      "y = fused pointwise(r, x, z) {\nb = exp(r)\na = tanh(x)\nc = add(a, b)\nd = neg(z)\ny = mul(c, d)\nreturn y\n}",
+      `y = fused pointwise(r, x, z) {
+          b = exp(r)
+          a = tanh(x)
+          c = add(a, b)
+          d = neg(z)
+          y = mul(c, d)
+          return y
+        }`,
       { inputs: "x: f32[T, 4], r: f32[4], z: f32[T, 4]" },
     ),
   );
 });
 
 test("reads through moves: a transpose, a slice, a reshape", () => {
-  const body =
-    "t = transpose(x, perm=[1, 0])\ns = slice(t, start=1, length=2)\nr = reshape(s, shape=[2, 1, T])\ny = neg(r)";
+  const body = `t = transpose(x, perm=[1, 0])
+      s = slice(t, start=1, length=2)
+      r = reshape(s, shape=[2, 1, T])
+      y = neg(r)`;
   expectPass(fusePointwise(), graph(body), graph(`y = fused pointwise(x) {\n${body}\nreturn y\n}`));
 });
 
@@ -150,9 +165,17 @@ test("leaves rows alone that are normalised again: a region normalises once", ()
   expectPass(
     fusePointwise(),
     before,
-    graph("n = layer_norm(x, g, g)\ny = fused layer_norm(n, g) {\nm = layer_norm(n, g, g)\ny = tanh(m)\nreturn y\n}", {
-      inputs,
-    }),
+    graph(
+      `n = layer_norm(x, g, g)
+      y = fused layer_norm(n, g) {
+        m = layer_norm(n, g, g)
+        y = tanh(m)
+        return y
+      }`,
+      {
+        inputs,
+      },
+    ),
   );
 });
 
@@ -167,9 +190,17 @@ test("leaves rows alone that only the epilogue reads: they come by elements", ()
   expectPass(
     fusePointwise(),
     before,
-    graph("n = layer_norm(z, g, g)\ny = fused matmul(x, w, n) {\nm = matmul(x, w)\ny = add(m, n)\nreturn y\n}", {
-      inputs,
-    }),
+    graph(
+      `n = layer_norm(z, g, g)
+      y = fused matmul(x, w, n) {
+        m = matmul(x, w)
+        y = add(m, n)
+        return y
+      }`,
+      {
+        inputs,
+      },
+    ),
   );
 });
 

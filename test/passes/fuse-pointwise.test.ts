@@ -33,7 +33,16 @@ test("takes relu and a select", () => {
     fusePointwise(),
     graph(`m = matmul(x, w)\n${epilogue}`),
     graph(
-      "a = fused matmul(x, w) {\nm = matmul(x, w)\na = maximum(m, 0.0)\nreturn a\n}\ny = fused pointwise(a, r) {\nc = greater(a, r)\ny = select(c, a, r)\nreturn y\n}",
+      `a = fused matmul(x, w) {
+          m = matmul(x, w)
+          a = maximum(m, 0.0)
+          return a
+        }
+        y = fused pointwise(a, r) {
+          c = greater(a, r)
+          y = select(c, a, r)
+          return y
+        }`,
     ),
   );
 });
@@ -59,8 +68,11 @@ test("takes an op of a user's with no further work", () => {
 test("cuts a product into three and writes two of them into caches: one region, three results", () => {
   const inputs = "x: f32[T, 4], w: f32[4, 6], b: f32[6], state k: f32[9, 2], state v: f32[9, 2]";
   const results = "q, k2, v2";
-  const body =
-    "m = matmul(x, w)\ns = add(m, b)\nq, kn, vn = split(s, sizes=[2, 2, 2])\nk2 = cache_update(k, kn, start=P)\nv2 = cache_update(v, vn, start=P)";
+  const body = `m = matmul(x, w)
+      s = add(m, b)
+      q, kn, vn = split(s, sizes=[2, 2, 2])
+      k2 = cache_update(k, kn, start=P)
+      v2 = cache_update(v, vn, start=P)`;
   expectPass(
     fusePointwise(),
     graph(body, { inputs, results }),
@@ -87,7 +99,14 @@ test("grows behind every anchor: a normalisation, a reduction, attention", () =>
   expectPass(
     fusePointwise(),
     graph("n = layer_norm(x, g, b)\ny = tanh(n)", { inputs: row }),
-    graph("y = fused layer_norm(x, g, b) {\nn = layer_norm(x, g, b)\ny = tanh(n)\nreturn y\n}", { inputs: row }),
+    graph(
+      `y = fused layer_norm(x, g, b) {
+        n = layer_norm(x, g, b)
+        y = tanh(n)
+        return y
+      }`,
+      { inputs: row },
+    ),
   );
   expectPass(
     fusePointwise(),
@@ -115,7 +134,15 @@ test("gives the sum of two products to one of them", () => {
   expectPass(
     fusePointwise(),
     graph("m = matmul(x, w)\nn = matmul(x, u)\ny = add(m, n)", { inputs }),
-    graph("n = matmul(x, u)\ny = fused matmul(x, w, n) {\nm = matmul(x, w)\ny = add(m, n)\nreturn y\n}", { inputs }),
+    graph(
+      `n = matmul(x, u)
+      y = fused matmul(x, w, n) {
+        m = matmul(x, w)
+        y = add(m, n)
+        return y
+      }`,
+      { inputs },
+    ),
   );
 });
 

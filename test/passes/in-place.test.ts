@@ -12,17 +12,32 @@ const graph = (statements: string, results: string, inputs = "state c: f32[9, 2]
   `graph g(${inputs}) {\n${statements}\nreturn ${results}\n}`;
 
 test("a copy of a cache stays a copy where the graph returns it", () => {
-  expectRefusal(canonicalize, graph("y = add(c, 0.0)\nm = matmul(x, w)\nd = cache_update(c, m, start=P)", "y, d"), {
-    site: "y",
-    predicate: "leaves-a-valid-graph",
-    facts: "d would overwrite c, which the graph returns",
-  });
+  expectRefusal(
+    canonicalize,
+    graph(
+      `y = add(c, 0.0)
+    m = matmul(x, w)
+    d = cache_update(c, m, start=P)`,
+      "y, d",
+    ),
+    {
+      site: "y",
+      predicate: "leaves-a-valid-graph",
+      facts: "d would overwrite c, which the graph returns",
+    },
+  );
 });
 
 test("a copy of a cache stays a copy where it is read beside the update", () => {
   expectRefusal(
     canonicalize,
-    graph("y = reshape(c, shape=[9, 2])\nm = matmul(x, w)\nd = cache_update(c, m, start=P)\nz = sub(d, y)", "z"),
+    graph(
+      `y = reshape(c, shape=[9, 2])
+      m = matmul(x, w)
+      d = cache_update(c, m, start=P)
+      z = sub(d, y)`,
+      "z",
+    ),
     { site: "y", predicate: "leaves-a-valid-graph", facts: "computed before itself" },
   );
 });
@@ -49,7 +64,13 @@ test("equal reads of a cache before its update become one", () => {
 test("what reads the old cache does not move into a kernel that needs the new one", () => {
   expectRefusal(
     fusePointwise(),
-    graph("o = neg(c)\nd = cache_update(c, r, start=P)\ny = sub(d, o)", "y", "state c: f32[9, 2], r: f32[T, 2]"),
+    graph(
+      `o = neg(c)
+      d = cache_update(c, r, start=P)
+      y = sub(d, o)`,
+      "y",
+      "state c: f32[9, 2], r: f32[T, 2]",
+    ),
     { site: "o", predicate: "leaves-a-valid-graph", facts: "computed before itself" },
   );
 });
@@ -59,7 +80,12 @@ test("an update moves into the matmul's kernel, behind the readers of the old ca
     fusePointwise(),
     graph("m = matmul(x, w)\no = reduce_sum(c)\nd = cache_update(c, m, start=P)", "o, d"),
     graph(
-      "o = reduce_sum(c)\nd = fused matmul(x, w, c) {\nm = matmul(x, w)\nd = cache_update(c, m, start=P)\nreturn d\n}",
+      `o = reduce_sum(c)
+        d = fused matmul(x, w, c) {
+          m = matmul(x, w)
+          d = cache_update(c, m, start=P)
+          return d
+        }`,
       "o, d",
     ),
   );
@@ -68,7 +94,11 @@ test("an update moves into the matmul's kernel, behind the readers of the old ca
 test("an update stays out of a kernel that a reader of the old cache waits for", () => {
   const inputs = "state c: f32[9, 2], x: f32[T, 4], w: f32[4, 4]";
   const before = graph(
-    "m = matmul(x, w)\na, b = split(m, sizes=[2, 2])\nt = reduce_max(b, axis=0)\nu = mul(c, t)\nd = cache_update(c, a, start=P)",
+    `m = matmul(x, w)
+      a, b = split(m, sizes=[2, 2])
+      t = reduce_max(b, axis=0)
+      u = mul(c, t)
+      d = cache_update(c, a, start=P)`,
     "u, d",
     inputs,
   );
@@ -91,7 +121,12 @@ test("no kernel overwrites what its other invocations still read", () => {
     fusePointwise(),
     before,
     graph(
-      "y = fused matmul(x, w, c) {\nm = matmul(x, w)\ny = add(m, c)\nreturn y\n}\nd = cache_update(c, y, start=0)",
+      `y = fused matmul(x, w, c) {
+          m = matmul(x, w)
+          y = add(m, c)
+          return y
+        }
+        d = cache_update(c, y, start=0)`,
       "d",
       inputs,
     ),

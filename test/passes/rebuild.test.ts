@@ -94,7 +94,12 @@ test("puts the readers of a cache before the node that overwrites it", () => {
 test("is not held up by what nobody needs", () => {
   // The dead node reads the cache and its successor: alive, it could stand nowhere.
   const graph = parseGraph(
-    "graph g(state k: f32[4, 2], r: f32[4, 2]) { a = neg(k) b = cache_update(k, r, start=0) dead = add(a, b) return b }",
+    `graph g(state k: f32[4, 2], r: f32[4, 2]) {
+      a = neg(k)
+      b = cache_update(k, r, start=0)
+      dead = add(a, b)
+      return b
+    }`,
   );
   expectGraph(
     rebuild(graph, [alias(graph, "a", "k")]),
@@ -118,7 +123,16 @@ test("says so where the graph would return what it overwrites", () => {
 
 test("gives a region once what it would get twice", () => {
   const graph = parseGraph(
-    "graph g(x: f32[4]) { a = neg(x) b = exp(x) y = fused pointwise(b, a, x) { s = sub(b, a) t = mul(s, x) return t } return y }",
+    `graph g(x: f32[4]) {
+      a = neg(x)
+      b = exp(x)
+      y = fused pointwise(b, a, x) {
+        s = sub(b, a)
+        t = mul(s, x)
+        return t
+      }
+      return y
+    }`,
   );
   expectGraph(
     rebuild(graph, [alias(graph, "a", "b")]),

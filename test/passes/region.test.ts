@@ -89,12 +89,30 @@ test("keeps literals in the body, where they were", () => {
   expectPass(
     fusePointwise(),
     "graph g(x: f32[4]) { a = maximum(x, 0.0) b = expand(2.5, shape=[4]) y = mul(a, b) return y }",
-    "graph g(x: f32[4]) { y = fused pointwise(x) { b = expand(2.5, shape=[4]) a = maximum(x, 0.0) y = mul(a, b) return y } return y }",
+    `graph g(x: f32[4]) {
+      y = fused pointwise(x) {
+        b = expand(2.5, shape=[4])
+        a = maximum(x, 0.0)
+        y = mul(a, b)
+        return y
+      }
+      return y
+    }`,
   );
 });
 
 const graph = parseGraph(
-  "graph g(x: f32[4, 4]) { a = neg(x) m = matmul(a, x) r = reduce_sum(m) y = fused pointwise(r) { s = exp(r) return s } z = tanh(x) return y, z }",
+  `graph g(x: f32[4, 4]) {
+    a = neg(x)
+    m = matmul(a, x)
+    r = reduce_sum(m)
+    y = fused pointwise(r) {
+      s = exp(r)
+      return s
+    }
+    z = tanh(x)
+    return y, z
+  }`,
 );
 const nodeAt = (i: number) => at(graph.nodes, i);
 

@@ -38,7 +38,12 @@ export class GpuGraph {
     this.#outputs = outputs;
   }
 
-  static async create(gpu: OpenDevice, graph: Graph, maxima: SymbolValues, options: GpuOptions = {}): Promise<GpuGraph> {
+  static async create(
+    gpu: OpenDevice,
+    graph: Graph,
+    maxima: SymbolValues,
+    options: GpuOptions = {},
+  ): Promise<GpuGraph> {
     const { kernel } = options;
     const compiled = compileEntries(graph.name, [{ name: ENTRY, graph }], maxima, {
       ...options,

@@ -1,0 +1,160 @@
+// `wgpt make-checkpoint`: the command and its terminal. What is written is in checkpoint-files.ts, how in checkpoint-folder.ts.
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import cliProgress from "cli-progress";
+import { Command, Option } from "commander";
+import { PRESETS } from "../ir/index.ts";
+import { openRandomWeights, type RandomSource } from "../runtime/weights/random.ts";
+import { RANDOM_DTYPES, type RandomDType } from "../runtime/weights/random-values.ts";
+import { ITEM_SIZE } from "../runtime/weights/source.ts";
+import type { TensorToWrite } from "../runtime/weights/write-safetensors.ts";
+import { writeSafetensors } from "../runtime/weights/write-safetensors-file.ts";
+import { countBytes, dealShards, INDEX, listWeights, METADATA, printConfig, printIndex } from "./checkpoint-files.ts";
+import { inspectFolder, writeInto } from "./checkpoint-folder.ts";
+import { readConfig } from "./open-model.ts";
+import { seed, wholeNumber } from "./usage.ts";
+
+interface Options {
+  readonly out: string;
+  readonly seed: number;
+  readonly dtype: Lowercase<RandomDType>;
+  readonly shards: number;
+  readonly force?: boolean;
+}
+
+export const makeCheckpointCommand = new Command("make-checkpoint")
+  .summary("write a checkpoint with seeded random weights")
+  .description(
+    "Writes a checkpoint of MODEL's shape, with weights as GPT-2 has before training, for measuring and testing without the real one. The same seed gives the same numbers on any machine; f32 and f16 of one seed hold equal numbers. Biases, zero before training, are small random numbers.",
+  )
+  .argument(
+    "<model>",
+    "a preset (gpt2, gpt2-medium, gpt2-large, gpt2-xl, gpt2-xl-overview) or a folder with config.json",
+  )
+  .requiredOption("--out <dir>", "the folder to write")
+  .requiredOption("--seed <s>", "what the weights are made of", seed)
+  .addOption(
+    new Option("--dtype <dtype>", "how weights are stored")
+      .choices(RANDOM_DTYPES.map((dtype) => dtype.toLowerCase()))
+      .default("f32"),
+  )
+  .option("--shards <n>", "split the weights into n files with an index", wholeNumber, 1)
+  .option("--force", "replace a checkpoint that is in the folder")
+  .action(run);
+
+/** What ends a command from outside. */
+const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+
+async function run(model: string, options: Options): Promise<void> {
+  const interruption = new AbortController();
+  const interrupt = (signal: NodeJS.Signals) => interruption.abort(signal);
+  for (const signal of SIGNALS) process.once(signal, interrupt);
+  const bar = progressBar(model);
+  try {
+    const { tensors, values, bytes, files } = await makeCheckpoint(model, options, {
+      signal: interruption.signal,
+      onProgress: bar?.update,
+    });
+    bar?.stop();
+    process.stdout.write(
+      `${options.out}: ${tensors} tensors, ${values} values as ${options.dtype}, ${bytes} bytes in ${files === 1 ? "one file" : `${files} files`}, seed ${options.seed}\n`,
+    );
+  } catch (error) {
+    if (!interruption.signal.aborted) throw error;
+  } finally {
+    bar?.stop();
+    for (const signal of SIGNALS) process.off(signal, interrupt);
+  }
+  // Now that nothing half-written is left, the signal may do what it was sent for, and the shell sees that it did.
+  if (interruption.signal.aborted) process.kill(process.pid, interruption.signal.reason);
+}
+
+export interface Making {
+  /** Once aborted, everything made so far is removed and the reason thrown. */
+  readonly signal?: AbortSignal | undefined;
+  readonly onProgress?: ((bytes: number, total: number) => void) | undefined;
+}
+
+export interface MadeCheckpoint {
+  readonly tensors: number;
+  readonly values: number;
+  readonly bytes: number;
+  readonly files: number;
+}
+
+/** The command without its terminal. */
+export async function makeCheckpoint(
+  model: string,
+  { out, seed, dtype, shards, force = false }: Options,
+  { signal, onProgress }: Making = {},
+): Promise<MadeCheckpoint> {
+  const config = await readConfig(model);
+  const stored = RANDOM_DTYPES.find((d) => d.toLowerCase() === dtype) ?? "F32";
+  const weights = listWeights(config, stored);
+  const files = dealShards(weights, shards);
+  const folder = await inspectFolder(out, PRESETS[model] ? undefined : model, force);
+  const source = openRandomWeights(weights, seed, stored);
+  const bytes = countBytes(weights);
+  await writeInto(folder, bytes, async (temporary) => {
+    let done = 0;
+    const fill = chunkWriter(source, (length) => {
+      signal?.throwIfAborted();
+      done += length;
+      onProgress?.(done, bytes);
+    });
+    for (const { name, tensors } of files) await writeSafetensors(join(temporary, name), tensors, fill, METADATA);
+    if (shards > 1) await writeFile(join(temporary, INDEX), printIndex(files));
+    if (!folder.keepsConfig) await writeFile(join(temporary, "config.json"), printConfig(config, stored));
+    signal?.throwIfAborted();
+  });
+  return { tensors: weights.length, values: bytes / ITEM_SIZE[stored], bytes, files: files.length };
+}
+
+const CHUNK = 4 * 1024 * 1024;
+
+/** Fills tensors from the source by chunks. Two buffers take turns: while one is written, the next values are made. */
+function chunkWriter(source: RandomSource, onChunk: (byteLength: number) => void) {
+  const buffers = [new Uint8Array(CHUNK), new Uint8Array(CHUNK)] as const;
+  let turn: 0 | 1 = 0;
+  return async (tensor: TensorToWrite, write: (bytes: Uint8Array) => Promise<void>): Promise<void> => {
+    const size = countBytes([tensor]);
+    let pending: Promise<void> | undefined;
+    for (let at = 0; at < size; at += CHUNK) {
+      const chunk = buffers[turn].subarray(0, Math.min(CHUNK, size - at));
+      source.fill(tensor.name, at, chunk);
+      await pending;
+      onChunk(chunk.length);
+      pending = write(chunk);
+      turn = turn === 0 ? 1 : 0;
+    }
+    await pending;
+  };
+}
+
+const MIB = 1024 * 1024;
+
+/** A bar on a terminal; nothing where stderr is a file. */
+function progressBar(name: string): { update(bytes: number, total: number): void; stop(): void } | undefined {
+  if (!process.stderr.isTTY) return undefined;
+  const bar = new cliProgress.SingleBar(
+    {
+      format: `writing ${name} {bar} {percentage}% | {value}/{total} MiB | {speed} MiB/s | {eta_formatted}`,
+      stream: process.stderr,
+      hideCursor: true,
+      clearOnComplete: true,
+    },
+    cliProgress.Presets.shades_classic,
+  );
+  let began: number | undefined;
+  return {
+    update(bytes, total) {
+      if (began === undefined) bar.start(Math.ceil(total / MIB), 0, { speed: 0 });
+      began ??= performance.now();
+      const seconds = (performance.now() - began) / 1000;
+      bar.update(Math.floor(bytes / MIB), { speed: seconds > 0 ? Math.round(bytes / MIB / seconds) : 0 });
+    },
+    stop() {
+      if (began !== undefined) bar.stop();
+    },
+  };
+}

@@ -1,0 +1,77 @@
+// Folders that a command writes whole: an older one of ours is replaced, anything else is left alone.
+import { access, mkdir, opendir, rename, rm, writeFile } from "node:fs/promises";
+import { basename, dirname, join, relative, resolve, sep } from "node:path";
+import { RuntimeError } from "../runtime/index.ts";
+import { reasonOf } from "./usage.ts";
+
+export interface FolderKind {
+  readonly name: string;
+  /** The paths that may stand in it, with `/` between names. */
+  readonly files: RegExp;
+}
+
+export const BUNDLE: FolderKind = { name: "bundle", files: /^(plan\.json|graph\.txt|kernels\/[^/]+\.wgsl)$/ };
+export const DUMP: FolderKind = { name: "dump", files: /^(prefill|decode|logits)\/\d\d-[a-z-]+\.txt$/ };
+
+/** Throws where `path` is a file, or a folder with anything in it that no `kind` holds: replacing it would lose that. */
+export async function refuseForeign(path: string, kind: FolderKind): Promise<void> {
+  const hint = `give a new folder, or an older ${kind.name}'s`;
+  try {
+    for await (const entry of await opendir(path, { recursive: true })) {
+      const name = relative(path, join(entry.parentPath, entry.name)).split(sep).join("/");
+      if (!entry.isDirectory() && !kind.files.test(name))
+        throw new RuntimeError(path, `holds ${name}, which no ${kind.name} does`, hint);
+    }
+  } catch (error) {
+    if (!isSystemError(error)) throw error;
+    if (error.code === "ENOTDIR")
+      throw new RuntimeError(path, "is a file or lies in one, but a folder is to be written", hint);
+    if (error.code !== "ENOENT") throw new RuntimeError(path, `can't be read: ${reasonOf(error)}`, hint);
+  }
+}
+
+/**
+ * Writes the files beside the folder and puts it in place at the end, so that a failure leaves the old one and nothing of
+ * the new. Returns the bytes written. Check with `refuseForeign` first.
+ */
+export async function replaceFolder(path: string, files: ReadonlyMap<string, string>): Promise<number> {
+  const whole = resolve(path);
+  const temporary = join(dirname(whole), `.${basename(whole)}.${process.pid}.part`);
+  let made: string | undefined;
+  try {
+    made = await makeFolder(temporary);
+    let bytes = 0;
+    for (const [name, text] of files) {
+      await makeFolder(dirname(join(temporary, name)));
+      await writeFile(join(temporary, name), text);
+      bytes += Buffer.byteLength(text);
+    }
+    await rm(whole, { recursive: true, force: true });
+    await rename(temporary, whole);
+    return bytes;
+  } catch (error) {
+    if (made !== undefined) await rm(made, { recursive: true, force: true });
+    if (!isSystemError(error)) throw error;
+    throw new RuntimeError(path, `can't be written: ${reasonOf(error)}`, "give a folder that you may write to");
+  }
+}
+
+/**
+ * Makes a folder and those above it; returns the first that was made. Node's own `recursive` never returns where a
+ * file system lets nobody make folders, such as /proc.
+ */
+export async function makeFolder(path: string): Promise<string | undefined> {
+  if (
+    await access(path).then(
+      () => true,
+      () => false,
+    )
+  )
+    return undefined;
+  const above = dirname(path) === path ? undefined : await makeFolder(dirname(path));
+  await mkdir(path);
+  return above ?? path;
+}
+
+export const isSystemError = (error: unknown): error is NodeJS.ErrnoException =>
+  error instanceof Error && "syscall" in error;

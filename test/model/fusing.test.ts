@@ -1,0 +1,56 @@
+// Fusing changes how much is computed at once and never what: the logits with every fusing pass on, each one off, and all
+// off are those of the independent reference, by each entry point.
+import { suite } from "uvu";
+import { targetByName } from "../../codegen/target.ts";
+import { at } from "../../ir/errors.ts";
+import { FUSING_PASSES } from "../../passes/index.ts";
+import type { Model } from "../../runtime/model.ts";
+import { onGpu } from "../support/gpu.ts";
+import {
+  allLogits,
+  assertWithin,
+  EMBEDDED,
+  F32_BOUND,
+  NANO_SORT,
+  type ReferenceCase,
+  readReference,
+  withModel,
+} from "../support/models.ts";
+import { skipUnless } from "../support/skip.ts";
+
+const test = suite("fusing");
+
+const VARIANTS: readonly { readonly name: string; readonly disable: readonly string[] }[] = [
+  { name: "with every fusing pass on", disable: [] },
+  ...FUSING_PASSES.map((pass) => ({ name: `without ${pass}`, disable: [pass] })),
+  { name: "without any fusing pass", disable: FUSING_PASSES },
+];
+
+/** The three ways in: all positions at once, the last one of a prefill, and a decode step after a prefill. */
+async function check(model: Model, { ids, logits }: ReferenceCase): Promise<void> {
+  const last = at(logits, logits.length - 1);
+  assertWithin(await allLogits(model, ids), logits.flat(), F32_BOUND, "logits");
+  model.reset();
+  assertWithin(await model.feed(ids), last, F32_BOUND, "prefill");
+  model.reset();
+  await model.feed(ids.slice(0, -1));
+  assertWithin(await model.feed(ids.slice(-1)), last, F32_BOUND, "decode");
+}
+
+for (const [name, folder] of [
+  ["shakespeare", EMBEDDED],
+  ["gpt-nano-sort", NANO_SORT],
+] as const) {
+  const reference = folder === undefined ? undefined : at(readReference(folder).cases, 0);
+  const eachWay = (title: string, options: Parameters<typeof withModel>[2]) => {
+    if (folder === undefined || !reference)
+      skipUnless(test, undefined, `no ../shared/data/models/${name}`)(title, () => {});
+    else onGpu(test)(title, (gpu) => withModel(gpu, folder, options, (model) => check(model, reference)));
+  };
+  for (const { name: variant, disable } of VARIANTS) eachWay(`${name} ${variant}: the reference's logits`, { disable });
+  // The kernels that another adapter would get, as far as this one can run them.
+  for (const target of ["webgpu-default", "dawn-nvidia"])
+    eachWay(`${name} compiled for ${target}: the reference's logits`, { target: targetByName(target) });
+}
+
+test.run();

@@ -1,0 +1,78 @@
+// Configurations that no published checkpoint here has, in every form in which a checkpoint comes: seeded weights on disk,
+// the GPU against the interpreter. What the interpreter says of GPT-2 itself, reference.test.ts checks.
+import { suite } from "uvu";
+import type { OpenDevice } from "../../runtime/device.ts";
+import { onGpu } from "../support/gpu.ts";
+import { type CheckpointOptions, type ConfigText, seededCheckpoint } from "../support/made-models.ts";
+import { f32, inFolder } from "../support/make-safetensors.ts";
+import { allLogits, assertWithin, F32_BOUND, interpretLogits, withModel } from "../support/models.ts";
+
+const test = suite("variants");
+const gpuTest = onGpu(test);
+
+const SMALL = { n_layer: 2, n_head: 3, n_embd: 15, n_ctx: 12, vocab_size: 445 } as const satisfies ConfigText;
+const IDS = [7, 0, 2, 1, 2, 2, 0, 1, 1];
+
+async function check(gpu: OpenDevice, config: ConfigText, options: CheckpointOptions = {}): Promise<void> {
+  const ids = IDS.map((id) => id % Number(config["vocab_size"]));
+  await inFolder(seededCheckpoint(config, options), async (folder) => {
+    const want = await interpretLogits(folder, ids);
+    const n_vocab = want.length / ids.length;
+    const row = (i: number) => want.subarray(i * n_vocab, (i + 1) * n_vocab);
+    await withModel(gpu, folder, { chunk: 4 }, async (model) => {
+      assertWithin(await allLogits(model, ids), want, F32_BOUND, "all logits, in chunks of 4");
+      model.reset();
+      assertWithin(await model.feed(ids.slice(0, -2)), row(ids.length - 3), F32_BOUND, "prefill");
+      assertWithin(await model.feed(ids.slice(-2, -1)), row(ids.length - 2), F32_BOUND, "decode");
+      assertWithin(await model.feed(ids.slice(-1)), row(ids.length - 1), F32_BOUND, "a second decode");
+    });
+  });
+}
+
+const CONFIGS: Readonly<Record<string, Partial<Record<string, unknown>>>> = {
+  "three heads of 5 over 445 tokens": {},
+  "one head of 3 over 3 tokens": { n_head: 1, n_embd: 3, vocab_size: 3 },
+  "five heads of 3, one layer": { n_layer: 1, n_head: 5 },
+  "widths that are multiples of 4, with a vocabulary that is not": { n_head: 2, n_embd: 16 },
+  "an odd width of the MLP": { n_inner: 7 },
+  "exact gelu": { activation_function: "gelu" },
+  relu: { activation_function: "relu", n_inner: 24 },
+  "gelu by its other name": { activation_function: "gelu_pytorch_tanh" },
+  "an untied head": { tie_word_embeddings: false },
+  "an untied head over 3 tokens": { tie_word_embeddings: false, vocab_size: 3 },
+  "unscaled attention": { scale_attn_weights: false },
+  "attention scaled by layer": { scale_attn_by_inverse_layer_idx: true, n_layer: 3 },
+  "attention scaled by layer alone": { scale_attn_by_inverse_layer_idx: true, scale_attn_weights: false },
+  "sinusoidal positions": { position_encoding: "sinusoidal", n_head: 2, n_embd: 16 },
+  "sinusoidal positions with relu, as in the overview": {
+    position_encoding: "sinusoidal",
+    activation_function: "relu",
+    n_head: 1,
+    n_embd: 10,
+  },
+  "a large epsilon": { layer_norm_epsilon: 0.1 },
+};
+
+for (const [name, change] of Object.entries(CONFIGS))
+  gpuTest(`${name}: the interpreter's logits`, (gpu) => check(gpu, { ...SMALL, ...change }, { seed: name.length }));
+
+const mask = f32([1, 1, 12, 12]);
+const buffers = { "transformer.h.0.attn.bias": mask, "transformer.h.0.attn.masked_bias": f32([], [-1e4]) };
+const FORMS: Readonly<Record<string, CheckpointOptions>> = {
+  "F16 weights": { dtype: "F16" },
+  "BF16 weights": { dtype: "BF16" },
+  "names with transformer. and mask buffers": { prefix: "transformer.", extra: buffers },
+  "three shards": { shards: 3 },
+  "F16 in two shards with transformer. and mask buffers": {
+    dtype: "F16",
+    shards: 2,
+    prefix: "transformer.",
+    extra: buffers,
+  },
+  "BF16 in two shards": { dtype: "BF16", shards: 2 },
+};
+
+for (const [name, form] of Object.entries(FORMS))
+  gpuTest(`${name}: the interpreter's logits`, (gpu) => check(gpu, { ...SMALL, tie_word_embeddings: false }, form));
+
+test.run();

@@ -1,0 +1,112 @@
+// Keeps the documents true. A block between `<!-- generated: COMMAND -->` and `<!-- end -->` is what COMMAND prints now; paths,
+// links and commands that the documents name must exist.
+//
+//   npx tsx tools/docs.ts            rewrites what is stale
+//   npx tsx tools/docs.ts --check    changes nothing, lists it, and fails
+//
+// COMMAND is `wgpt inspect …`, which needs no GPU and prints the same on every machine, or a shell command on the project's
+// files; both may go on after a `|`. Timings are not generated: a person measures them and names the machine.
+import { spawnSync } from "node:child_process";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import type { Command } from "commander";
+import { compileCommand } from "../cli/compile.ts";
+import { doctorCommand } from "../cli/doctor.ts";
+import { generateCommand } from "../cli/generate.ts";
+import { inspectCommand } from "../cli/inspect.ts";
+import { scoreCommand } from "../cli/score.ts";
+import { ROOT } from "./run-command.mjs";
+
+const DOCUMENTS = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md"];
+const COMMANDS: readonly Command[] = [generateCommand, scoreCommand, inspectCommand, compileCommand, doctorCommand];
+
+const BLOCK = /<!-- generated: (.+?) -->\n([\s\S]*?)<!-- end -->/g;
+const SOURCE_PATH =
+  /`((?:ir|passes|codegen|runtime|cli|bench|tools|test|examples|models)\/[\w./-]+\.(?:ts|mjs|hbs|md))`/g;
+
+/** What a command prints. */
+export type Runner = (command: string) => Promise<string>;
+
+/** The document with every generated block renewed. A block keeps the language of its fence. */
+export async function refresh(text: string, run: Runner): Promise<string> {
+  const made = new Map<string, string>();
+  for (const [, command = ""] of text.matchAll(BLOCK))
+    if (!made.has(command)) made.set(command, (await run(command)).trimEnd());
+  return text.replaceAll(BLOCK, (_, command: string, old: string) => {
+    const language = /^```(\w*)/.exec(old)?.[1] || "text";
+    const prompt = command.startsWith("wgpt ") ? `${language === "text" ? "" : "// "}$ ${command}\n` : "";
+    return `<!-- generated: ${command} -->\n\`\`\`${language}\n${prompt}${made.get(command)}\n\`\`\`\n<!-- end -->`;
+  });
+}
+
+/** What is wrong in a document beside its generated blocks, a line each. */
+export function findProblems(text: string, exists: (path: string) => boolean): string[] {
+  const problems: string[] = [];
+  const opened = text.match(/<!-- generated: /g)?.length ?? 0;
+  const closed = [...text.matchAll(BLOCK)].length;
+  if (opened !== closed) problems.push(`${opened} generated blocks begin, but ${closed} end with <!-- end -->`);
+  for (const [, target = ""] of text.matchAll(/\]\(([^)#]+)[^)]*\)/g))
+    if (!/^https?:/.test(target) && !exists(target)) problems.push(`links to ${target}, which does not exist`);
+  for (const [, path = ""] of text.matchAll(SOURCE_PATH))
+    if (!exists(path)) problems.push(`names ${path}, which does not exist`);
+  for (const [, line = ""] of text.matchAll(/^(?:\/\/ )?\$ wgpt (.+)$/gm)) problems.push(...commandProblems(line));
+  return problems;
+}
+
+/** Subcommand and flags of a `wgpt` line, held against the command line's own. */
+function commandProblems(line: string): string[] {
+  const [name = "", ...words] = line.replace(/ [|>].*$/, "").split(" ");
+  const command = COMMANDS.find((c) => c.name() === name);
+  if (!command) return [`runs wgpt ${name}, which is no command`];
+  const known = new Set(command.options.map((o) => o.long));
+  const flags = words.filter((w) => w.startsWith("--")).map((w) => w.replace(/=.*/, ""));
+  return flags.filter((f) => !known.has(f)).map((f) => `runs wgpt ${name} with ${f}, which it does not have`);
+}
+
+/** Runs a block's command: `wgpt inspect` in this process, because starting one for each block takes most of the time. */
+const runCommand: Runner = async (command) => {
+  const [first = "", ...rest] = command.split(" | ");
+  if (!first.startsWith("wgpt ")) return shell(command, "");
+  const [, name, ...args] = first.split(" ");
+  if (name !== "inspect") throw new Error(`${first}: only wgpt inspect prints the same everywhere`);
+  const printed = await captureStdout(() => inspectCommand.parseAsync(args, { from: "user" }));
+  return rest.length === 0 ? printed : shell(rest.join(" | "), printed);
+};
+
+function shell(command: string, input: string): string {
+  const { stdout, stderr, status } = spawnSync("sh", ["-c", command], { cwd: ROOT, input, encoding: "utf8" });
+  if (status !== 0) throw new Error(`${command}: ${stderr || `exit code ${status}`}`);
+  return stdout;
+}
+
+async function captureStdout(body: () => Promise<unknown>): Promise<string> {
+  const { write } = process.stdout;
+  let printed = "";
+  process.stdout.write = (text: string | Uint8Array) => {
+    printed += text;
+    return true;
+  };
+  try {
+    await body();
+  } finally {
+    process.stdout.write = write;
+  }
+  return printed;
+}
+
+async function main(check: boolean): Promise<void> {
+  process.chdir(ROOT);
+  for (const name of DOCUMENTS) {
+    const old = readFileSync(join(ROOT, name), "utf8");
+    const fresh = await refresh(old, runCommand);
+    const problems = findProblems(fresh, (path) => existsSync(join(ROOT, path)));
+    if (fresh !== old && check) problems.push("a generated block is stale (run: npx tsx tools/docs.ts)");
+    else if (fresh !== old) writeFileSync(join(ROOT, name), fresh);
+    for (const problem of problems) console.error(`${name}: ${problem}`);
+    if (problems.length > 0) process.exitCode = 1;
+    else console.log(`${name}: ${fresh === old ? "up to date" : "renewed"}`);
+  }
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) await main(process.argv.includes("--check"));

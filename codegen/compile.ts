@@ -1,7 +1,7 @@
 // The compiler, from a model's configuration or any graphs to a plan. Read this first: build, run the passes, place the
 // values in memory, choose and print a kernel for every node.
 import { buildGpt2, type Gpt2Config, type Graph, type Input, type SymbolValues, verify } from "../ir/index.ts";
-import { type PassObserver, pipeline, runPasses } from "../passes/index.ts";
+import { type PassObserver, pipeline, runPasses, type WeightDType } from "../passes/index.ts";
 import type { Plan, PlanEntry, PlanModel, PlanTensor, PlanVersion, PlanWeight } from "../runtime/plan.ts";
 import { KernelTable, lowerGraph, refuseDtypes, refuseLiteralResults } from "./lower.ts";
 import { MemoryPlan } from "./plan-memory.ts";
@@ -26,6 +26,8 @@ export interface CompileOptions {
   readonly observe?: (entry: string) => readonly PassObserver[];
   /** The entry points to compile; all when absent. */
   readonly entries?: readonly EntryName[];
+  /** How matrices and tables lie in GPU memory; f32 when absent. */
+  readonly weights?: WeightDType;
   /** Tokens of one prefill call; a longer prompt is fed in chunks. 128 when absent. */
   readonly chunk?: number;
   /** Another choice of kernels than the fastest: to compare them, or to test each. */
@@ -121,6 +123,7 @@ function fuse(spec: EntrySpec, target: Target, options: CompileOptions): Graph {
     policy: kernelPolicy(target),
     maxWeightBytes: target.limits.maxStorageBufferBindingSize,
     maxBuffers: target.limits.maxStorageBuffersPerShaderStage,
+    weights: options.weights ?? "f32",
     disable: options.disable ?? [],
   });
   return runPasses(spec.graph, passes, options.observe?.(spec.name) ?? []);

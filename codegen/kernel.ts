@@ -1,5 +1,5 @@
 // What a kernel is: a template, the regions it can compute, and how a region's shapes become parameters and workgroups.
-import { CompileError, type Dim, type Node, type Value } from "../ir/index.ts";
+import { CompileError, type Dim, type DType, type Node, type Value } from "../ir/index.ts";
 import type { PlanCount } from "../runtime/plan.ts";
 import { Region } from "./region.ts";
 import type { Target } from "./target.ts";
@@ -26,7 +26,7 @@ export interface Kernel {
   refuses(region: Region, target: Target): string | undefined;
   /** Takes a row normalisation into its region, as a prologue. */
   readonly takesNormalization?: boolean;
-  /** Operands to bind as vec4f arrays. */
+  /** Operands to bind as arrays of vectors of four elements. */
   readonly vectors?: (region: Region) => readonly Value[];
   lower(region: Region, target: Target): Lowered;
 }
@@ -52,10 +52,20 @@ export interface Shader {
   readonly workgroups: Lowered["workgroups"];
 }
 
+/** How four elements lie in a buffer; halves in pairs, so that an adapter without f16 arithmetic reads them too. */
+const VECTOR_TYPES: Readonly<Record<DType, string>> = {
+  f32: "vec4f",
+  f16: "vec2u",
+  i32: "vec4i",
+  u32: "vec4u",
+  bool: "vec4u",
+};
+
 export function renderShader(kernel: Kernel, node: Node, target: Target): Shader {
   const plain = new Region(node);
   const vectors = kernel.vectors?.(plain) ?? [];
-  const region = vectors.length === 0 ? plain : new Region(node, new Map(vectors.map((v) => [v, "vec4f"])));
+  const region =
+    vectors.length === 0 ? plain : new Region(node, new Map(vectors.map((v) => [v, VECTOR_TYPES[v.type.dtype]])));
   const lowered = kernel.lower(region, target);
   const title = titleOf(region);
   const render = (bindings: string) =>

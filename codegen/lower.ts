@@ -115,15 +115,15 @@ function perResult(node: Node): readonly Node[] {
 
 /** What no kernel computes, whatever the target: better said of the graph than by the driver of a shader. */
 export function refuseDtypes(graph: Graph): void {
-  const values = [...graph.inputs.map((i) => i.value), ...graph.nodes.flatMap((n) => n.results)];
-  const half = values.find((v) => v.type.dtype === "f16");
+  const given = graph.inputs.filter((i) => i.kind !== "weight").map((i) => i.value);
+  const made = graph.nodes.flatMap((n) => [...(n.body?.nodes ?? []), n]).flatMap((n) => n.results);
+  const half = [...given, ...made].find((v) => v.type.dtype === "f16");
   if (half)
     throw new CompileError(
       `graph ${graph.name}`,
       `${half.name} is ${printType(half.type)}, but kernels compute f32 and integers`,
-      "make it f32; f16 weights of a checkpoint are converted when they are loaded",
+      "only a weight may be stored as f16; cast it to f32 where it is read",
     );
-  for (const { body } of graph.nodes) if (body) refuseDtypes(body);
 }
 
 /** A plan's results must be computed or given: a literal has no buffer. */

@@ -15,7 +15,7 @@ import {
   type Value,
 } from "../ir/index.ts";
 import type { PlanAccess } from "../runtime/plan.ts";
-import { ElementWriter, storageType } from "./wgsl-element.ts";
+import { ElementWriter, registerType, storageType } from "./wgsl-element.ts";
 import {
   addIndex,
   dimIndex,
@@ -83,10 +83,20 @@ export class Region {
     return this.#function(
       name,
       args.map((a) => `${a}: u32`),
-      ` -> ${value.type.dtype}`,
+      ` -> ${registerType(value.type.dtype)}`,
       writer,
       [`return ${result};`],
     );
+  }
+
+  /** `fn name(i) -> vec4f`: the i-th four elements of an operand that is bound as vectors. */
+  vectorFunction(name: string, input: Value): string {
+    const binding = this.nameOf(input);
+    const body =
+      input.type.dtype === "f16"
+        ? [`let halves = ${binding}[i];`, "return vec4f(unpack2x16float(halves.x), unpack2x16float(halves.y));"]
+        : [`return ${binding}[i];`];
+    return `fn ${name}(i: u32) -> vec4f {\n${indent(body.join("\n"))}\n}`;
   }
 
   /** `fn name(args…, value)`: what the region does with the anchor's element at that index, down to its stores. */

@@ -27,8 +27,10 @@ import {
   subIndex,
 } from "./wgsl-index.ts";
 
-/** The type of an element in a storage buffer: bool has no place there. */
-export const storageType = (dtype: DType): string => (dtype === "bool" ? "u32" : dtype);
+/** The type of an element in a register: halves are widened as they are read. */
+export const registerType = (dtype: DType): string => (dtype === "f16" ? "f32" : dtype);
+/** The type of an element in a storage buffer: bool has no place there, and halves lie in pairs. */
+export const storageType = (dtype: DType): string => (dtype === "bool" || dtype === "f16" ? "u32" : dtype);
 
 /** WGSL has no literals for what is not finite, and refuses constants that come to it; a parameter is no constant. */
 export const F32_OF_BITS = "fn f32_of_bits(bits: u32) -> f32 { return bitcast<f32>(bits); }";
@@ -130,7 +132,12 @@ export class ElementWriter {
   }
 
   #load(binding: string, value: Value, index: readonly Index[]): string {
-    const place = `${binding}[${flatIndex(index, value.type.shape).text}]`;
+    const flat = flatIndex(index, value.type.shape);
+    if (value.type.dtype === "f16") {
+      const i = this.let("half", flat.text);
+      return this.let(`${binding}_at`, `unpack2x16float(${binding}[${i} >> 1u])[${i} & 1u]`);
+    }
+    const place = `${binding}[${flat.text}]`;
     return this.let(`${binding}_at`, value.type.dtype === "bool" ? `${place} != 0u` : place);
   }
 

@@ -12,8 +12,9 @@ export { defaultPolicy, fusePointwise, type RegionPolicy, storageBuffers } from 
 export * from "./observers.ts";
 export { type Pass, type PassObserver, runPasses } from "./pass.ts";
 export * from "./pattern.ts";
-export { FUSING_PASSES, type PipelineOptions, pipeline } from "./pipeline.ts";
+export { FUSING_PASSES, type PipelineOptions, pipeline, type WeightDType } from "./pipeline.ts";
 export type { Replacement } from "./rebuild.ts";
 export { mergeRegion } from "./region.ts";
 export { applyRules, Match, type Predicate, predicate, type Rule, type SiteReport } from "./rule.ts";
 export { splitLargeWeights } from "./split-large-weights.ts";
+export { storeWeightsAsF16 } from "./store-weights.ts";

@@ -12,6 +12,10 @@ import { fuseLinear } from "./fuse-linear.ts";
 import { defaultPolicy, fusePointwise, type RegionPolicy } from "./fuse-pointwise.ts";
 import type { Pass } from "./pass.ts";
 import { splitLargeWeights } from "./split-large-weights.ts";
+import { storeWeightsAsF16 } from "./store-weights.ts";
+
+/** How weights of two or more axes are stored. */
+export type WeightDType = "f32" | "f16";
 
 export interface PipelineOptions {
   /** `{ T: 1 }` compiles the decode step. */
@@ -21,25 +25,32 @@ export interface PipelineOptions {
   readonly maxWeightBytes?: number;
   /** How many buffers a kernel of the target binds. */
   readonly maxBuffers?: number;
+  /** How matrices and tables lie in GPU memory; f32 when absent. */
+  readonly weights?: WeightDType;
   /** Passes to leave out, by name. */
   readonly disable?: readonly string[];
 }
 
 /** The passes in order. Throws for a name in `disable` that is no pass. */
 export function pipeline(options: PipelineOptions = {}): readonly Pass[] {
-  const { symbols = {}, policy = defaultPolicy, maxWeightBytes, maxBuffers, disable = [] } = options;
+  const { symbols = {}, policy = defaultPolicy, maxWeightBytes, maxBuffers, weights = "f32", disable = [] } = options;
   const passes: readonly Pass[] = [
     // First of all: what the entry point fixes is a number for everyone after.
     bindSymbols(symbols),
     // A reader that nothing needs would keep what it reads from being fused. The rules drop what they leave behind.
     eliminateDeadValues,
-    // Before anything else looks at weights: what no adapter binds is no weight.
-    ...(maxWeightBytes === undefined ? [] : [splitLargeWeights(maxWeightBytes, maxBuffers)]),
+    // Before anything else looks at weights: what no adapter binds is no weight. They are still written as f32 here, and
+    // take half of that once they are stored as f16.
+    ...(maxWeightBytes === undefined
+      ? []
+      : [splitLargeWeights(weights === "f16" ? 2 * maxWeightBytes : maxWeightBytes, maxBuffers)]),
     // One spelling, so that the rules below meet fewer; literals folded, so that canonical forms show.
     canonicalize,
     foldConstants,
     // Every layer builds the same causal mask; sharing it keeps the unfused graph small too.
     eliminateCommonSubexpressions,
+    // Casts are made one for each reader: after equal nodes were shared, before kernels take them in.
+    ...(weights === "f16" ? [storeWeightsAsF16] : []),
     // The named patterns, largest first: attention's softmax and scale must not be taken apart by the general fusion.
     fuseAttention,
     fuseLayerNorm,
@@ -55,7 +66,7 @@ export function pipeline(options: PipelineOptions = {}): readonly Pass[] {
     throw new CompileError("pipeline", `there is no pass ${unknown}`, `passes are ${names.join(", ")}`);
   // Binding is what makes an entry point, splitting what makes it fit: neither is an optimisation to leave out.
   const needed = names
-    .filter((name) => name === "bind-symbols" || name === "split-large-weights")
+    .filter((name) => ["bind-symbols", "split-large-weights", "store-weights-as-f16"].includes(name))
     .find((name) => disable.includes(name));
   if (needed !== undefined)
     throw new CompileError("pipeline", `${needed} can't be disabled`, "the entry point depends on it");

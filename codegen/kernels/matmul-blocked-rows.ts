@@ -2,7 +2,7 @@ import { matmul } from "../../ir/ops/index.ts";
 import { count, defineKernel, fixed } from "../kernel.ts";
 import { loadTemplate } from "../template.ts";
 import { dimIndex } from "../wgsl-index.ts";
-import { matmulOf, refusesShapes, refusesVectors, refusesWidth, weightVectors } from "./matmul.ts";
+import { matmulOf, refusesShapes, refusesVectors, refusesWidth, weightFunction, weightVectors } from "./matmul.ts";
 
 const BLOCK_ROWS = 4;
 const COLUMNS = 4;
@@ -22,7 +22,6 @@ export const matmulBlockedRows = defineKernel({
     "columns",
     "lanes",
     "height",
-    "weight",
   ]),
   vectors: weightVectors,
   refuses(region, { tuning }) {
@@ -33,7 +32,7 @@ export const matmulBlockedRows = defineKernel({
     );
   },
   lower(region, { tuning }) {
-    const { a, y, rows, inner, columns, weight } = matmulOf(region);
+    const { a, y, rows, inner, columns } = matmulOf(region);
     const lanes = Math.max(1, Math.min(tuning.lanes, Math.ceil(fixed(columns) / COLUMNS)));
     return {
       params: {
@@ -43,10 +42,10 @@ export const matmulBlockedRows = defineKernel({
         columns: COLUMNS,
         lanes,
         height: dimIndex(rows).text,
-        weight: region.nameOf(weight?.input ?? y),
       },
       functions: [
         region.loadFunction("load_a", a, ["row", "k"]),
+        weightFunction(region),
         region.storeFunction("store_result", y, ["row", "column"]),
       ],
       workgroups: [count([columns, lanes * COLUMNS]), count([rows, BLOCK_ROWS]), count()],

@@ -2,7 +2,7 @@ import { matmul } from "../../ir/ops/index.ts";
 import { count, defineKernel, fixed } from "../kernel.ts";
 import { loadTemplate } from "../template.ts";
 import { dimIndex } from "../wgsl-index.ts";
-import { matmulOf, refusesShapes, refusesVectors, refusesWidth, weightVectors } from "./matmul.ts";
+import { matmulOf, refusesShapes, refusesVectors, refusesWidth, weightFunction, weightVectors } from "./matmul.ts";
 
 const BLOCK_ROWS = 8;
 const VECTORS = 2;
@@ -22,7 +22,6 @@ export const matmulBlocked = defineKernel({
     "vectors",
     "lanes",
     "height",
-    "weight",
   ]),
   vectors: weightVectors,
   refuses(region, { tuning }) {
@@ -35,7 +34,7 @@ export const matmulBlocked = defineKernel({
     );
   },
   lower(region, { tuning }) {
-    const { a, y, rows, inner, columns, weight } = matmulOf(region);
+    const { a, y, rows, inner, columns } = matmulOf(region);
     const width = fixed(columns) / 4;
     const lanes = Math.max(1, Math.min(tuning.lanes, Math.ceil(width / VECTORS)));
     return {
@@ -46,10 +45,10 @@ export const matmulBlocked = defineKernel({
         vectors: VECTORS,
         lanes,
         height: dimIndex(rows).text,
-        weight: region.nameOf(weight?.input ?? y),
       },
       functions: [
         region.loadFunction("load_a", a, ["row", "k"]),
+        weightFunction(region),
         region.storeFunction("store_result", y, ["row", "column"]),
       ],
       workgroups: [count([width, lanes * VECTORS]), count([rows, BLOCK_ROWS]), count()],

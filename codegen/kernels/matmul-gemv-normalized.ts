@@ -2,7 +2,15 @@ import { at, attrOf, unreachable } from "../../ir/index.ts";
 import { matmul } from "../../ir/ops/index.ts";
 import { count, defineKernel, fixed } from "../kernel.ts";
 import { loadTemplate } from "../template.ts";
-import { isComputed, matmulOf, normalizationOf, refusesVectors, refusesWeight, weightVectors } from "./matmul.ts";
+import {
+  isComputed,
+  matmulOf,
+  normalizationOf,
+  refusesVectors,
+  refusesWeight,
+  weightFunction,
+  weightVectors,
+} from "./matmul.ts";
 
 /** The decode step's matmul with the layer norm before it: one kernel where there were two, and no row in between. */
 export const matmulGemvNormalized = defineKernel({
@@ -20,7 +28,6 @@ export const matmulGemvNormalized = defineKernel({
     "lanes",
     "split",
     "block",
-    "weight",
   ]),
   takesNormalization: true,
   vectors: weightVectors,
@@ -39,7 +46,7 @@ export const matmulGemvNormalized = defineKernel({
       : `a row of ${fixed(view.inner)} needs ${bytes} bytes of workgroup memory, but there are ${limit}`;
   },
   lower(region, { tuning }) {
-    const { a, y, inner, columns, weight } = matmulOf(region);
+    const { a, y, inner, columns } = matmulOf(region);
     const norm = normalizationOf(region, a) ?? unreachable("a normalised matmul without normalisation");
     const width = fixed(columns) / 4;
     const split = tuning.gemvSplit;
@@ -54,12 +61,12 @@ export const matmulGemvNormalized = defineKernel({
         lanes,
         split,
         block: lanes * vectors * 4,
-        weight: region.nameOf(weight?.input ?? y),
       },
       functions: [
         region.loadFunction("load_x", at(norm.operands, 0), ["row", "column"]),
         region.loadFunction("load_weight", at(norm.operands, 1), ["column"]),
         region.loadFunction("load_bias", at(norm.operands, 2), ["column"]),
+        weightFunction(region),
         region.storeFunction("store_result", y, ["row", "column"]),
       ],
       workgroups: [count([width, lanes * vectors]), count(), count()],

@@ -1,7 +1,7 @@
 import { matmul } from "../../ir/ops/index.ts";
 import { count, defineKernel, fixed } from "../kernel.ts";
 import { loadTemplate } from "../template.ts";
-import { matmulOf, refusesShapes, refusesVectors, weightVectors } from "./matmul.ts";
+import { matmulOf, refusesShapes, refusesVectors, weightFunction, weightVectors } from "./matmul.ts";
 
 /** One row times a weight that lies as [columns, inner]: the tied head, of any vocabulary size. */
 export const matmulGemvRows = defineKernel({
@@ -16,7 +16,6 @@ export const matmulGemvRows = defineKernel({
     "width",
     "lanes",
     "rows",
-    "weight",
   ]),
   vectors: weightVectors,
   refuses(region) {
@@ -25,7 +24,7 @@ export const matmulGemvRows = defineKernel({
     return refusesShapes(view, region, true) ?? refusesVectors(view, region);
   },
   lower(region, { tuning }) {
-    const { a, y, inner, columns, weight } = matmulOf(region);
+    const { a, y, inner, columns } = matmulOf(region);
     const rows = 8;
     return {
       params: {
@@ -33,10 +32,10 @@ export const matmulGemvRows = defineKernel({
         width: fixed(columns),
         lanes: tuning.rowLanes,
         rows,
-        weight: region.nameOf(weight?.input ?? y),
       },
       functions: [
         region.loadFunction("load_a", a, ["row", "k"]),
+        weightFunction(region),
         region.storeFunction("store_result", y, ["row", "column"]),
       ],
       workgroups: [count([columns, rows]), count(), count()],

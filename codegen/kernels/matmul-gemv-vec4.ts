@@ -1,7 +1,7 @@
 import { matmul } from "../../ir/ops/index.ts";
 import { count, defineKernel, fixed } from "../kernel.ts";
 import { loadTemplate } from "../template.ts";
-import { matmulOf, refusesShapes, refusesVectors, weightVectors } from "./matmul.ts";
+import { matmulOf, refusesShapes, refusesVectors, weightFunction, weightVectors } from "./matmul.ts";
 
 /** The decode step's matmul where the width is a multiple of 4. */
 export const matmulGemvVec4 = defineKernel({
@@ -18,7 +18,6 @@ export const matmulGemvVec4 = defineKernel({
     "lanes",
     "split",
     "shared",
-    "weight",
   ]),
   vectors: weightVectors,
   refuses(region) {
@@ -27,7 +26,7 @@ export const matmulGemvVec4 = defineKernel({
     return refusesShapes(view, region, false) ?? refusesVectors(view, region);
   },
   lower(region, { tuning }) {
-    const { a, y, inner, columns, weight } = matmulOf(region);
+    const { a, y, inner, columns } = matmulOf(region);
     const width = fixed(columns) / 4;
     const split = tuning.gemvSplit;
     const vectors = Math.max(1, Math.floor(tuning.gemvColumns / 4));
@@ -40,10 +39,10 @@ export const matmulGemvVec4 = defineKernel({
         lanes,
         split,
         shared: split > 1,
-        weight: region.nameOf(weight?.input ?? y),
       },
       functions: [
         region.loadFunction("load_a", a, ["row", "k"]),
+        weightFunction(region),
         region.storeFunction("store_result", y, ["row", "column"]),
       ],
       workgroups: [count([width, lanes * vectors]), count(), count()],

@@ -17,7 +17,6 @@ export const matmulGemv = defineKernel({
     "columns",
     "lanes",
     "split",
-    "weight",
   ]),
   refuses(region) {
     const view = matmulOf(region);
@@ -25,7 +24,7 @@ export const matmulGemv = defineKernel({
     return refusesShapes(view, region, false);
   },
   lower(region, { tuning }) {
-    const { a, y, inner, columns, weight } = matmulOf(region);
+    const { a, b, y, inner, columns } = matmulOf(region);
     const width = fixed(columns);
     const perInvocation = Math.min(4, tuning.gemvColumns);
     const lanes = Math.max(1, Math.min(tuning.lanes / tuning.gemvSplit, Math.ceil(width / perInvocation)));
@@ -36,10 +35,10 @@ export const matmulGemv = defineKernel({
         columns: perInvocation,
         lanes,
         split: tuning.gemvSplit,
-        weight: region.nameOf(weight?.input ?? y),
       },
       functions: [
         region.loadFunction("load_a", a, ["row", "k"]),
+        region.loadFunction("load_b", b, ["k", "column"]),
         region.storeFunction("store_result", y, ["row", "column"]),
       ],
       workgroups: [count([width, lanes * perInvocation]), count(), count()],

@@ -1,6 +1,6 @@
 // What the matmul kernels share: the operands and axes of a region's matmul, and how its operands are computed.
 import { at, attrOf, type Dim, type Node, unreachable, type Value } from "../../ir/index.ts";
-import { transpose } from "../../ir/ops/index.ts";
+import { cast, transpose } from "../../ir/ops/index.ts";
 import { fixed } from "../kernel.ts";
 import type { Region } from "../region.ts";
 
@@ -36,18 +36,16 @@ export function matmulOf(region: Region): MatmulView {
 }
 
 function weightOf(region: Region, b: Value): MatmulView["weight"] {
-  if (region.isInput(b)) return { input: b, transposed: false };
-  const node = region.body.nodes.find((n) => n.results.includes(b));
-  const [input] = node?.operands ?? [];
-  if (
-    node?.op !== transpose ||
-    !input ||
-    !region.isInput(input) ||
-    String(attrOf<readonly number[]>(node.attrs, "perm")) !== "1,0"
-  )
-    return undefined;
-  return { input, transposed: true };
+  const turned = producerOf(region, b);
+  const transposed = turned?.op === transpose && String(attrOf<readonly number[]>(turned.attrs, "perm")) === "1,0";
+  const stored = transposed ? at(turned.operands, 0) : b;
+  // A weight of another storage type is cast where it is read.
+  const widened = producerOf(region, stored);
+  const input = widened?.op === cast ? at(widened.operands, 0) : stored;
+  return region.isInput(input) ? { input, transposed } : undefined;
 }
+
+const producerOf = (region: Region, v: Value): Node | undefined => region.body.nodes.find((n) => n.results.includes(v));
 
 /** Whether an element of `v` takes arithmetic, which a kernel that reads it many times would repeat. */
 export function isComputed(region: Region, v: Value): boolean {
@@ -100,4 +98,10 @@ export function refusesWidth({ columns }: MatmulView, perGroup: number): string 
 export function weightVectors(region: Region): readonly Value[] {
   const { weight } = matmulOf(region);
   return weight ? [weight.input] : [];
+}
+
+/** `load_b4(i)`: four neighbouring elements of the weight. */
+export function weightFunction(region: Region): string {
+  const { weight, b } = matmulOf(region);
+  return region.vectorFunction("load_b4", weight?.input ?? b);
 }

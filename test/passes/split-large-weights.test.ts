@@ -91,6 +91,25 @@ test("splits by whole vectors of four where the axis has them", () => {
   );
 });
 
+test("puts more parts together than a kernel binds in two steps", () => {
+  const parts = [0, 1, 2, 3, 4].map((i) => `weight w.${i}: f32[4, 4] = slice(w: f32[4, 20], axis=1, start=${4 * i})`);
+  expectPass(
+    splitLargeWeights(64, 4),
+    "graph g(x: f32[T, 4], weight w: f32[4, 20]) { y = matmul(x, w) return y }",
+    `graph g(x: f32[T, 4], ${parts.join(", ")}) {
+      y.0 = matmul(x, w.0)
+      y.1 = matmul(x, w.1)
+      y.2 = matmul(x, w.2)
+      y.3 = matmul(x, w.3)
+      y.4 = matmul(x, w.4)
+      y.joined.0 = concat(y.0, y.1, y.2, axis=1)
+      y.joined.1 = concat(y.3, y.4, axis=1)
+      y = concat(y.joined.0, y.joined.1, axis=1)
+      return y
+    }`,
+  );
+});
+
 test("splits both weights that one node reads", () => {
   const parts = (name: string) =>
     [0, 1].map((i) => `weight ${name}.${i}: f32[16] = slice(${name}: f32[32], axis=0, start=${16 * i})`).join(", ");

@@ -40,15 +40,16 @@ export function seededCheckpoint(config: ConfigText, options: CheckpointOptions 
  * by the end token, at any temperature: attention and MLP are zero, each byte is a column, and the head is the successor.
  */
 export function chainModel(chain: Uint8Array, n_ctx = 32): Files {
-  const n = 257;
-  const next = new Map([...chain].map((byte, i) => [byte, chain[i + 1] ?? n - 1]));
-  const config = { n_layer: 1, n_head: 1, n_embd: n, n_inner: 4, n_ctx, vocab_size: n, tie_word_embeddings: false };
-  const files = checkpoint({ ...config, eos_token_id: n - 1 }, {}, (name, shape) => {
+  const [n_vocab, n_embd] = [257, 260];
+  const end = n_vocab - 1;
+  const next = new Map([...chain].map((byte, i) => [byte, chain[i + 1] ?? end]));
+  const config = { n_layer: 1, n_head: 1, n_embd, n_inner: 4, n_ctx, vocab_size: n_vocab, eos_token_id: end };
+  const files = checkpoint({ ...config, tie_word_embeddings: false }, {}, (name, shape) => {
     const data = new Float64Array(shape.reduce((a, b) => a * b, 1));
     if (/ln_f\.weight$/.test(name)) data.fill(1);
     // Row i of the embedding is i's column; the head finds it, 16 standard deviations out, in its successor's row.
-    if (name === "wte.weight") for (let i = 0; i < n; i++) data[i * n + i] = 1;
-    if (name === "lm_head.weight") for (const [from, to] of next) data[to * n + from] = 100;
+    if (name === "wte.weight") for (let i = 0; i < n_vocab; i++) data[i * n_embd + i] = 1;
+    if (name === "lm_head.weight") for (const [from, to] of next) data[to * n_embd + from] = 100;
     return data;
   });
   const vocab = Object.fromEntries([...BYTE_CHARACTERS, "<|endoftext|>"].map((text, id) => [text, id]));

@@ -1,0 +1,112 @@
+// How a kernel is tested: on a graph, against the interpreter, on every target whose tuning gives it another shape.
+import { compileEntries } from "../../codegen/compile.ts";
+import type { Kernel } from "../../codegen/kernel.ts";
+import { KERNELS } from "../../codegen/kernels/index.ts";
+import { candidates } from "../../codegen/select-kernel.ts";
+import { type Target, targetByName } from "../../codegen/target.ts";
+import { at } from "../../ir/errors.ts";
+import type { Graph } from "../../ir/graph.ts";
+import { interpret } from "../../ir/interpret.ts";
+import { parseGraph } from "../../ir/parse.ts";
+import { castNumber, type HostTensor } from "../../ir/tensor.ts";
+import { isFloat, SYMBOLS, type SymbolValues } from "../../ir/type.ts";
+import { pipeline } from "../../passes/index.ts";
+import type { OpenDevice } from "../../runtime/device.ts";
+import { GpuGraph } from "../support/run-plan.ts";
+import { assertClose, maxDifference, seededTensor } from "../support/tensors.ts";
+
+/** Many lanes and shared sums, and few lanes without. */
+export const CHECKED_TARGETS: readonly Target[] = [targetByName("webgpu-default"), targetByName("dawn-lavapipe")];
+
+/** Every pass but the one that binds symbols: with all of them off, each op gets a kernel of its own. */
+export const ALL_PASSES: readonly string[] = pipeline()
+  .map((p) => p.name)
+  .slice(1);
+
+export interface KernelCheck {
+  /** How many numbers the longest sum of the graph adds up; errors of f32 grow with its root. 1 when absent. */
+  readonly terms?: number;
+  /** Errors of single steps, in units of f32's 2⁻²⁴, relative to the element. Exact but for rounding when absent. */
+  readonly ulps?: number;
+  readonly runs?: readonly SymbolValues[];
+  readonly disable?: readonly string[];
+  readonly targets?: readonly Target[];
+  /** The kernels to try; all that accept a node of the graph when absent. */
+  readonly kernels?: readonly string[];
+  /** Operands by name; the others are seeded. */
+  readonly given?: ReadonlyMap<string, HostTensor>;
+}
+
+const ULP = 2 ** -24;
+
+/** The largest error that each kernel has shown, in units of 2⁻²⁴ of the largest element of its result. */
+export const worstErrors = new Map<string, number>();
+
+/**
+ * Runs the graph with each kernel that accepts a node of it, and compares all results with the interpreter's. The allowance:
+ * an f32 sum of n terms is a random walk of n roundings, each half a unit in the last place of a partial sum, and a partial
+ * sum is at most about as large as the largest element; hence 2 · √n · 2⁻²⁴ · max|y|. To that the graph's single steps
+ * add `ulps` units of the element itself.
+ */
+export async function checkKernels(gpu: OpenDevice, source: string | Graph, check: KernelCheck = {}): Promise<void> {
+  const graph = typeof source === "string" ? parseGraph(source) : source;
+  const { terms = 1, ulps = 4, runs = [{}], disable = [], targets = CHECKED_TARGETS } = check;
+  const maxima: SymbolValues = Object.fromEntries(
+    SYMBOLS.filter((s) => runs.some((r) => r[s] !== undefined)).map((s) => [s, Math.max(...runs.map((r) => r[s] ?? 0))]),
+  );
+  const cases = runs.map((symbols) => {
+    const inputs = new Map(
+      graph.inputs.map(({ value }, i) => [
+        value.name,
+        check.given?.get(value.name) ?? seededTensor(value.type, symbols, i + 1),
+      ]),
+    );
+    return { symbols, inputs, expected: interpret(graph, inputs, symbols).map(asStored) };
+  });
+  for (const target of targets) {
+    for (const kernel of acceptingKernels(graph, target, maxima, disable)) {
+      const { name } = kernel;
+      if (check.kernels && !check.kernels.includes(name)) continue;
+      const u0 = process.cpuUsage();
+      const compiled = await GpuGraph.create(gpu, graph, maxima, { target, disable, kernel });
+      try {
+        for (const { symbols, inputs, expected } of cases) {
+          const results = await compiled.run(inputs, symbols);
+          expected.forEach((wanted, i) => {
+            const largest = wanted.data.reduce((m, x) => (Number.isFinite(x) ? Math.max(m, Math.abs(x)) : m), 0);
+            const label = `${name} for ${target.name} ${JSON.stringify(symbols)} ${at(graph.results, i).name}`;
+            assertClose(at(results, i), wanted, { rtol: ulps * ULP, atol: 2 * Math.sqrt(terms) * ULP * largest }, label);
+            noteError(name, maxDifference(at(results, i), wanted) / (ULP * largest || 1));
+          });
+        }
+      } finally {
+        compiled.destroy();
+        console.log("\nTIME", (process.cpuUsage(u0).user / 1e3).toFixed(0), target.name, name, graph.name, graph.inputs.map((i) => JSON.stringify(i.value.type.shape)).join(" "));
+      }
+    }
+  }
+}
+
+function noteError(kernel: string, error: number): void {
+  worstErrors.set(kernel, Math.max(worstErrors.get(kernel) ?? 0, error));
+}
+
+/** f32 has no more than this of a result; it also has infinities where f64 still has numbers. */
+const asStored = (t: HostTensor): HostTensor =>
+  isFloat(t.dtype) ? { ...t, data: t.data.map((x) => castNumber(x, t.dtype)) } : t;
+
+/** The kernels that accept at least one node of what the passes make of the graph. */
+function acceptingKernels(
+  graph: Graph,
+  target: Target,
+  maxima: SymbolValues,
+  disable: readonly string[],
+): readonly Kernel[] {
+  const { plan, entries } = compileEntries(graph.name, [{ name: "run", graph }], maxima, { target, disable });
+  const names = entries.flatMap(({ fused }) =>
+    fused.nodes.flatMap((node) => candidates(node, target).filter((c) => c.refusal === undefined)),
+  );
+  // A node with several results gets a kernel for each of them, which only the plan knows.
+  const chosen = plan.kernels.map((k) => k.name.split(".")[0]);
+  return KERNELS.filter((k) => names.some((c) => c.kernel === k) || chosen.includes(k.name));
+}

@@ -1,0 +1,98 @@
+// Every kernel against the ops' references: on each op's own cases, and on shapes that divide nothing evenly. Not here:
+// what kernels compute beside their anchor; see kernels-regions.test.ts.
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { KERNELS } from "../../codegen/kernels/index.ts";
+import { GraphBuilder } from "../../ir/builder.ts";
+import type { Graph } from "../../ir/graph.ts";
+import type { Op, OpCase } from "../../ir/op.ts";
+import { OPS } from "../../ir/ops/index.ts";
+import { parseType } from "../../ir/parse.ts";
+import { adapter, onGpu } from "../support/gpu.ts";
+import { dispatched } from "../support/run-plan.ts";
+import { skipUnless } from "../support/skip.ts";
+import { ALL_PASSES, checkKernels, worstErrors } from "./kernel-check.ts";
+
+const test = suite("kernels");
+const gpuTest = onGpu(test);
+
+/**
+ * What WGSL promises of a function beyond correct rounding, in units of 2⁻²⁴ of the result (two of them are one ULP):
+ * https://www.w3.org/TR/WGSL/#floating-point-accuracy. Operands are below 2.1 in size.
+ */
+const ULPS: Readonly<Record<string, number>> = {};
+
+/** One op alone: no pass may put another in its place. */
+function graphOf(op: Op, { types, attrs }: OpCase): Graph {
+  const b = new GraphBuilder(op.name);
+  const inputs = types.map((type, i) =>
+    b.input(`x${i}`, parseType(type), i === 0 && op.traits.updatesFirstOperand ? "state" : "input"),
+  );
+  return b.build(b.emit(op, inputs, attrs, "y"));
+}
+
+for (const op of OPS)
+  gpuTest(`${op.name}: each kernel gives the reference's numbers on the op's cases`, async (gpu) => {
+    for (const opCase of op.cases)
+      await checkKernels(gpu, graphOf(op, opCase), { disable: ALL_PASSES, terms: 130, ulps: ULPS[op.name] ?? 4 });
+  });
+
+const matmul = (rows: string, inner: number, columns: number) =>
+  `graph matmul(x: f32[${rows}, ${inner}], w: f32[${inner}, ${columns}]) { y = matmul(x, w) return y }`;
+const transposed = (rows: string, inner: number, columns: number) =>
+  `graph transposed(x: f32[${rows}, ${inner}], w: f32[${columns}, ${inner}]) {
+    t = transpose(w, perm=[1, 0])
+    y = matmul(x, t)
+    return y
+  }`;
+const ROWS = [{ T: 1 }, { T: 5 }, { T: 40 }];
+
+const MATMULS: readonly (readonly [string, number])[] = [
+  [matmul("1", 3, 1023), 3],
+  [matmul("1", 33, 445), 33],
+  [matmul("1", 64, 1024), 64],
+  [matmul("T", 5, 445), 5],
+  [matmul("T", 33, 1024), 33],
+  [matmul("T", 64, 36), 64],
+  [transposed("1", 64, 445), 64],
+  [transposed("1", 36, 1023), 36],
+  [transposed("T", 36, 445), 36],
+  [transposed("T", 33, 1023), 33],
+];
+for (const [text, terms] of MATMULS)
+  gpuTest(`${text.split("{")[0]?.trim()}: each kernel gives the reference's numbers`, (gpu) =>
+    checkKernels(gpu, text, { terms, runs: ROWS }),
+  );
+
+for (const width of [1, 3, 64, 445, 1023])
+  gpuTest(`layer_norm of width ${width}: each kernel gives the reference's numbers`, (gpu) =>
+    checkKernels(gpu, `graph g(x: f32[T, ${width}], w: f32[${width}], b: f32[${width}]) { y = layer_norm(x, w, b) return y }`, {
+      terms: width,
+      runs: ROWS,
+    }),
+  );
+
+for (const [heads, size] of [
+  [3, 4],
+  [2, 5],
+  [2, 12],
+  [1, 33],
+] as const)
+  gpuTest(`attention with ${heads} heads of ${size}: each kernel gives the reference's numbers`, async (gpu) => {
+    const width = heads * size;
+    const text = (rows: string) => `graph g(q: f32[${rows}, ${width}], k: f32[112, ${width}], v: f32[112, ${width}]) {
+      y = scaled_dot_product_attention(q, k, v, n_head=${heads}, length=P+${rows}, scale=0.25)
+      return y
+    }`;
+    await checkKernels(gpu, text("T"), { terms: 110, runs: [{ T: 1, P: 0 }, { T: 7, P: 13 }, { T: 40, P: 70 }] });
+    await checkKernels(gpu, text("1"), { terms: 71, runs: [{ P: 0 }, { P: 6 }, { P: 70 }] });
+  });
+
+const LEAST = 6;
+skipUnless(test, adapter, "no Vulkan adapter")(`each kernel has run at least ${LEAST} times by now`, () => {
+  for (const { name } of KERNELS) assert.ok((dispatched.get(name) ?? 0) >= LEAST, `${name}: ${dispatched.get(name)}`);
+  const worst = [...worstErrors].map(([name, error]) => `${name} ${error.toFixed(1)}`);
+  console.log(`\nlargest errors, in 2⁻²⁴ of the largest element: ${worst.join(", ")}`);
+});
+
+test.run();

@@ -1,0 +1,138 @@
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { openCheckpoint } from "../../runtime/weights/file-source.ts";
+import { parseSafetensorsHeader } from "../../runtime/weights/safetensors.ts";
+import type { TensorToWrite } from "../../runtime/weights/write-safetensors.ts";
+import { createSafetensors, writeSafetensors } from "../../runtime/weights/write-safetensors-file.ts";
+import { f32, inFolder, makeSafetensors } from "../support/make-safetensors.ts";
+
+const test = suite("write-safetensors");
+
+const TENSORS: readonly TensorToWrite[] = [
+  { name: "b", dtype: "F32", shape: [3, 5] },
+  { name: "größe", dtype: "F16", shape: [7] },
+  { name: "nothing", dtype: "F32", shape: [0, 4] },
+  { name: "a", dtype: "U8", shape: [] },
+];
+const SIZES = new Map([
+  ["b", 60],
+  ["größe", 14],
+  ["nothing", 0],
+  ["a", 1],
+]);
+const dataOf = (name: string) => Uint8Array.from({ length: SIZES.get(name) ?? 0 }, (_, i) => i * 7 + name.length);
+
+async function fails(promise: Promise<unknown>, message: RegExp): Promise<void> {
+  const error = await promise.then(
+    () => assert.unreachable("nothing was refused"),
+    (e: Error) => e,
+  );
+  assert.match(error?.message ?? "", message);
+}
+
+test("writes what a reader finds again, in pieces of any size", () =>
+  inFolder({}, async (folder) => {
+    const path = join(folder, "x.safetensors");
+    await writeSafetensors(
+      path,
+      TENSORS,
+      async ({ name }, write) => {
+        const data = dataOf(name);
+        for (let at = 0; at < data.length; at += 11) await write(data.subarray(at, at + 11));
+      },
+      { format: "pt" },
+    );
+    const source = await openCheckpoint(path);
+    try {
+      assert.equal([...source.tensors.keys()].sort(), ["a", "b", "größe", "nothing"]);
+      for (const { name, dtype, shape } of TENSORS) {
+        const tensor = source.tensors.get(name);
+        assert.equal([tensor?.dtype, tensor?.shape], [dtype, shape]);
+        assert.equal(await source.read(name, 0, tensor?.byteLength ?? 0), dataOf(name));
+      }
+    } finally {
+      await source.close();
+    }
+    const bytes = readFileSync(path);
+    const { metadata, tensors } = parseSafetensorsHeader(path, bytes, bytes.length);
+    assert.equal(metadata, { format: "pt" });
+    assert.is((tensors.get("b")?.fileOffset ?? 1) % 8, 0, "the data is aligned");
+    assert.equal(readdirSync(folder), ["x.safetensors"]);
+  }));
+
+test("writes the bytes of a file made by other means", () =>
+  inFolder({}, async (folder) => {
+    const path = join(folder, "x.safetensors");
+    const data = Float32Array.of(1, 2, 3);
+    await writeSafetensors(path, [{ name: "a", dtype: "F32", shape: [3] }], (_, write) =>
+      write(new Uint8Array(data.buffer)),
+    );
+    const made = makeSafetensors({ a: f32([3], data) });
+    // Ours has spaces behind the JSON, up to a multiple of 8.
+    assert.equal(readFileSync(path).subarray(-12), Buffer.from(made.subarray(-12)));
+    assert.is(readFileSync(path, "latin1").slice(8, -12).trimEnd(), Buffer.from(made).toString("latin1").slice(8, -12));
+  }));
+
+test("leaves nothing behind, and an older file alone, when writing fails", () =>
+  inFolder({ "x.safetensors": "old" }, async (folder) => {
+    const path = join(folder, "x.safetensors");
+    await fails(
+      writeSafetensors(path, TENSORS, async () => {
+        throw new Error("no data today");
+      }),
+      /no data today/,
+    );
+    assert.equal(readdirSync(folder), ["x.safetensors"]);
+    assert.is(readFileSync(path, "utf8"), "old");
+  }));
+
+test("puts a file in its place only when it is finished", () =>
+  inFolder({}, async (folder) => {
+    const path = join(folder, "x.safetensors");
+    const file = await createSafetensors(path, [{ name: "a", dtype: "U8", shape: [2] }]);
+    await file.write(Uint8Array.of(1, 2));
+    assert.not.ok(readdirSync(folder).includes("x.safetensors"));
+    await file.finish();
+    assert.equal(readdirSync(folder), ["x.safetensors"]);
+  }));
+
+test("refuses less or more data than the header promises", () =>
+  inFolder({}, async (folder) => {
+    const path = join(folder, "x.safetensors");
+    const give = (size: number) =>
+      writeSafetensors(path, TENSORS, ({ name }, write) => write(name === "b" ? new Uint8Array(size) : dataOf(name)));
+    await fails(give(59), /x\.safetensors b: takes 60 bytes, but was given 59/);
+    await fails(give(61), /x\.safetensors b: takes 60 bytes, but was given 61/);
+    await fails(give(10_000), /x\.safetensors: is given byte \d+, but its tensors end at byte/);
+    const file = await createSafetensors(path, TENSORS);
+    await fails(file.finish(), /x\.safetensors: was given \d+ bytes, but its tensors end at byte/);
+    await file.abandon();
+    assert.equal(readdirSync(folder), []);
+  }));
+
+test("refuses two tensors of one name, and one that the format keeps for itself", () =>
+  inFolder({}, async (folder) => {
+    const path = join(folder, "x.safetensors");
+    const named = (...names: string[]) =>
+      createSafetensors(
+        path,
+        names.map((name) => ({ name, dtype: "U8", shape: [] })),
+      );
+    await fails(named("a", "a"), /x\.safetensors a: is to be written under a name that is taken/);
+    await fails(named("__metadata__"), /__metadata__: is to be written under a name that is taken/);
+    assert.equal(readdirSync(folder), []);
+  }));
+
+test("says why the system refuses, and what to do", () =>
+  inFolder({}, async (folder) => {
+    writeFileSync(join(folder, "file"), "");
+    await fails(
+      createSafetensors(join(folder, "none", "x.safetensors"), TENSORS),
+      /x\.safetensors: can't be written: no such file or directory\nhint: the folder must exist and be writable/,
+    );
+    await fails(createSafetensors(join(folder, "file", "x.safetensors"), TENSORS), /can't be written: not a directory/);
+  }));
+
+test.run();

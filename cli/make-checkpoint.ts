@@ -110,7 +110,7 @@ export async function makeCheckpoint(
   return { tensors: weights.length, values: bytes / ITEM_SIZE[stored], bytes, files: files.length };
 }
 
-const CHUNK = 1 * 1024 * 1024;
+const CHUNK = 4 * 1024 * 1024;
 
 /** Fills tensors from the source by chunks. Two buffers take turns: while one is written, the next values are made. */
 function chunkWriter(source: RandomSource, onChunk: (byteLength: number) => void) {

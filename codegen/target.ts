@@ -24,6 +24,8 @@ export interface Tuning {
   readonly lanes: number;
   /** Invocations that share one row of a normalisation or reduction. */
   readonly rowLanes: number;
+  /** Invocations of the one workgroup that works alone on a whole vocabulary. */
+  readonly wideLanes: number;
   /** Columns that one invocation of a matrix-vector product keeps. */
   readonly gemvColumns: number;
   /** Parts into which a workgroup cuts the inner axis of a matrix-vector product. */
@@ -42,7 +44,7 @@ const WEBGPU: Target = {
     maxComputeInvocationsPerWorkgroup: 256,
   },
   features: [],
-  tuning: { lanes: 64, rowLanes: 64, gemvColumns: 4, gemvSplit: 8 },
+  tuning: { lanes: 64, rowLanes: 64, wideLanes: 256, gemvColumns: 4, gemvSplit: 8 },
 };
 
 /** A software rasteriser runs a workgroup's invocations eight at a time on one core: barriers cost, small groups win. */
@@ -58,7 +60,7 @@ const LAVAPIPE: Target = {
     maxComputeInvocationsPerWorkgroup: 1024,
   },
   features: ["shader-f16", "subgroups", "timestamp-query"],
-  tuning: { lanes: 8, rowLanes: 8, gemvColumns: 16, gemvSplit: 1 },
+  tuning: { lanes: 8, rowLanes: 8, wideLanes: 8, gemvColumns: 16, gemvSplit: 1 },
 };
 
 export const TARGETS: Readonly<Record<string, Target>> = Object.fromEntries(

@@ -15,13 +15,21 @@ import { compileCommand } from "../cli/compile.ts";
 import { doctorCommand } from "../cli/doctor.ts";
 import { generateCommand } from "../cli/generate.ts";
 import { inspectCommand } from "../cli/inspect.ts";
+import { makeCheckpointCommand } from "../cli/make-checkpoint.ts";
 import { scoreCommand } from "../cli/score.ts";
 import { ROOT } from "./run-command.mjs";
 
 const DOCUMENTS = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md"];
-const COMMANDS: readonly Command[] = [generateCommand, scoreCommand, inspectCommand, compileCommand, doctorCommand];
+const COMMANDS: readonly Command[] = [
+  generateCommand,
+  scoreCommand,
+  inspectCommand,
+  compileCommand,
+  makeCheckpointCommand,
+  doctorCommand,
+];
 
-const BLOCK = /<!-- generated: (.+?) -->\n([\s\S]*?)<!-- end -->/g;
+const BLOCK = /^<!-- generated: (.+?) -->\n([\s\S]*?)^<!-- end -->/gm;
 const SOURCE_PATH =
   /`((?:ir|passes|codegen|runtime|cli|bench|tools|test|examples|models)\/[\w./-]+\.(?:ts|mjs|hbs|md))`/g;
 
@@ -43,7 +51,7 @@ export async function refresh(text: string, run: Runner): Promise<string> {
 /** What is wrong in a document beside its generated blocks, a line each. */
 export function findProblems(text: string, exists: (path: string) => boolean): string[] {
   const problems: string[] = [];
-  const opened = text.match(/<!-- generated: /g)?.length ?? 0;
+  const opened = text.match(/^<!-- generated: /gm)?.length ?? 0;
   const closed = [...text.matchAll(BLOCK)].length;
   if (opened !== closed) problems.push(`${opened} generated blocks begin, but ${closed} end with <!-- end -->`);
   for (const [, target = ""] of text.matchAll(/\]\(([^)#]+)[^)]*\)/g))

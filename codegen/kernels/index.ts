@@ -13,6 +13,7 @@ import { matmulGemvVec4 } from "./matmul-gemv-vec4.ts";
 import { matmulNaive } from "./matmul-naive.ts";
 import { pointwiseKernel } from "./pointwise.ts";
 import { reduceKernel } from "./reduce.ts";
+import { sampleTokenKernel } from "./sample-token.ts";
 import { scatterKernel } from "./scatter.ts";
 
 export const KERNELS: readonly Kernel[] = [
@@ -20,6 +21,7 @@ export const KERNELS: readonly Kernel[] = [
   scatterKernel,
   reduceKernel,
   argmaxKernel,
+  sampleTokenKernel,
   layerNormNaive,
   layerNormRows,
   attentionNaive,

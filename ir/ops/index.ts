@@ -31,6 +31,7 @@ import { reduceMean } from "./reduce-mean.ts";
 import { reduceSum } from "./reduce-sum.ts";
 import { reshape } from "./reshape.ts";
 import { rsqrt } from "./rsqrt.ts";
+import { sampleToken } from "./sample-token.ts";
 import { scaledDotProductAttention } from "./scaled-dot-product-attention.ts";
 import { select } from "./select.ts";
 import { sin } from "./sin.ts";
@@ -73,6 +74,7 @@ export const OPS: readonly Op[] = [
   reduceSum,
   reshape,
   rsqrt,
+  sampleToken,
   scaledDotProductAttention,
   select,
   sin,
@@ -116,6 +118,7 @@ export {
   reduceSum,
   reshape,
   rsqrt,
+  sampleToken,
   scaledDotProductAttention,
   select,
   sin,

@@ -185,7 +185,6 @@ test("writes tensors that are larger than its buffers", () =>
       const [size, third] = [40_000 * 32 * 4, 1_000_001];
       const whole = await source.read("wte.weight", 0, size);
       assert.equal(await source.read("wte.weight", third, 1000), whole.slice(third, third + 1000));
-      assert.is.not(whole[4 * 1024 * 1024], undefined);
       assert.not.equal(whole.slice(0, 4096), whole.slice(4 * 1024 * 1024, 4 * 1024 * 1024 + 4096));
     });
     assert.is(steps.at(-1), 1);

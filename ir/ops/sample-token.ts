@@ -1,0 +1,104 @@
+import { attr } from "../attr.ts";
+import { at, CompileError } from "../errors.ts";
+import { defineOp } from "../op.ts";
+import { printType, tensorType } from "../type.ts";
+
+/**
+ * `pcg3d` of Jarzynski and Olano, "Hash Functions for GPU Rendering", JCGT 9(3), 2020: three u32 in, the first of the three
+ * u32 out. Only u32 arithmetic, so kernels compute the same.
+ */
+export function pcg3d(a: number, b: number, c: number): number {
+  const mix = (v: number) => (Math.imul(v, 1664525) + 1013904223) | 0;
+  let [x, y, z] = [mix(a), mix(b), mix(c)];
+  const stir = () => {
+    x = (x + Math.imul(y, z)) | 0;
+    y = (y + Math.imul(z, x)) | 0;
+    z = (z + Math.imul(x, y)) | 0;
+  };
+  stir();
+  [x, y, z] = [x ^ (x >>> 16), y ^ (y >>> 16), z ^ (z >>> 16)];
+  stir();
+  return x >>> 0;
+}
+
+/**
+ * One token id [1] drawn from `logits` [1, V]. `settings` f32[3] are temperature, top-k and top-p: at temperature 0 the
+ * largest logit wins, the lowest id among equals; top-k 0 and top-p 1 keep every token. Top-k keeps the k largest logits,
+ * top-p the fewest largest ones whose probabilities reach p (Holtzman et al., arXiv 1904.09751); equals at the border stay
+ * together. The draw takes the first id at which the kept weights, in the order of ids, pass a share of their sum that
+ * depends on `seed` u32[1] and the attribute `step` alone.
+ */
+export const sampleToken = defineOp({
+  name: "sample_token",
+  summary: "one token id drawn from a row of logits",
+  operands: ["logits", "settings", "seed"],
+  attrs: { step: attr.dim(0) },
+  traits: { anchor: true },
+  cases: [
+    { types: ["f32[1, 130]", "f32[3]", "u32[1]"], attrs: { step: 3 } },
+    { types: ["f32[1, 7]", "f32[3]", "u32[1]"] },
+  ],
+  infer([logits, settings, seed]) {
+    const [rows, columns] = logits.shape;
+    const fits =
+      logits.dtype === "f32" &&
+      rows === 1 &&
+      typeof columns === "number" &&
+      logits.shape.length === 2 &&
+      settings.dtype === "f32" &&
+      settings.shape.join() === "3" &&
+      seed.dtype === "u32" &&
+      seed.shape.join() === "1";
+    if (!fits)
+      throw new CompileError(
+        "sample_token",
+        `logits are ${printType(logits)}, settings ${printType(settings)} and the seed ${printType(seed)}`,
+        "they must be f32[1, V], f32[3] and u32[1]",
+      );
+    return tensorType("i32", [1]);
+  },
+  reference([logits, settings, seed], { step }) {
+    const [temperature, topK, topP] = [at(settings.data, 0), at(settings.data, 1), at(settings.data, 2)];
+    const best = logits.data.reduce((b, z, i) => (z > at(logits.data, b) ? i : b), 0);
+    const token =
+      !(temperature > 0)
+        ? best
+        : draw(logits.data, at(logits.data, best), temperature, topK, topP, uniform(at(seed.data, 0), Number(step)));
+    return { dtype: "i32", shape: [1], data: Float64Array.of(token) };
+  },
+});
+
+/** A number in [0, 1) with 24 random bits. */
+const uniform = (seed: number, step: number): number => (pcg3d(seed, step, 0) >>> 8) / 2 ** 24;
+
+function draw(
+  logits: Float64Array,
+  most: number,
+  temperature: number,
+  topK: number,
+  topP: number,
+  share: number,
+): number {
+  const sorted = Float64Array.from(logits).sort().reverse();
+  const weight = (z: number) => Math.exp((z - most) / temperature);
+  const border = topK >= 1 ? (sorted[Math.min(Math.trunc(topK), sorted.length) - 1] ?? 0) : at(sorted, -1);
+  const kept = sorted.filter((z) => z >= border);
+  const goal = topP * kept.reduce((sum, z) => sum + weight(z), 0);
+  let reached = 0;
+  let last = at(kept, 0);
+  for (const z of kept) {
+    if (reached >= goal) break;
+    reached += weight(z);
+    last = z;
+  }
+  const total = logits.reduce((sum, z) => (z >= last ? sum + weight(z) : sum), 0);
+  let passed = 0;
+  let token = 0;
+  for (const [i, z] of logits.entries()) {
+    if (z < last) continue;
+    token = i;
+    passed += weight(z);
+    if (passed > share * total) break;
+  }
+  return token;
+}

@@ -83,8 +83,8 @@ async function generateWith(opened: OpenModel, text: string | undefined, options
   const stream = generate(model, tokenizer, prompt.ids, settings);
   if (process.stdout.isTTY && prompt.text !== undefined && !options.json) process.stdout.write(pc.dim(prompt.text));
   let step = await stream.next();
-  for (; !step.done; step = await stream.next())
-    if (!options.json) process.stdout.write(tokenizer ? step.value.text : `${step.value.token} `);
+  for (let separator = ""; !step.done; step = await stream.next(), separator = " ")
+    if (!options.json) process.stdout.write(tokenizer ? step.value.text : `${separator}${step.value.token}`);
   const result = step.value;
   if (options.json) printJson(opened, prompt.ids, result);
   else {

@@ -166,17 +166,16 @@ function progressBar(name: string): Bar | undefined {
   if (!process.stderr.isTTY) return undefined;
   const bar = new cliProgress.SingleBar(
     {
-      format: `loading ${name} {bar} {percentage}% | {value}/{total} MiB | {eta_formatted}`,
+      format: `loading ${name} {bar} {percentage}% | {value}/{total} MiB`,
       stream: process.stderr,
       hideCursor: true,
       clearOnComplete: true,
     },
     cliProgress.Presets.shades_classic,
   );
-  bar.start(1, 0);
   return {
     update(bytes, total) {
-      bar.setTotal(Math.ceil(total / MIB));
+      if (!bar.isActive) bar.start(Math.ceil(total / MIB), 0);
       bar.update(Math.ceil(bytes / MIB));
     },
     stop: () => bar.stop(),

@@ -1,7 +1,8 @@
 // WGSL templates. A template declares its parameters; one that is unknown, missing or unused stops the build.
 import { readFileSync } from "node:fs";
 import Handlebars from "handlebars";
-import { CompileError } from "../ir/index.ts";
+import { CompileError, castNumber } from "../ir/index.ts";
+import { wgslLiteral } from "./wgsl-element.ts";
 
 export type Param = number | string | boolean;
 
@@ -16,7 +17,10 @@ const BUILTIN = new Set(["if", "unless", "each", "f32"]);
 
 const hbs = Handlebars.create();
 /** Prints a number as a WGSL f32 literal: 1 → `1.0`, 1e-5 → `0.00001`. */
-hbs.registerHelper("f32", (x: number) => (Number.isInteger(x) ? `${x}.0` : String(x)));
+hbs.registerHelper("f32", (x: unknown) => {
+  if (typeof x === "number" && Number.isFinite(castNumber(x, "f32"))) return wgslLiteral(x, "f32");
+  throw new CompileError("template", `${String(x)} is no f32 constant`, "WGSL constants are finite numbers");
+});
 
 for (const [name, source] of Object.entries(readPartials(new URL("./kernels/partials/", import.meta.url))))
   hbs.registerPartial(name, source);
@@ -46,7 +50,15 @@ export function loadTemplate<const K extends string>(url: URL, declared: readonl
     throw new CompileError(file, `never reads ${unused.join(", ")}`, "drop it from the declared parameters, or use it");
   const known = { f32: true } as unknown as KnownHelpers;
   const compiled = hbs.compile(source, { strict: true, noEscape: true, knownHelpersOnly: true, knownHelpers: known });
-  return { file, render: (params) => tidy(compiled(params)) };
+  const render = (params: Readonly<Record<K, Param>>): string => {
+    // Kernels of every template are kept in one list, so that TypeScript has forgotten by now which parameters these are.
+    const absent = declared.find((n) => params[n] === undefined);
+    if (absent !== undefined) throw new CompileError(file, `its kernel gives no ${absent}`);
+    const extra = Object.keys(params).find((n) => !used.has(n));
+    if (extra !== undefined) throw new CompileError(file, `its kernel gives ${extra}, which it never reads`);
+    return tidy(compiled(params));
+  };
+  return { file, render };
 }
 
 type KnownHelpers = NonNullable<Parameters<typeof Handlebars.compile>[1]>["knownHelpers"] & object;

@@ -173,7 +173,7 @@ export class Executor {
   /** One that is large enough, or a new one in the place of one that is not: there are never more than reads at a time. */
   #takeStaging(size: number): GPUBuffer {
     const large = this.#staging.findIndex((b) => b.size >= size);
-    const [found] = this.#staging.splice(large < 0 ? 0 : large, 1);
+    const [found] = this.#staging.splice(Math.max(large, 0), 1);
     if (found && found.size >= size) return found;
     found?.destroy();
     const usage = GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST;

@@ -4,10 +4,11 @@
 //   npx tsx tools/docs.ts            rewrites what is stale
 //   npx tsx tools/docs.ts --check    changes nothing, lists it, and fails
 //
-// COMMAND is `wgpt inspect …`, which needs no GPU and prints the same on every machine, or a shell command on the project's
-// files; both may go on after a `|`. Timings are not generated: a person measures them and names the machine.
+// COMMAND is `wgpt inspect …` or `wgpt compile …`, which need no GPU and print the same on every machine, or a shell command on
+// the project's files; all may go on after a `|`. Timings are not generated: a person measures them and names the machine.
 import { spawnSync } from "node:child_process";
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import type { Command } from "commander";
@@ -72,13 +73,19 @@ function commandProblems(line: string): string[] {
   return flags.filter((f) => !known.has(f)).map((f) => `runs wgpt ${name} with ${f}, which it does not have`);
 }
 
-/** Runs a block's command: `wgpt inspect` in this process, because starting one for each block takes most of the time. */
-const runCommand: Runner = async (command) => {
-  const [first = "", ...rest] = command.split(" | ");
-  if (!first.startsWith("wgpt ")) return shell(command, "");
+/** Runs a block's command: `wgpt` in this process, because starting one for each block would take most of the time. */
+const runCommand: Runner = async (line) => {
+  const [first = "", ...rest] = line.split(" | ");
+  if (!first.startsWith("wgpt ")) return shell(line, "");
   const [, name, ...args] = first.split(" ");
-  if (name !== "inspect") throw new Error(`${first}: only wgpt inspect prints the same everywhere`);
-  const printed = await captureStdout(() => inspectCommand.parseAsync(args, { from: "user" }));
+  const command = [inspectCommand, compileCommand].find((c) => c.name() === name);
+  if (!command) throw new Error(`${first}: only inspect and compile print the same everywhere`);
+  // What is compiled is written to a folder that nobody keeps.
+  const folder = command === compileCommand ? mkdtempSync(join(tmpdir(), "wgpt-docs-")) : ROOT;
+  process.chdir(folder);
+  const printed = await captureStdout(() => command.parseAsync(args, { from: "user" }));
+  process.chdir(ROOT);
+  if (folder !== ROOT) rmSync(folder, { recursive: true });
   return rest.length === 0 ? printed : shell(rest.join(" | "), printed);
 };
 
@@ -104,7 +111,6 @@ async function captureStdout(body: () => Promise<unknown>): Promise<string> {
 }
 
 async function main(check: boolean): Promise<void> {
-  process.chdir(ROOT);
   for (const name of DOCUMENTS) {
     const old = readFileSync(join(ROOT, name), "utf8");
     const fresh = await refresh(old, runCommand);

@@ -54,7 +54,7 @@ function refusesVectors(region: Region): string | undefined {
 /** What the others are checked against: two passes, any head size. */
 export const attentionNaive = defineKernel({
   name: "attention_naive",
-  summary: "one invocation per query row and head",
+  summary: "one invocation per element of the result",
   kind: scaledDotProductAttention.name,
   template: loadTemplate(new URL("./attention-naive.wgsl.hbs", import.meta.url), [
     "title",
@@ -78,7 +78,7 @@ export const attentionNaive = defineKernel({
         region.loadFunction("load_value", values, ["row", "column"]),
         region.storeFunction("store_result", y, ["row", "column"]),
       ],
-      workgroups: [linearGroups([rows, params.heads], tuning.lanes), count(), count()],
+      workgroups: [linearGroups(y.type.shape, tuning.lanes), count(), count()],
     };
   },
 });
@@ -95,15 +95,17 @@ export const attentionDecode = defineKernel({
     "size",
     "scale",
     "lanes",
+    "tile",
+    "parts",
     "length",
     "keys",
     "values",
   ]),
   vectors: cacheVectors,
-  refuses(region, { limits }) {
+  refuses(region, { tuning, limits }) {
     const { rows, params } = view(region);
     if (rows !== 1) return "there is more than one query row";
-    const bytes = sharedBytes(params.size, 1);
+    const bytes = sharedBytes(params.size, tuning.rowLanes);
     return (
       refusesVectors(region) ??
       (bytes > limits.maxComputeWorkgroupStorageSize
@@ -111,12 +113,18 @@ export const attentionDecode = defineKernel({
         : undefined)
     );
   },
-  lower(region, { tuning, limits }) {
+  lower(region, { tuning }) {
     const { query, keys, values, y, params } = view(region);
-    let lanes = tuning.rowLanes;
-    while (lanes > 1 && sharedBytes(params.size, lanes) > limits.maxComputeWorkgroupStorageSize) lanes /= 2;
+    const lanes = tuning.rowLanes;
     return {
-      params: { ...params, lanes, keys: region.nameOf(keys), values: region.nameOf(values) },
+      params: {
+        ...params,
+        lanes,
+        tile: TILE,
+        parts: partsOf(params.size, lanes),
+        keys: region.nameOf(keys),
+        values: region.nameOf(values),
+      },
       functions: [
         region.loadFunction("load_query", query, ["row", "column"]),
         region.storeFunction("store_result", y, ["row", "column"]),
@@ -126,12 +134,19 @@ export const attentionDecode = defineKernel({
   },
 });
 
-/** Each lane's mixture, sum and largest score. */
-const sharedBytes = (size: number, lanes: number): number => lanes * (4 * size + 8);
+/** Keys that a decoding workgroup has in hand at a time. */
+const TILE = 256;
+
+/** Into how many parts a column's mixture is cut, so that there is one for every invocation. */
+const partsOf = (size: number, lanes: number): number => Math.max(1, Math.floor((4 * lanes) / size));
+
+/** The scaled query, the mixture, a number for each key and each invocation, and the number of vectors. */
+const sharedBytes = (size: number, lanes: number): number =>
+  4 * size * (1 + partsOf(size, lanes)) + 4 * (TILE + lanes) + 4;
 
 export const attentionPrefill = defineKernel({
   name: "attention_prefill",
-  summary: "one invocation per query row, neighbouring rows side by side",
+  summary: "one workgroup per head and block of query rows",
   kind: scaledDotProductAttention.name,
   template: loadTemplate(new URL("./attention-prefill.wgsl.hbs", import.meta.url), [
     "title",
@@ -141,23 +156,48 @@ export const attentionPrefill = defineKernel({
     "size",
     "scale",
     "lanes",
+    "tile",
+    "blockRows",
+    "parts",
     "rows",
     "length",
     "keys",
     "values",
   ]),
   vectors: cacheVectors,
-  refuses: (region) => (view(region).rows === 1 ? "there is one query row" : refusesVectors(region)),
+  refuses(region, { tuning, limits }) {
+    const { rows, params } = view(region);
+    if (rows === 1) return "there is one query row";
+    const problem = refusesVectors(region);
+    if (problem) return problem;
+    const vectors = params.size * (1 + partsOf(params.size, tuning.rowLanes));
+    const bytes = BLOCK_ROWS * 4 * (vectors + BLOCK_TILE + tuning.rowLanes + 2) + 4;
+    return bytes > limits.maxComputeWorkgroupStorageSize
+      ? `heads of ${params.size} need ${bytes} bytes of workgroup memory`
+      : undefined;
+  },
   lower(region, { tuning }) {
     const { query, keys, values, y, rows, params } = view(region);
-    const lanes = tuning.lanes;
     return {
-      params: { ...params, lanes, rows: dimIndex(rows).text, keys: region.nameOf(keys), values: region.nameOf(values) },
+      params: {
+        ...params,
+        lanes: tuning.rowLanes,
+        tile: BLOCK_TILE,
+        blockRows: BLOCK_ROWS,
+        parts: partsOf(params.size, tuning.rowLanes),
+        rows: dimIndex(rows).text,
+        keys: region.nameOf(keys),
+        values: region.nameOf(values),
+      },
       functions: [
         region.loadFunction("load_query", query, ["row", "column"]),
         region.storeFunction("store_result", y, ["row", "column"]),
       ],
-      workgroups: [count([rows, lanes]), count(params.heads), count()],
+      workgroups: [count([rows, BLOCK_ROWS]), count(params.heads), count()],
     };
   },
 });
+
+/** Query rows that share the keys they read, and how many keys at a time. */
+const BLOCK_ROWS = 4;
+const BLOCK_TILE = 128;

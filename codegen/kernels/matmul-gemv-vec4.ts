@@ -17,7 +17,6 @@ export const matmulGemvVec4 = defineKernel({
     "vectors",
     "lanes",
     "split",
-    "shared",
   ]),
   vectors: weightVectors,
   refuses(region) {
@@ -38,7 +37,6 @@ export const matmulGemvVec4 = defineKernel({
         vectors,
         lanes,
         split,
-        shared: split > 1,
       },
       functions: [
         region.loadFunction("load_a", a, ["row", "k"]),

@@ -60,10 +60,9 @@ export const sampleToken = defineOp({
   reference([logits, settings, seed], { step }) {
     const [temperature, topK, topP] = [at(settings.data, 0), at(settings.data, 1), at(settings.data, 2)];
     const best = logits.data.reduce((b, z, i) => (z > at(logits.data, b) ? i : b), 0);
-    const token =
-      !(temperature > 0)
-        ? best
-        : draw(logits.data, at(logits.data, best), temperature, topK, topP, uniform(at(seed.data, 0), Number(step)));
+    const token = !(temperature > 0)
+      ? best
+      : draw(logits.data, at(logits.data, best), temperature, topK, topP, uniform(at(seed.data, 0), Number(step)));
     return { dtype: "i32", shape: [1], data: Float64Array.of(token) };
   },
 });

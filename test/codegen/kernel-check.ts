@@ -1,5 +1,5 @@
 // How a kernel is tested: on a graph, against the interpreter, on every target whose tuning gives it another shape.
-import { compileEntries } from "../../codegen/compile.ts";
+import { type CompileOptions, compileEntries } from "../../codegen/compile.ts";
 import type { Kernel } from "../../codegen/kernel.ts";
 import { KERNELS } from "../../codegen/kernels/index.ts";
 import { candidates } from "../../codegen/select-kernel.ts";
@@ -10,7 +10,7 @@ import { interpret } from "../../ir/interpret.ts";
 import { parseGraph } from "../../ir/parse.ts";
 import { castNumber, type HostTensor } from "../../ir/tensor.ts";
 import { isFloat, SYMBOLS, type SymbolValues } from "../../ir/type.ts";
-import { pipeline } from "../../passes/index.ts";
+import { pipeline, type WeightDType } from "../../passes/index.ts";
 import type { OpenDevice } from "../../runtime/device.ts";
 import { GpuGraph } from "../support/run-plan.ts";
 import { assertClose, maxDifference, seededTensor } from "../support/tensors.ts";
@@ -31,6 +31,8 @@ export interface KernelCheck {
   readonly runs?: readonly SymbolValues[];
   readonly disable?: readonly string[];
   readonly targets?: readonly Target[];
+  /** How weights of two or more axes lie in memory. */
+  readonly weights?: WeightDType;
   /** The kernels to try; all that accept a node of the graph when absent. */
   readonly kernels?: readonly string[];
   /** Operands by name; the others are seeded. */
@@ -50,31 +52,42 @@ export const worstErrors = new Map<string, number>();
  */
 export async function checkKernels(gpu: OpenDevice, source: string | Graph, check: KernelCheck = {}): Promise<void> {
   const graph = typeof source === "string" ? parseGraph(source) : source;
-  const { terms = 1, ulps = 4, runs = [{}], disable = [], targets = CHECKED_TARGETS } = check;
+  const { terms = 0, ulps = 4, runs = [{}], disable = [], targets = CHECKED_TARGETS, weights = "f32" } = check;
   const maxima: SymbolValues = Object.fromEntries(
-    SYMBOLS.filter((s) => runs.some((r) => r[s] !== undefined)).map((s) => [s, Math.max(...runs.map((r) => r[s] ?? 0))]),
+    SYMBOLS.filter((s) => runs.some((r) => r[s] !== undefined)).map((s) => [
+      s,
+      Math.max(...runs.map((r) => r[s] ?? 0)),
+    ]),
   );
   const cases = runs.map((symbols) => {
     const inputs = new Map(
-      graph.inputs.map(({ value }, i) => [
+      graph.inputs.map(({ kind, value }, i) => [
         value.name,
-        check.given?.get(value.name) ?? seededTensor(value.type, symbols, i + 1),
+        check.given?.get(value.name) ??
+          // What f16 holds exactly, where it is to hold it.
+          asF32(seededTensor(kind === "weight" ? { ...value.type, dtype: weights } : value.type, symbols, i + 1)),
       ]),
     );
     return { symbols, inputs, expected: interpret(graph, inputs, symbols).map(asStored) };
   });
+  const options = { disable, weights };
   for (const target of targets) {
-    for (const kernel of acceptingKernels(graph, target, maxima, disable)) {
+    for (const kernel of acceptingKernels(graph, target, maxima, options)) {
       const { name } = kernel;
       if (check.kernels && !check.kernels.includes(name)) continue;
-      const compiled = await GpuGraph.create(gpu, graph, maxima, { target, disable, kernel });
+      const compiled = await GpuGraph.create(gpu, graph, maxima, { ...options, target, kernel });
       try {
         for (const { symbols, inputs, expected } of cases) {
           const results = await compiled.run(inputs, symbols);
           expected.forEach((wanted, i) => {
             const largest = wanted.data.reduce((m, x) => (Number.isFinite(x) ? Math.max(m, Math.abs(x)) : m), 0);
             const label = `${name} for ${target.name} ${JSON.stringify(symbols)} ${at(graph.results, i).name}`;
-            assertClose(at(results, i), wanted, { rtol: ulps * ULP, atol: 2 * Math.sqrt(terms) * ULP * largest }, label);
+            assertClose(
+              at(results, i),
+              wanted,
+              { rtol: ulps * ULP, atol: 2 * Math.sqrt(terms) * ULP * largest },
+              label,
+            );
             noteError(name, maxDifference(at(results, i), wanted) / (ULP * largest || 1));
           });
         }
@@ -89,6 +102,8 @@ function noteError(kernel: string, error: number): void {
   worstErrors.set(kernel, Math.max(worstErrors.get(kernel) ?? 0, error));
 }
 
+const asF32 = (t: HostTensor): HostTensor => (t.dtype === "f16" ? { ...t, dtype: "f32" } : t);
+
 /** f32 has no more than this of a result; it also has infinities where f64 still has numbers. */
 const asStored = (t: HostTensor): HostTensor =>
   isFloat(t.dtype) ? { ...t, data: t.data.map((x) => castNumber(x, t.dtype)) } : t;
@@ -98,9 +113,12 @@ function acceptingKernels(
   graph: Graph,
   target: Target,
   maxima: SymbolValues,
-  disable: readonly string[],
+  options: CompileOptions,
 ): readonly Kernel[] {
-  const { plan, entries } = compileEntries(graph.name, [{ name: "run", graph }], maxima, { target, disable });
+  const { plan, entries } = compileEntries(graph.name, [{ name: "run", graph }], maxima, {
+    ...options,
+    target,
+  });
   const names = entries.flatMap(({ fused }) =>
     fused.nodes.flatMap((node) => candidates(node, target).filter((c) => c.refusal === undefined)),
   );

@@ -1,6 +1,8 @@
 // Fusing changes how much is computed at once and never what: the logits with every fusing pass on, each one off, and all
 // off are those of the independent reference, by each entry point.
 import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { compileGpt2 } from "../../codegen/compile.ts";
 import { targetByName } from "../../codegen/target.ts";
 import { at } from "../../ir/errors.ts";
 import { FUSING_PASSES } from "../../passes/index.ts";
@@ -13,6 +15,7 @@ import {
   F32_BOUND,
   NANO_SORT,
   type ReferenceCase,
+  readConfig,
   readReference,
   withModel,
 } from "../support/models.ts";
@@ -52,5 +55,14 @@ for (const [name, folder] of [
   for (const target of ["webgpu-default", "dawn-nvidia"])
     eachWay(`${name} compiled for ${target}: the reference's logits`, { target: targetByName(target) });
 }
+
+test("leaving passes out changes what runs: a switch that did nothing would pass every comparison", () => {
+  const config = readConfig(EMBEDDED);
+  const plans = VARIANTS.map(({ disable }) => compileGpt2(config, { disable, entries: ["decode"] }).plan);
+  assert.is(new Set(plans.map((plan) => JSON.stringify(plan))).size, VARIANTS.length);
+  const dispatches = plans.map((plan) => at(plan.entries, 0).steps.length);
+  const [fused = 0, unfused = 0] = [dispatches[0], dispatches.at(-1)];
+  assert.ok(unfused > 5 * fused, `${unfused} dispatches without fusing, ${fused} with it`);
+});
 
 test.run();

@@ -1,5 +1,5 @@
 // The perplexity of the embedded model on text it was not trained on. All 179 windows take minutes on a software adapter,
-// so the first ones are compared here, one by one; `wgpt score --skip-tokens 413901 --window 256` scores all.
+// so the first ones are compared here, one by one; bench/perplexity.ts scores all.
 import { readFileSync } from "node:fs";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";

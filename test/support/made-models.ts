@@ -40,7 +40,7 @@ export function seededCheckpoint(config: ConfigText, options: CheckpointOptions 
  * by the end token, at any temperature: attention and MLP are zero, each byte is a column, and the head is the successor.
  */
 export function chainModel(chain: Uint8Array, n_ctx = 32): Files {
-  const [n_vocab, n_embd] = [257, 260];
+  const [n_vocab, n_embd] = [257, 258];
   const end = n_vocab - 1;
   const next = new Map([...chain].map((byte, i) => [byte, chain[i + 1] ?? end]));
   const config = { n_layer: 1, n_head: 1, n_embd, n_inner: 4, n_ctx, vocab_size: n_vocab, eos_token_id: end };

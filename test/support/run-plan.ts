@@ -10,6 +10,7 @@ import { type DType, evalDim, type SymbolValues } from "../../ir/type.ts";
 import type { OpenDevice } from "../../runtime/device.ts";
 import { Executor, type TensorData } from "../../runtime/executor.ts";
 import type { Plan, PlanTensor } from "../../runtime/plan.ts";
+import { toF16Bits } from "../../runtime/weights/convert.ts";
 import { gpuDevice } from "./gpu.ts";
 
 export interface GpuOptions extends CompileOptions {
@@ -28,13 +29,13 @@ export const dispatched = new Map<string, number>();
 export class GpuGraph {
   readonly plan: Plan;
   readonly #executor: Executor;
-  readonly #graph: Graph;
+  readonly #fused: Graph;
   readonly #outputs: readonly PlanTensor[];
 
-  private constructor(plan: Plan, executor: Executor, graph: Graph, outputs: readonly PlanTensor[]) {
+  private constructor(plan: Plan, executor: Executor, fused: Graph, outputs: readonly PlanTensor[]) {
     this.plan = plan;
     this.#executor = executor;
-    this.#graph = graph;
+    this.#fused = fused;
     this.#outputs = outputs;
   }
 
@@ -60,15 +61,15 @@ export class GpuGraph {
     const outputs = fused.results.map(
       (v): PlanTensor => ({ name: v.name, buffer: places.get(v) ?? v.name, dtype: v.type.dtype, shape: v.type.shape }),
     );
-    return new GpuGraph(compiled.plan, await Executor.create(gpu, compiled.plan), graph, outputs);
+    return new GpuGraph(compiled.plan, await Executor.create(gpu, compiled.plan), fused, outputs);
   }
 
   /** The graph's results in order, updated states among them. */
   async run(inputs: ReadonlyMap<string, HostTensor>, symbols: SymbolValues = {}): Promise<HostTensor[]> {
-    for (const { value } of this.#graph.inputs) {
+    for (const { value } of this.#fused.inputs) {
       const tensor = inputs.get(value.name);
-      if (!tensor) throw new CompileError(`runOnGpu ${this.#graph.name}`, `input ${value.name} is missing`);
-      this.#executor.write(value.name, toGpu(tensor));
+      if (!tensor) throw new CompileError(`runOnGpu ${this.plan.name}`, `input ${value.name} is missing`);
+      this.#executor.write(value.name, toGpu[value.type.dtype](tensor.data));
     }
     this.#executor.run(ENTRY, symbols);
     for (const step of this.#executor.entry(ENTRY).steps) {
@@ -103,17 +104,17 @@ export async function runOnGpu(
   }
 }
 
-const ARRAYS: Readonly<Record<DType, ((data: Float64Array) => TensorData) | undefined>> = {
+/** How a host tensor's numbers lie in a buffer of a dtype. */
+const toGpu: Readonly<Record<DType, (data: Float64Array) => TensorData>> = {
   f32: (data) => Float32Array.from(data),
   i32: (data) => Int32Array.from(data),
   u32: (data) => Uint32Array.from(data),
   // A bool has no place in a buffer; it lies there as a u32.
   bool: (data) => Uint32Array.from(data),
-  f16: undefined,
+  // Halves lie in pairs, so that the last one may need company.
+  f16: (data) => {
+    const bits = new Uint16Array(data.length + (data.length % 2));
+    bits.set(toF16Bits(Float32Array.from(data)));
+    return new Uint32Array(bits.buffer);
+  },
 };
-
-function toGpu({ dtype, data }: HostTensor): TensorData {
-  const made = ARRAYS[dtype]?.(data);
-  if (!made) throw new CompileError("runOnGpu", `an input is ${dtype}, which no buffer holds`);
-  return made;
-}

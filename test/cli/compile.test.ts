@@ -1,0 +1,95 @@
+// `wgpt compile`: which files it writes, when it replaces a folder, and that it never destroys one.
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, relative } from "node:path";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { EMBEDDED } from "../support/models.ts";
+import { assertFails, output, runCli } from "../support/run-cli.ts";
+
+const test = suite("compile");
+
+const root = mkdtempSync(join(tmpdir(), "wgpt-compile-"));
+test.after(() => rmSync(root, { recursive: true }));
+
+const at = (...parts: readonly string[]): string => join(root, ...parts);
+const compile = (out: string, ...more: readonly string[]) => runCli(["compile", EMBEDDED, "--out", out, ...more]);
+
+/** The text of every file below, by its path. */
+function read(folder: string): Map<string, string> {
+  const files = readdirSync(folder, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
+  return new Map(
+    files.map((entry) => {
+      const path = join(entry.parentPath, entry.name);
+      return [relative(folder, path), readFileSync(path, "utf8")];
+    }),
+  );
+}
+
+mkdirSync(at("notes"));
+writeFileSync(at("notes", "diary.txt"), "dear diary");
+mkdirSync(at("kernels-of-mine", "kernels"), { recursive: true });
+writeFileSync(at("kernels-of-mine", "kernels", "mine.txt"), "keep me");
+writeFileSync(at("a-file"), "text");
+
+const first = compile(at("deep", "er", "bundle"));
+const second = first.then(() => compile(at("deep", "er", "bundle"), "--dump", at("dump")));
+const refused = {
+  foreign: compile(at("notes")),
+  dumpOver: compile(at("fresh"), "--dump", at("notes")),
+  lookAlike: compile(at("kernels-of-mine")),
+  file: compile(at("a-file")),
+  insideFile: compile(at("a-file", "bundle")),
+  nowhere: compile("/proc/wgpt-bundle"),
+  unknownPass: compile(at("never"), "--disable-pass", "magic"),
+} as const;
+
+test("writes kernels, the plan and the graph, and says how many dispatches each entry point takes", async () => {
+  const text = output(await first);
+  assert.match(text, /: \d+ kernels, \d+ bytes in \d+ files, for webgpu-default\n/);
+  assert.match(text, /^ {2}decode: \d+ dispatches$/m);
+  const files = read(at("deep", "er", "bundle"));
+  const plan = JSON.parse(files.get("plan.json") ?? "");
+  assert.match(files.get("graph.txt") ?? "", /^# prefill\ngraph gpt2\(/);
+  const kernels = [...files.keys()].filter((name) => name.startsWith("kernels"));
+  assert.is(kernels.length, plan.kernels.length);
+  for (const { name, wgsl } of plan.kernels) assert.is(files.get(join("kernels", `${name}.wgsl`)), wgsl);
+  assert.is(files.size, kernels.length + 2);
+});
+
+test("a second run replaces the bundle by the same bytes", async () => {
+  await first;
+  const before = read(at("deep", "er", "bundle"));
+  output(await second);
+  assert.equal(read(at("deep", "er", "bundle")), before);
+  assert.equal(readdirSync(at("deep", "er")), ["bundle"], "nothing is left beside it");
+});
+
+test("--dump writes the graph of every entry point after every pass", async () => {
+  output(await second);
+  assert.equal(readdirSync(at("dump")).sort(), ["decode", "logits", "prefill"]);
+  const names = readdirSync(at("dump", "decode")).sort();
+  assert.is(names[0], "00-input.txt");
+  assert.ok(names.some((name) => /^\d\d-fuse-attention\.txt$/.test(name)));
+});
+
+test("replaces no folder and no file that holds anything else", async () => {
+  assertFails(await refused.foreign, /notes: holds diary.txt, which no bundle does/);
+  assertFails(await refused.dumpOver, /notes: holds diary.txt, which no dump does/);
+  assertFails(await refused.lookAlike, /kernels-of-mine: holds kernels\/mine.txt, which no bundle does/);
+  assertFails(await refused.file, /a-file: is a file/);
+  assert.is(readFileSync(at("notes", "diary.txt"), "utf8"), "dear diary");
+  assert.is(readFileSync(at("kernels-of-mine", "kernels", "mine.txt"), "utf8"), "keep me");
+  assert.is(readFileSync(at("a-file"), "utf8"), "text");
+});
+
+test("a place that can't be written is named, and nothing is left over", async () => {
+  assertFails(await refused.insideFile, /a-file\/bundle: is a file or lies in one/);
+  assertFails(await refused.nowhere, /\/proc\/wgpt-bundle: can't be written: /);
+  assertFails(await refused.unknownPass, /there is no pass magic/);
+  await Promise.all([second, ...Object.values(refused)]);
+  assert.equal(readdirSync(root).sort(), ["a-file", "deep", "dump", "kernels-of-mine", "notes"]);
+  assert.not.ok(existsSync(at("never")));
+});
+
+test.run();

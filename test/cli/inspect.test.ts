@@ -1,0 +1,135 @@
+// `wgpt inspect`: every stage of every preset that matters, without a GPU and without weights.
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { TARGETS } from "../../codegen/target.ts";
+import { EMBEDDED } from "../support/models.ts";
+import { assertFails, output, runCli } from "../support/run-cli.ts";
+
+const test = suite("inspect");
+
+/** The specification's. */
+const LIMIT_SECONDS = 5;
+const PRESETS = {
+  gpt2: { layers: 12, parameters: "124,439,808" },
+  "gpt2-xl": { layers: 48, parameters: "1,557,611,200" },
+  "gpt2-xl-overview": { layers: 48, parameters: "1,555,972,800" },
+} as const;
+
+const inspect = (...args: readonly string[]) => runCli(["inspect", ...args]);
+
+const stages = Object.entries(PRESETS).map(([preset, facts]) => ({
+  preset,
+  facts,
+  runs: [[], ["--stage", "graph"], ["--stage", "fused"], ["--stage", "plan"], ["--stage", "wgsl"]].map((args) =>
+    inspect(preset, ...args),
+  ),
+}));
+
+for (const { preset, facts, runs } of stages)
+  test(`shows every stage of ${preset}, each in less than ${LIMIT_SECONDS} seconds of processor time`, async () => {
+    const results = await Promise.all(runs);
+    const [summary = "", graph = "", fused = "", plan = "", wgsl = ""] = results.map(output);
+    for (const { command, cpuSeconds } of results)
+      assert.ok(cpuSeconds < LIMIT_SECONDS, `${command} took ${cpuSeconds} s of processor time`);
+    assert.match(summary, new RegExp(`^${preset}: ${facts.parameters} parameters\n`));
+    assert.match(summary, new RegExp(`^ {2}n_layer +${facts.layers}$`, "m"));
+    const last = `h.${facts.layers - 1}`;
+    // Primitive ops alone before the passes, regions after them; every layer is there in each stage.
+    assert.match(graph, /^graph gpt2\(/);
+    assert.match(graph, new RegExp(`  ${last}.mlp.c_proj.matmul = matmul\\(`));
+    assert.not.match(graph, / = (fused|layer_norm|gelu|scaled_dot_product_attention)\b/);
+    assert.match(fused, / = scaled_dot_product_attention\(/);
+    assert.match(fused, new RegExp(`${last}\\.residual = fused matmul\\(`));
+    assert.match(plan, /^plan gpt2, entry decode, target webgpu-default: \d+ dispatches, \d+ kernels\n/);
+    assert.match(plan, new RegExp(`^  ${last}\\.residual +matmul_`, "m"));
+    assert.match(wgsl, /^\/\/ ==== \S+\.wgsl ====$/m);
+    assert.is(wgsl.match(/@compute/g)?.length, wgsl.match(/^\/\/ ====/gm)?.length, "one entry point for each kernel");
+  });
+
+const explained = inspect(EMBEDDED, "--explain");
+test("--explain says of every site whether its rule fired, or what said no, in columns", async () => {
+  const lines = output(await explained)
+    .trimEnd()
+    .split("\n");
+  assert.ok(lines.length > 100);
+  for (const line of lines) assert.match(line, /^\S+ +\S+ +\S+ +(fired|no {5}\S+: .+)$/);
+  assert.ok(lines.some((l) => /^fuse-attention +causal-softmax +h\.5\.\S+ +fired$/.test(l)));
+  const columns = new Set(lines.map((l) => l.search(/(fired$|no {5}\S)/)));
+  assert.is(columns.size, 1, "the outcomes stand below each other");
+});
+
+// How a line begins that tells what is shown: bodies and bindings, which name other values, are indented further.
+const narrowed = (
+  [
+    ["graph", "h.3.mlp", /^h\./],
+    ["fused", "h.3.mlp", /^h\./],
+    ["plan", "h.3.mlp", /^ {2}h\./],
+    ["wgsl", "gelu", /^\/\/ ==== /],
+  ] as const
+).map(([stage, name, head]) => ({ stage, name, head, run: inspect(EMBEDDED, "--stage", stage, "--only", name) }));
+for (const { stage, name, head, run } of narrowed)
+  test(`--stage ${stage} --only ${name} shows nothing else`, async () => {
+    const heads = output(await run)
+      .split("\n")
+      .filter((line) => head.test(line));
+    assert.ok(heads.length > 0);
+    for (const line of heads) assert.ok(line.includes(name), line);
+  });
+const nothing = inspect(EMBEDDED, "--stage", "wgsl", "--only", "zebra");
+test("--only refuses a name that nothing has, and gives some", async () =>
+  assertFails(await nothing, /--only zebra: no kernel has that in its name \(there are \S+, \S+, \S+, …\)/));
+
+const entries = ["prefill", "decode", "logits"].map((entry) => ({
+  entry,
+  run: inspect(EMBEDDED, "--entry", entry, "--json"),
+}));
+for (const { entry, run } of entries)
+  test(`--entry ${entry} --json gives the summary as one object`, async () => {
+    const facts = JSON.parse(output(await run));
+    assert.is(facts.entry, entry);
+    assert.is(facts.parameters, 1353728);
+    assert.is(facts.config.n_layer, 6);
+    assert.ok(facts.dispatches > 6 && facts.dispatches_per_layer > 0 && facts.kernels > 0 && facts.nodes > 300);
+    assert.is(facts.bytes.weights, 4 * 1353728);
+    assert.is(facts.bytes.states, 2 * 6 * 256 * 128 * 4);
+  });
+
+const json = [
+  inspect(EMBEDDED, "--stage", "plan", "--json"),
+  inspect(EMBEDDED, "--explain", "--only", "h.0.mlp", "--json"),
+] as const;
+test("--json gives the plan, and the explanation, for scripts", async () => {
+  const plan = JSON.parse(output(await json[0]));
+  assert.equal(Object.keys(plan.maxima), ["T", "P"]);
+  assert.is(plan.entries.length, 1);
+  const sites = JSON.parse(output(await json[1]));
+  for (const { pass, rule, site } of sites) assert.ok(pass && rule && String(site).includes("h.0.mlp"));
+});
+
+const printed = [
+  inspect(EMBEDDED, "--print-ir-after", "fuse-gelu"),
+  inspect(EMBEDDED, "--print-ir-after", "all"),
+  inspect(EMBEDDED, "--print-ir-after", "fuse-soup"),
+  inspect(EMBEDDED, "--stage", "fused", "--disable-pass", "fuse-gelu"),
+] as const;
+test("--print-ir-after shows the graph after one pass, or after each", async () => {
+  const one = output(await printed[0]);
+  assert.match(one, / = gelu\(/);
+  assert.not.match(one, / = fused /);
+  const all = output(await printed[1]);
+  assert.ok((all.match(/^# after /gm)?.length ?? 0) > 8);
+  assert.ok(all.includes(`# after fuse-gelu\n${one}`));
+  assertFails(await printed[2], /no such pass ran \(these did: input, .*fuse-gelu/);
+});
+test("--disable-pass leaves the pass out", async () => {
+  assert.not.match(output(await printed[3]), / = gelu\(/);
+});
+
+const folder = inspect(EMBEDDED, "--target", Object.keys(TARGETS).at(-1) ?? "");
+test("takes a checkpoint's folder, and every target by its name", async () => {
+  const text = output(await folder);
+  assert.match(text, /1,353,728 parameters/);
+  assert.match(text, new RegExp(`^entry decode for ${Object.keys(TARGETS).at(-1)}$`, "m"));
+});
+
+test.run();

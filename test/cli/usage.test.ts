@@ -1,0 +1,56 @@
+// The command line itself: help, versions, and what is refused before any work.
+import { readFileSync } from "node:fs";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { assertFails, output, runCli } from "../support/run-cli.ts";
+
+const test = suite("usage");
+
+const COMMANDS = ["generate", "score", "inspect", "compile", "doctor"];
+
+const help = ["", ...COMMANDS].map((command) => ({
+  command,
+  run: runCli([...(command === "" ? [] : [command]), "--help"]),
+}));
+
+for (const { command, run } of help)
+  test(`wgpt ${command} --help says what it does and lists its options`, async () => {
+    const text = output(await run);
+    assert.match(text, new RegExp(`^Usage: wgpt ${command}`));
+    assert.match(text, /--debug +show a stack trace/);
+    for (const line of text.split("\n")) assert.ok(line.length <= 80, `longer than a terminal: ${line}`);
+    assert.not.match(text, /undefined|\[\]|\[object/);
+    if (command === "") for (const name of COMMANDS) assert.match(text, new RegExp(`^ {2}${name} \\[options\\]`, "m"));
+  });
+
+const version = runCli(["--version"]);
+test("wgpt --version prints the package's version", async () => {
+  const { version: wanted } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"));
+  assert.is(output(await version), `${wanted}\n`);
+});
+
+const WRONG: readonly (readonly [args: readonly string[], message: RegExp])[] = [
+  [["dance"], /unknown command 'dance'/],
+  [["generate", "--loud"], /unknown option '--loud'/],
+  [["generate", "--seeed", "1"], /unknown option '--seeed'.*Did you mean --seed\?/],
+  [["generate", "--max-new-tokens", "0"], /'--max-new-tokens <n>' argument '0' is invalid.*1 or more/],
+  [["generate", "--temperature", "hot"], /'--temperature <t>' argument 'hot' is invalid.*0 or more/],
+  [["generate", "--top-p", "1.5"], /'--top-p <p>' argument '1.5' is invalid.*up to 1/],
+  [["generate", "--seed", "-1"], /'--seed <s>' argument '-1' is invalid.*0 to 4294967295/],
+  [["generate", "--tokens", "1,two"], /'--tokens <ids>' argument '1,two' is invalid.*such as 1,2,3/],
+  [["generate", "one", "two"], /too many arguments/],
+  [["generate", "--tokens"], /argument missing/],
+  [["inspect"], /missing required argument 'model'/],
+  [["inspect", "gpt2", "--stage", "soup"], /argument 'soup' is invalid.*graph, fused, plan, wgsl/],
+  [["inspect", "gpt2", "--entry", "exit"], /argument 'exit' is invalid.*prefill, decode, logits/],
+  [["inspect", "gpt2", "--target", "abacus"], /no target abacus \(targets are webgpu-default,/],
+  [["inspect", "gpt2", "--disable-pass", "magic"], /no pass magic \(passes are .*fuse-attention/],
+  [["inspect", "gpt3"], /gpt3: there is no such folder, and no preset.*gpt2-xl/],
+  [["compile", "gpt2"], /required option '--out <dir>' not specified/],
+];
+
+const wrong = WRONG.map(([args, message]) => ({ args, message, run: runCli(args) }));
+for (const { args, message, run } of wrong)
+  test(`wgpt ${args.join(" ")} is refused in one line`, async () => assertFails(await run, message));
+
+test.run();

@@ -1,0 +1,179 @@
+// The executor: what it refuses before anything runs, and what it does with sizes that WebGPU limits.
+import { spawn } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { compileEntries } from "../../codegen/compile.ts";
+import { parseGraph } from "../../ir/parse.ts";
+import { Executor } from "../../runtime/executor.ts";
+import { PLAN_VERSION, type Plan } from "../../runtime/plan.ts";
+import { adapter, onGpu } from "../support/gpu.ts";
+import { skipUnless } from "../support/skip.ts";
+
+const test = suite("executor");
+const gpuTest = onGpu(test);
+
+const plan = (
+  text = "graph g(x: f32[T]) { y = add(x, 1.0) return y }",
+  maxima: { readonly T?: number } = { T: 8 },
+): Plan => compileEntries("small", [{ name: "run", graph: parseGraph(text) }], maxima).plan;
+
+const refused = async (promise: Promise<unknown>): Promise<string> =>
+  promise.then(
+    () => "nothing was refused",
+    (error: Error) => error.message,
+  );
+
+gpuTest("refuses a plan of another format version", async (gpu) => {
+  const message = await refused(Executor.create(gpu, { ...plan(), version: PLAN_VERSION + 1 }));
+  assert.match(message, `version ${PLAN_VERSION + 1}, but this runtime reads ${PLAN_VERSION}`);
+});
+
+gpuTest("refuses a feature and a limit that the adapter lacks, naming both sides", async (gpu) => {
+  assert.match(await refused(Executor.create(gpu, { ...plan(), requiredFeatures: ["telepathy"] })), "needs telepathy");
+  const huge = { ...plan(), requiredLimits: { maxStorageBufferBindingSize: 2 ** 50 } };
+  assert.match(
+    await refused(Executor.create(gpu, huge)),
+    /needs maxStorageBufferBindingSize 1125899906842624, but .* offers/,
+  );
+});
+
+gpuTest("refuses more tokens than the plan is made for, and numbers of tokens that are none", async (gpu) => {
+  const executor = await Executor.create(gpu, plan());
+  assert.throws(() => executor.run("run", { T: 9 }), /T is 9, but the plan is made for 8 at most/);
+  for (const T of [0, -1, 1.5, Number.NaN])
+    assert.throws(() => executor.run("run", { T }), /but it must be a whole number from 1 on/);
+  assert.throws(() => executor.run("run", {}), /T is not given, but the plan's sizes depend on it/);
+  executor.destroy();
+});
+
+gpuTest("refuses a dispatch that WebGPU has no axis for, naming the value", async (gpu) => {
+  const { kernels, entries, ...made } = plan();
+  const tall = entries.map((e) => ({
+    ...e,
+    steps: e.steps.map((s) => ({ ...s, workgroups: [[], [{ dim: 70_000, per: 1 }], []] as const })),
+  }));
+  const executor = await Executor.create(gpu, { ...made, kernels, entries: tall });
+  assert.throws(
+    () => executor.run("run", { T: 1 }),
+    /small\.run y: needs 1 × 70000 × 1 workgroups, but a dispatch has 65535/,
+  );
+  executor.destroy();
+});
+
+gpuTest("reads several outputs at once, each as it was when the read began", async (gpu) => {
+  const executor = await Executor.create(
+    gpu,
+    plan("graph g(x: f32[T]) { a = add(x, 1.0) b = mul(x, 2.0) c = neg(x) return a, b, c }"),
+  );
+  const read = (x: number) => {
+    executor.write("x", Float32Array.of(x));
+    executor.run("run", { T: 1 });
+    return executor.entry("run").outputs.map(async (output) => [...(await executor.read(output, { T: 1 }))]);
+  };
+  const [first, second] = [read(5), read(7)];
+  assert.equal(await Promise.all([...first, ...second]), [[6], [10], [-5], [8], [14], [-7]]);
+  executor.destroy();
+});
+
+gpuTest("computes what the graph says, for every number of tokens up to the largest", async (gpu) => {
+  const executor = await Executor.create(gpu, plan());
+  const output = executor.entry("run").outputs[0];
+  assert.ok(output);
+  for (const T of [1, 5, 8]) {
+    executor.write(
+      "x",
+      Float32Array.from({ length: T }, (_, i) => i),
+    );
+    executor.run("run", { T });
+    const found = output && (await executor.read(output, { T }));
+    assert.equal(
+      [...(found ?? [])],
+      Array.from({ length: T }, (_, i) => i + 1),
+    );
+  }
+  executor.destroy();
+});
+
+gpuTest("folds more workgroups than one axis may have into the second", async (gpu) => {
+  // Eight elements a workgroup at most make 75,000 workgroups of this.
+  const elements = 600_000 * 8;
+  const executor = await Executor.create(gpu, plan(`graph g(x: f32[${elements}]) { y = add(x, 1.0) return y }`, {}));
+  const output = executor.entry("run").outputs[0];
+  executor.write("x", new Float32Array([41]), 4 * (elements - 1));
+  executor.run("run", {});
+  const found = output && (await executor.read(output, {}));
+  assert.is(found?.[elements - 1], 42);
+  assert.is(found?.[0], 1);
+  executor.destroy();
+});
+
+gpuTest("names the kernel whose shader is wrong", async (gpu) => {
+  const made = plan();
+  const kernels = made.kernels.map((k) => ({ ...k, wgsl: k.wgsl.replace("fn main", "fn mian") }));
+  assert.match(await refused(Executor.create(gpu, { ...made, kernels })), `kernel ${made.kernels[0]?.name}`);
+});
+
+gpuTest("says what is wrong with a shader and in which line, and leaves the device as it was", async (gpu) => {
+  const made = plan();
+  const kernels = made.kernels.map((k) => ({ ...k, wgsl: k.wgsl.replace("let index =", "let index = nothing +") }));
+  assert.match(
+    await refused(Executor.create(gpu, { ...made, kernels })),
+    /^kernel \S+: line \d+: unresolved value 'nothing': let index = nothing \+/,
+  );
+  // That no error scope is left open, which would swallow later errors, `onGpu` checks.
+});
+
+gpuTest("refuses a plan that binds what it does not have", async (gpu) => {
+  const { entries, ...made } = plan();
+  const lost = entries.map((e) => ({
+    ...e,
+    steps: e.steps.map((s) => ({ ...s, bindings: s.bindings.map(() => "gone") })),
+  }));
+  assert.match(
+    await refused(Executor.create(gpu, { ...made, entries: lost })),
+    "binds buffer gone, which the plan does not",
+  );
+});
+
+const SCRIPT = (last: string) => `
+  const { openDawn } = await import(${JSON.stringify(new URL("../../runtime/dawn.ts", import.meta.url).href)});
+  const open = await openDawn();
+  ${last}`;
+
+/** The exit code of a script of its own, or "late". */
+function exitOf(last: string): Promise<number | string | null> {
+  const tsx = import.meta.resolve("tsx");
+  const child = spawn(process.execPath, ["--import", tsx, "--input-type=module", "-e", SCRIPT(last)], {
+    cwd: fileURLToPath(new URL("../..", import.meta.url)),
+    stdio: "ignore",
+  });
+  return new Promise((resolve) => {
+    const timer = setTimeout(() => {
+      child.kill("SIGKILL");
+      resolve("late");
+    }, 30_000);
+    child.on("close", (code) => {
+      clearTimeout(timer);
+      resolve(code);
+    });
+  });
+}
+
+skipUnless(
+  test,
+  adapter,
+  "no Vulkan adapter",
+)("lets the process end by itself once the device is closed", async () => {
+  assert.is(await exitOf("open.close();"), 0);
+});
+
+skipUnless(
+  test,
+  adapter,
+  "no Vulkan adapter",
+)("lets the process end after an error, with an exit code that says so", async () => {
+  assert.is(await exitOf("try { throw new Error('no'); } finally { open.close(); }"), 1);
+});
+
+test.run();

@@ -1,0 +1,163 @@
+// Generation: which tokens come, in what pieces of text, and why it ends.
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { targetByName } from "../../codegen/target.ts";
+import type { OpenDevice } from "../../runtime/device.ts";
+import { type GenerateOptions, type GenerateResult, generate } from "../../runtime/generate.ts";
+import type { Model } from "../../runtime/model.ts";
+import type { Tokenizer } from "../../runtime/tokenizer.ts";
+import { loadTokenizer } from "../../runtime/tokenizer-files.ts";
+import { onGpu } from "../support/gpu.ts";
+import { chainModel } from "../support/made-models.ts";
+import { inFolder } from "../support/make-safetensors.ts";
+import { argmax, EMBEDDED, withModel } from "../support/models.ts";
+import { rejects } from "../support/rejects.ts";
+
+const test = suite("generate");
+const gpuTest = onGpu(test);
+
+const ROMEO = [858, 25, 198];
+const GREEDY: GenerateOptions = { maxNewTokens: 20, temperature: 0, seed: 0 };
+
+interface Run extends GenerateResult {
+  readonly pieces: readonly string[];
+}
+
+async function run(
+  model: Model,
+  tokenizer: Tokenizer | undefined,
+  prompt: readonly number[],
+  options: Partial<GenerateOptions> = {},
+): Promise<Run> {
+  const stream = generate(model, tokenizer, prompt, { ...GREEDY, ...options });
+  const pieces: string[] = [];
+  let step = await stream.next();
+  for (; !step.done; step = await stream.next()) pieces.push(step.value.text);
+  return { ...step.value, pieces };
+}
+
+/** A model that says `chain` after its first byte, then the end token. Plain kernels are the quickest to compile. */
+const withChain = (
+  gpu: OpenDevice,
+  chain: string,
+  n_ctx: number,
+  body: (model: Model, tokenizer: Tokenizer) => Promise<void>,
+) =>
+  inFolder(chainModel(Buffer.from(chain), n_ctx), async (folder) => {
+    const tokenizer = await loadTokenizer(folder);
+    if (!tokenizer) throw new Error("the made-up model has no tokenizer");
+    await withModel(gpu, folder, { target: targetByName("webgpu-default") }, (model) => body(model, tokenizer));
+  });
+
+gpuTest("greedy takes the likeliest token each time", (gpu) =>
+  withModel(gpu, EMBEDDED, {}, async (model) => {
+    const { tokens, finish } = await run(model, undefined, ROMEO, { maxNewTokens: 8 });
+    assert.is(finish, "length");
+    assert.is(tokens.length, 8);
+    model.reset();
+    let logits = await model.feed(ROMEO);
+    for (const token of tokens) {
+      assert.is(argmax(logits), token);
+      logits = await model.feed([token]);
+    }
+  }),
+);
+
+gpuTest("the same seed gives the same text, another seed another", (gpu) =>
+  withModel(gpu, EMBEDDED, {}, async (model) => {
+    const tokenizer = await loadTokenizer(EMBEDDED);
+    const sampled = (seed: number, more: Partial<GenerateOptions> = {}) =>
+      run(model, tokenizer, ROMEO, { temperature: 0.8, topK: 40, seed, maxNewTokens: 12, ...more });
+    const first = await sampled(7);
+    assert.equal((await sampled(7)).tokens, first.tokens);
+    assert.is.not((await sampled(8)).text, first.text);
+    assert.equal((await sampled(7, { maxNewTokens: 5 })).tokens, first.tokens.slice(0, 5));
+    assert.equal(
+      (await sampled(3, { topK: 1 })).tokens,
+      (await run(model, tokenizer, ROMEO, { maxNewTokens: 12 })).tokens,
+    );
+    assert.is(first.pieces.join(""), first.text);
+    assert.is(first.text, tokenizer?.decode(first.tokens));
+  }),
+);
+
+gpuTest("gives as many tokens as asked for, one too, and says how fast", (gpu) =>
+  withModel(gpu, EMBEDDED, {}, async (model) => {
+    const one = await run(model, undefined, ROMEO, { maxNewTokens: 1 });
+    assert.is(one.tokens.length, 1);
+    assert.is(one.finish, "length");
+    assert.is(one.text, "", "without a tokenizer there is no text");
+    assert.ok(one.timeToFirstTokenMs > 0 && one.tokensPerSecond > 0);
+    await rejects(run(model, undefined, ROMEO, { maxNewTokens: 0 }), /max-new-tokens: is 0.*1 or more/s);
+    await rejects(run(model, undefined, ROMEO, { maxNewTokens: 2.5 }), /max-new-tokens: is 2.5/);
+    await rejects(run(model, undefined, ROMEO, { temperature: -1 }), /temperature is -1/);
+    await rejects(run(model, undefined, ROMEO, { seed: -1 }), /seed: is -1/);
+  }),
+);
+
+gpuTest("ends before a stop string that spans tokens, and streams nothing of it", (gpu) =>
+  withModel(gpu, EMBEDDED, {}, async (model) => {
+    const tokenizer = await loadTokenizer(EMBEDDED);
+    const free = await run(model, tokenizer, ROMEO);
+    assert.match(free.text, /^I'll tell thee/);
+    const stopped = await run(model, tokenizer, ROMEO, { stop: ["nowhere", "ell th"] });
+    assert.is(stopped.text, "I'll t");
+    assert.is(stopped.pieces.join(""), "I'll t");
+    assert.is(stopped.finish, "stop-string");
+    assert.ok(stopped.tokens.length < free.tokens.length);
+    // The beginning of a stop string is held back, and comes when it turns out to be none.
+    const undecided = await run(model, tokenizer, ROMEO, { stop: ["tell thou"], maxNewTokens: 5 });
+    assert.is(undecided.text, tokenizer?.decode(undecided.tokens));
+    assert.is(undecided.pieces.join(""), undecided.text);
+    await rejects(run(model, undefined, ROMEO, { stop: ["x"] }), /need a tokenizer/);
+    await rejects(run(model, tokenizer, ROMEO, { stop: [""] }), /one is empty/);
+  }),
+);
+
+gpuTest("ends at an end token, which is no part of the text", (gpu) =>
+  withChain(gpu, "abc", 32, async (model, tokenizer) => {
+    const ended = await run(model, tokenizer, tokenizer.encode("a"), { stopTokens: [256] });
+    assert.is(ended.text, "bc");
+    assert.equal(ended.tokens, [0x62, 0x63]);
+    assert.is(ended.finish, "end-token");
+    const first = await run(model, tokenizer, tokenizer.encode("c"), { stopTokens: [256] });
+    assert.equal([first.tokens, first.text, first.finish], [[], "", "end-token"]);
+    const ignored = await run(model, tokenizer, tokenizer.encode("a"), { maxNewTokens: 3 });
+    assert.equal([ignored.tokens, ignored.text], [[0x62, 0x63, 256], "bc<|endoftext|>"]);
+  }),
+);
+
+gpuTest("streams characters of several bytes whole", (gpu) =>
+  withChain(gpu, "aé€😀!", 32, async (model, tokenizer) => {
+    const all = await run(model, tokenizer, tokenizer.encode("a"), { stopTokens: [256] });
+    assert.equal(all.pieces, ["", "é", "", "", "€", "", "", "", "😀", "!"]);
+    assert.is(all.text, "é€😀!");
+    const stopped = await run(model, tokenizer, tokenizer.encode("a"), { stop: ["😀"] });
+    assert.is(stopped.text, "é€");
+    const cut = await run(model, tokenizer, tokenizer.encode("a"), { maxNewTokens: 4 });
+    assert.is(cut.text, "é\uFFFD", "what is unfinished at the end is shown as such");
+    assert.is(cut.pieces.join(""), cut.text);
+  }),
+);
+
+gpuTest("says that the context is full, after what its last place predicts", (gpu) =>
+  withChain(gpu, "abcdefghij", 6, async (model, tokenizer) => {
+    const full = await run(model, tokenizer, tokenizer.encode("ab"));
+    // Six places hold a to f, and the last of them predicts g.
+    assert.is(full.text, "cdefg");
+    assert.is(full.finish, "context");
+    assert.is((await run(model, tokenizer, tokenizer.encode("ab"), { maxNewTokens: 5 })).finish, "length");
+    assert.is((await run(model, tokenizer, tokenizer.encode("abcde"))).text, "fg");
+  }),
+);
+
+gpuTest("refuses a prompt that leaves no room, and one without tokens", (gpu) =>
+  withChain(gpu, "abcdefghij", 6, async (model, tokenizer) => {
+    await rejects(run(model, tokenizer, tokenizer.encode("abcdef")), /prompt: has 6 tokens, which fill the context/);
+    await rejects(run(model, tokenizer, tokenizer.encode("abcdefg")), /prompt: has 7 tokens, but the context is 6/);
+    await rejects(run(model, tokenizer, []), /prompt: has no token/);
+    await rejects(run(model, tokenizer, [300]), /token 300 is not in the vocabulary of 257/);
+  }),
+);
+
+test.run();

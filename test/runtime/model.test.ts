@@ -1,0 +1,125 @@
+// A loaded model: what it takes, what it refuses, and what it remembers between calls.
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { compileGpt2 } from "../../codegen/compile.ts";
+import { targetByName, targetForAdapter } from "../../codegen/target.ts";
+import { RuntimeError } from "../../runtime/errors.ts";
+import { Model } from "../../runtime/model.ts";
+import { openCheckpoint } from "../../runtime/weights/file-source.ts";
+import type { LoadProgress } from "../../runtime/weights/upload.ts";
+import { onGpu } from "../support/gpu.ts";
+import { chainModel } from "../support/made-models.ts";
+import { f32, inFolder, type MadeTensor } from "../support/make-safetensors.ts";
+import { argmax, EMBEDDED, readConfig, withModel } from "../support/models.ts";
+import { rejects } from "../support/rejects.ts";
+
+const test = suite("model");
+const gpuTest = onGpu(test);
+
+const TEXT = [858, 25, 198, 40, 455];
+
+gpuTest("counts the tokens that it holds, and forgets them at a reset", (gpu) =>
+  withModel(gpu, EMBEDDED, {}, async (model) => {
+    assert.is(model.past, 0);
+    const first = (await model.feed(TEXT)).slice();
+    assert.is(model.past, 5);
+    await model.feed([701]);
+    assert.is(model.past, 6);
+    model.reset();
+    assert.is(model.past, 0);
+    assert.equal(await model.feed(TEXT), first, "the same text after a reset gives the same logits, to the bit");
+  }),
+);
+
+gpuTest("returns one row of logits from feed, and every row from feedAll", (gpu) =>
+  withModel(gpu, EMBEDDED, { chunk: 2 }, async (model) => {
+    assert.is((await model.feed(TEXT)).length, 1024);
+    model.reset();
+    const chunks: (readonly [start: number, rows: number, size: number])[] = [];
+    for await (const { start, rows, logits } of model.feedAll(TEXT)) chunks.push([start, rows, logits.length]);
+    assert.equal(chunks, [
+      [0, 2, 2048],
+      [2, 2, 2048],
+      [4, 1, 1024],
+    ]);
+  }),
+);
+
+gpuTest("says what it is", (gpu) =>
+  withModel(gpu, EMBEDDED, {}, async (model, config) => {
+    assert.equal(model.facts, { n_layer: 6, n_ctx: 256, n_vocab: 1024, eos_token_id: 1023 });
+    assert.is(model.chunk, 128);
+    assert.ok(model.bufferBytes > 4 * 1353728, "its buffers hold all weights in f32");
+    assert.ok(model.dispatchesPerToken > 0 && model.dispatchesPerToken < 10 * config.n_layer);
+    assert.is(model.adapter, gpu.adapter);
+  }),
+);
+
+gpuTest("refuses tokens that it can't take, and goes on unharmed", (gpu) =>
+  withModel(gpu, EMBEDDED, {}, async (model) => {
+    await rejects(model.feed([]), /no token to feed/);
+    await rejects(model.feed([5, 1024]), /token 1024 is not in the vocabulary of 1024.*0 to 1023/s);
+    await rejects(model.feed([-1]), /token -1 is not in the vocabulary/);
+    await rejects(model.feed([0.5]), /token 0.5 is not in the vocabulary/);
+    await rejects(model.feed(Array(257).fill(1)), /257 tokens do not fit in the context of 256/);
+    assert.is(model.past, 0);
+    await model.feed(Array(250).fill(1));
+    await rejects(model.feed(Array(7).fill(1)), /7 tokens after 250 that it holds do not fit in the context of 256/);
+    await rejects(model.feedAll(Array(7).fill(1)).next(), /do not fit/);
+    assert.is((await model.feed(Array(6).fill(1))).length, 1024);
+  }),
+);
+
+gpuTest("counts the values of weights that are not finite, where asked to, and every byte that it reads", (gpu) =>
+  inFolder(chainModel(Uint8Array.of(65, 66)), async (folder) => {
+    const { plan } = compileGpt2(readConfig(folder), { target: targetForAdapter(gpu.adapter) });
+    const source = await openCheckpoint(folder);
+    const spoiled = new Float32Array(260);
+    spoiled.set([Number.NaN, Number.POSITIVE_INFINITY], 7);
+    const seen: LoadProgress[] = [];
+    const model = await Model.load(gpu, plan, replace(source, "ln_f.bias", f32([260], spoiled)), {
+      checkFinite: true,
+      onProgress: (progress) => seen.push(progress),
+    });
+    assert.equal(model.notFinite, [{ weight: "ln_f.bias", count: 2 }]);
+    assert.equal(model.surplus, []);
+    const last = seen.at(-1);
+    assert.ok(last && last.bytes === last.total && last.total > 0, "the last progress is the total");
+    model.destroy();
+    const unasked = await Model.load(gpu, plan, source);
+    assert.equal(unasked.notFinite, []);
+    unasked.destroy();
+    await source.close();
+  }),
+);
+
+gpuTest("follows the chain that a made-up model was made for", (gpu) =>
+  inFolder(chainModel(Buffer.from("abc")), (folder) =>
+    withModel(gpu, folder, { target: targetByName("webgpu-default") }, async (model) => {
+      assert.is(argmax(await model.feed(Buffer.from("a").toJSON().data)), 0x62);
+      assert.is(argmax(await model.feed([0x62])), 0x63);
+      assert.is(argmax(await model.feed([0x63])), 256);
+    }),
+  ),
+);
+
+gpuTest("refuses a plan that describes no language model", async (gpu) => {
+  const { plan } = compileGpt2(readConfig(EMBEDDED), { target: targetForAdapter(gpu.adapter) });
+  const { model: _, ...bare } = plan;
+  const source = await openCheckpoint(EMBEDDED);
+  await rejects(Model.load(gpu, bare, source), /describes no language model/, RuntimeError);
+  await source.close();
+});
+
+type Source = Awaited<ReturnType<typeof openCheckpoint>>;
+
+/** The source with one tensor's bytes replaced. */
+const replace = (source: Source, name: string, { data }: MadeTensor): Source => ({
+  ...source,
+  read: async (wanted, offset, length) =>
+    wanted === name
+      ? new Uint8Array(data.buffer.slice(offset, offset + length) as ArrayBuffer)
+      : source.read(wanted, offset, length),
+});
+
+test.run();

@@ -1,0 +1,104 @@
+// The `wgpt` command as a user runs it: a process of its own, from source, two at a time.
+import { spawn } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import * as assert from "uvu/assert";
+
+export interface CliResult {
+  readonly command: string;
+  /** The exit code; undefined when the process had to be killed because it did not end by itself. */
+  readonly code: number | undefined;
+  readonly stdout: string;
+  /** Without the warnings that Dawn, and no line of ours, writes. */
+  readonly stderr: string;
+  /** Of the processor, user and system: unlike the time that passed, it does not depend on who else is working. */
+  readonly cpuSeconds: number;
+}
+
+export interface CliOptions {
+  /** What the process reads; its stdin is empty otherwise. */
+  readonly input?: string;
+  /** The environment without any Vulkan driver. */
+  readonly noDriver?: boolean;
+  readonly cwd?: string;
+}
+
+/** Every command ends by itself long before: the first use of a shader on a software adapter is what takes so long. */
+const LIMIT_MS = 150_000;
+const AT_ONCE = 2;
+const MAIN = fileURLToPath(new URL("../../cli/main.ts", import.meta.url));
+// The command's own figure comes through descriptor 3, so that neither stream is touched.
+const METER = `data:text/javascript,import{writeSync}from"node:fs";process.on("exit",()=>{const{user,system}=process.cpuUsage();writeSync(3,String((user+system)/1e6))})`;
+const NO_DRIVER = { VK_ICD_FILENAMES: "/nonexistent", VK_DRIVER_FILES: "/nonexistent" };
+
+let running = 0;
+const waiting: (() => void)[] = [];
+
+/** Runs it to its end; never throws. Calls queue, so a file may start all of its runs when it is loaded. */
+export async function runCli(args: readonly string[], options: CliOptions = {}): Promise<CliResult> {
+  if (running === AT_ONCE) await new Promise<void>((resolve) => waiting.push(resolve));
+  else running++;
+  try {
+    return await spawnCli(args, options);
+  } finally {
+    const next = waiting.shift();
+    if (next) next();
+    else running--;
+  }
+}
+
+function spawnCli(args: readonly string[], { input, noDriver = false, cwd }: CliOptions): Promise<CliResult> {
+  return new Promise((resolve) => {
+    const child = spawn(process.execPath, ["--import", import.meta.resolve("tsx"), "--import", METER, MAIN, ...args], {
+      stdio: ["pipe", "pipe", "pipe", "pipe"],
+      env: { ...process.env, NO_COLOR: "1", ...(noDriver ? NO_DRIVER : {}) },
+      ...(cwd === undefined ? {} : { cwd }),
+    });
+    const texts = child.stdio.slice(1).map((stream) => {
+      const chunks: Buffer[] = [];
+      stream?.on("data", (chunk: Buffer) => chunks.push(chunk));
+      return () => Buffer.concat(chunks).toString("utf8");
+    });
+    let late = false;
+    const timer = setTimeout(() => {
+      late = true;
+      child.kill("SIGKILL");
+    }, LIMIT_MS);
+    // A command that fails before it reads closes the pipe.
+    child.stdin.on("error", () => {});
+    child.stdin.end(input ?? "");
+    const [stdout, stderr, meter] = texts;
+    child.on("close", (code, signal) => {
+      clearTimeout(timer);
+      resolve({
+        command: ["wgpt", ...args].join(" "),
+        code: late || signal !== null ? undefined : (code ?? undefined),
+        stdout: stdout?.() ?? "",
+        stderr: withoutDawn(stderr?.() ?? ""),
+        cpuSeconds: Number(meter?.() || Number.NaN),
+      });
+    });
+  });
+}
+
+/** Dawn's warnings about limits, and about a missing driver with the place in its source. */
+const withoutDawn = (text: string): string =>
+  text
+    .split(/(?<=\n)/)
+    .filter((line) => !/^Warning: |^ {4}at \w+ \(.*\.cpp:\d+\)$|^$/.test(line.trimEnd()))
+    .join("");
+
+/** The stdout of a command that succeeded and ended by itself. */
+export function output({ command, code, stdout, stderr }: CliResult): string {
+  assert.is(code, 0, `${command}: ended with ${code ?? "a kill: it does not end by itself"}\n${stderr}`);
+  return stdout;
+}
+
+/** Fails unless the command failed as every command has to: by itself, not with 0, one line on stderr, no stack trace. */
+export function assertFails({ command, code, stdout, stderr }: CliResult, message: RegExp): void {
+  assert.ok(code !== undefined, `${command}: does not end by itself\n${stderr}`);
+  assert.ok(code > 0, `${command}: ended with ${code}`);
+  assert.match(stderr, /^wgpt: [^\n]+\n$/, `${command}: stderr is not one line:\n${stderr}`);
+  assert.match(stderr, message, `${command}: says ${stderr}`);
+  assert.not.match(stderr, /looks like a bug in wgpt/, `${command}: takes it for its own fault: ${stderr}`);
+  assert.is(stdout, "", `${command}: writes to stdout all the same`);
+}

@@ -19,8 +19,10 @@ export interface DawnOptions {
   readonly disable?: readonly string[];
 }
 
-// Dawn lives as long as this object is referred to; dropping it while work is queued crashes Node at exit.
-const instances = new Set<GPU>();
+// Dawn's instance and its devices die with the last reference to them, and a device that is collected soon after it was
+// destroyed takes the process down. They stay for as long as the process does; that does not keep Node from ending.
+const instances = new Map<string, GPU>();
+const devices: GPUDevice[] = [];
 
 /** An instance whose adapters are found; Dawn warns then, and once. */
 async function findGpu(options: DawnOptions): Promise<GPU> {
@@ -36,8 +38,10 @@ function createGpu({ backend, enable = [], disable = [] }: DawnOptions): GPU {
     ...(enable.length === 0 ? [] : [`enable-dawn-features=${enable.join(",")}`]),
     ...(disable.length === 0 ? [] : [`disable-dawn-features=${disable.join(",")}`]),
   ];
-  const gpu = create(options);
-  instances.add(gpu);
+  // One instance for equal options, so that opening devices again and again holds on to no more than one.
+  const key = options.join(" ");
+  const gpu = instances.get(key) ?? create(options);
+  instances.set(key, gpu);
   return gpu;
 }
 
@@ -45,29 +49,14 @@ const NO_ADAPTER = "run `wgpt doctor`: it says which driver to install";
 
 /** Opens the best adapter. Close it when done; the process then exits by itself. */
 export async function openDawn(options: DawnOptions = {}): Promise<OpenDevice> {
-  const gpu = await findGpu(options);
-  try {
-    const open = await openDevice(gpu, NO_ADAPTER);
-    return {
-      ...open,
-      close() {
-        open.close();
-        instances.delete(gpu);
-      },
-    };
-  } catch (error) {
-    instances.delete(gpu);
-    throw error;
-  }
+  const open = await openDevice(await findGpu(options), NO_ADAPTER);
+  devices.push(open.device);
+  return open;
 }
 
 /** What the adapter that `openDawn` would take offers, or nothing when there is none. */
 export async function findAdapter(options: DawnOptions = {}): Promise<AdapterReport | undefined> {
   const gpu = await findGpu(options);
-  try {
-    const adapter = await gpu.requestAdapter({ powerPreference: "high-performance" });
-    return adapter ? describeAdapter(adapter) : undefined;
-  } finally {
-    instances.delete(gpu);
-  }
+  const adapter = await gpu.requestAdapter({ powerPreference: "high-performance" });
+  return adapter ? describeAdapter(adapter) : undefined;
 }

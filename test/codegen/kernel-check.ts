@@ -75,7 +75,6 @@ export async function checkKernels(gpu: OpenDevice, source: string | Graph, chec
     for (const kernel of acceptingKernels(graph, target, maxima, options)) {
       const { name } = kernel;
       if (check.kernels && !check.kernels.includes(name)) continue;
-      const u0 = process.cpuUsage();
       const compiled = await GpuGraph.create(gpu, graph, maxima, { ...options, target, kernel });
       try {
         for (const { symbols, inputs, expected } of cases) {
@@ -94,14 +93,6 @@ export async function checkKernels(gpu: OpenDevice, source: string | Graph, chec
         }
       } finally {
         compiled.destroy();
-        console.log(
-          "\nTIME",
-          (process.cpuUsage(u0).user / 1e3).toFixed(0),
-          target.name,
-          name,
-          graph.name,
-          graph.inputs.map((i) => JSON.stringify(i.value.type.shape)).join(" "),
-        );
       }
     }
   }

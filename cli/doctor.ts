@@ -1,6 +1,7 @@
 import { arch, cpus, platform, release } from "node:os";
 import { Command } from "commander";
 import { targetForAdapter } from "../codegen/index.ts";
+import { OPTIONAL_FEATURES } from "../runtime/device.ts";
 import { type AdapterReport, findAdapter, openDawn, printAdapter } from "../runtime/index.ts";
 import { planDriver, printSteps } from "./driver/driver-plan.mjs";
 import { readMachine } from "./driver/machine.mjs";
@@ -66,11 +67,17 @@ function describe(
     `adapter   ${printAdapter(adapter)}`,
     `why       ${why}`,
     `target    ${target.name}: ${target.summary}`,
-    `features  ${adapter.features.join(", ")}`,
+    `features  ${describeFeatures(adapter)}`,
     "limits",
     ...Object.entries(adapter.limits).map(([name, value]) => `  ${name.padEnd(36)} ${value}`),
     "everything wgpt needs is there",
   ].join("\n")}\n`;
+}
+
+/** Those that kernels can use; an adapter has dozens for drawing. --json lists all. */
+function describeFeatures({ features }: AdapterReport): string {
+  const used = OPTIONAL_FEATURES.filter((feature) => features.includes(feature));
+  return `${used.join(", ") || "none that kernels can use"} (of ${features.length})`;
 }
 
 function advice(): string {

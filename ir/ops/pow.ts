@@ -13,6 +13,7 @@ export const pow = definePointwise({
   wgsl: ([a, b]) => (b === "2.0" ? `${a} * ${a}` : b === "3.0" ? `${a} * ${a} * ${a}` : `signed_pow(${a}, ${b})`),
   helpers: [
     `fn signed_pow(base: f32, exponent: f32) -> f32 {
+  if (exponent == 0.0) { return 1.0; }
   let magnitude = pow(abs(base), exponent);
   if (base >= 0.0) { return magnitude; }
   if (exponent != floor(exponent)) { return sqrt(base); }

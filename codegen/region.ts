@@ -2,31 +2,19 @@
 // anchor reads and store what becomes of its result.
 import {
   at,
-  CompileError,
   fused,
   type Graph,
   indexGraph,
   type Node,
   POINTWISE_ANCHOR,
-  printType,
   SYMBOLS,
-  shapeEquals,
   updatedOperands,
   type Value,
 } from "../ir/index.ts";
 import type { PlanAccess } from "../runtime/plan.ts";
+import { indent, writeEpilogue } from "./epilogue.ts";
 import { ElementWriter, registerType, storageType } from "./wgsl-element.ts";
-import {
-  addIndex,
-  dimIndex,
-  divIndex,
-  flatIndex,
-  type Index,
-  indexName,
-  modIndex,
-  mulIndex,
-  subIndex,
-} from "./wgsl-index.ts";
+import { flatIndex, type Index, indexName } from "./wgsl-index.ts";
 
 export interface Binding {
   readonly name: string;
@@ -107,7 +95,7 @@ export class Region {
     index: readonly Index[] = args.map(indexName),
   ): string {
     const writer = new ElementWriter(this.body, this.#names);
-    const blocks = this.#epilogue(writer, anchorResult, "value", index, this.anchor);
+    const blocks = this.#epilogue(writer, anchorResult, index, this.anchor);
     return this.#function(
       name,
       [...args.map((a) => `${a}: u32`), `value: ${anchorResult.type.dtype}`],
@@ -129,7 +117,7 @@ export class Region {
   /** As `storeFunction`, for a region whose anchor moves elements of `moved` and computes none. */
   moveFunction(name: string, moved: Value, args: readonly string[], index: readonly Index[]): string {
     const writer = new ElementWriter(this.body, this.#names);
-    const blocks = this.#epilogue(writer, moved, "value", index, undefined);
+    const blocks = this.#epilogue(writer, moved, index, undefined);
     return this.#function(name, [...args.map((a) => `${a}: u32`), `value: ${moved.type.dtype}`], "", writer, blocks);
   }
 
@@ -193,87 +181,10 @@ export class Region {
     return bindings;
   }
 
-  /**
-   * Follows the stream from the anchor's result through the nodes that read it; returns the statements. What only some
-   * elements go through stands in a block of its own.
-   */
-  #epilogue(
-    writer: ElementWriter,
-    start: Value,
-    value: string,
-    index: readonly Index[],
-    skip: Node | undefined,
-  ): string[] {
-    const root: Block = { guard: "", lines: [] };
-    const streams = new Map<Value, Stream>([[start, { expression: value, index, block: root }]]);
-    const stored = new Set<Value>();
-    const emit = (v: Value, { expression, index: place, block }: Stream) => {
-      block.lines.push(...writer.lines.splice(0));
-      if (!this.#results.has(v)) return;
-      block.lines.push(this.#store(v, expression, place));
-      stored.add(v);
-    };
-    writer.setStream(start, value);
-    emit(start, at([...streams.values()], 0));
-    for (const node of this.body.nodes) {
-      const source = node.operands.find((v) => streams.has(v));
-      const stream = source && streams.get(source);
-      if (!source || !stream || node === skip) continue;
-      writer.enter(stream.block);
-      if (node.op.traits.pointwise) {
-        checkStreams(node, source, stream, streams);
-        const args = node.operands.map(
-          (v) =>
-            streams.get(v)?.expression ??
-            writer.element(
-              v,
-              v.type.shape.map((d, k) =>
-                d === 1 ? dimIndex(0) : at(stream.index, k + stream.index.length - v.type.shape.length),
-              ),
-            ),
-        );
-        const result = at(node.results, 0);
-        const next = { ...stream, expression: writer.pointwise(node, args) };
-        streams.set(result, next);
-        emit(result, next);
-        continue;
-      }
-      const { writes } = node.op.traits;
-      if (!writes || node.operands[writes.operand] !== source)
-        throw new CompileError(
-          `${node.op.name} ${at(node.results, 0).name}`,
-          "stands in an epilogue, but neither works element by element nor moves elements",
-        );
-      const math = {
-        dim: dimIndex,
-        add: addIndex,
-        sub: subIndex,
-        mul: mulIndex,
-        div: divIndex,
-        mod: modIndex,
-        less: () => undefined,
-      };
-      const types = node.operands.map((v) => v.type);
-      const short = stream.index.map((i) => writer.short(i));
-      stream.block.lines.push(...writer.lines.splice(0));
-      for (const { result: i, at: place, when } of writes.targets(short, math, { types, attrs: node.attrs })) {
-        const result = at(node.results, i);
-        const block = when
-          ? innerBlock(stream.block, range(when.place, dimIndex(when.lo), dimIndex(when.hi)))
-          : stream.block;
-        const next = { expression: stream.expression, index: place, block };
-        streams.set(result, next);
-        emit(result, next);
-      }
-    }
-    const left = this.body.results.find((r) => !stored.has(r));
-    if (left)
-      throw new CompileError(
-        `fused ${at(this.node.results, 0).name}`,
-        `returns ${left.name}, which is not computed from ${start.name} element by element`,
-        "a region returns its anchor's result, and what its epilogue makes of that",
-      );
-    return printBlock(root);
+  #epilogue(writer: ElementWriter, start: Value, index: readonly Index[], skip: Node | undefined): string[] {
+    const store = (v: Value, expression: string, place: readonly Index[]) =>
+      this.#results.has(v) ? this.#store(v, expression, place) : undefined;
+    return writeEpilogue(writer, { node: this.node, body: this.body, start, index, skip, store });
   }
 
   #store(result: Value, expression: string, index: readonly Index[]): string {
@@ -292,61 +203,6 @@ export class Region {
     return `fn ${name}(${args.join(", ")})${returns} {\n${indent([...writer.lines, ...last].join("\n"))}\n}`;
   }
 }
-
-/** Statements, and inner blocks where they stand. */
-interface Block {
-  readonly guard: string;
-  readonly lines: (string | Block)[];
-}
-
-/** A value of an epilogue: what it is for the element at hand, where that element lies, and which block knows it. */
-interface Stream {
-  readonly expression: string;
-  readonly index: readonly Index[];
-  readonly block: Block;
-}
-
-function innerBlock(outer: Block, guard: string): Block {
-  const block: Block = { guard, lines: [] };
-  outer.lines.push(block);
-  return block;
-}
-
-const printBlock = ({ lines }: Block): string[] =>
-  lines.flatMap((line) => {
-    if (typeof line === "string") return [line];
-    const inner = printBlock(line);
-    return inner.length === 0 ? [] : [`if (${line.guard}) {\n${indent(inner.join("\n"))}\n}`];
-  });
-
-/** An epilogue has one element in hand: every value that it combines must be at the same place. */
-function checkStreams(node: Node, source: Value, stream: Stream, streams: ReadonlyMap<Value, Stream>): void {
-  const result = at(node.results, 0);
-  const place = `${node.op.name} ${result.name}`;
-  if (!shapeEquals(result.type.shape, source.type.shape))
-    throw new CompileError(
-      place,
-      `is ${printType(result.type)}, but ${source.name}, which the kernel makes element by element, is ${printType(source.type)}`,
-    );
-  const text = (s: Stream) => s.index.map((i) => i.text).join();
-  const other = node.operands.find((v) => {
-    const s = streams.get(v);
-    return s !== undefined && (s.block !== stream.block || text(s) !== text(stream));
-  });
-  if (other)
-    throw new CompileError(
-      place,
-      `combines ${source.name} and ${other.name}, which the kernel makes at different places`,
-      "leave one of the two outside of the region",
-    );
-}
-
-function range(place: Index, lo: Index, hi: Index): string {
-  const p = place.atom ? place.text : `(${place.text})`;
-  return lo.value === 0 ? `${p} < ${hi.text}` : `${p} >= ${lo.text} && ${p} < ${hi.text}`;
-}
-
-export const indent = (text: string): string => text.replaceAll(/^(?=.)/gm, "  ");
 
 /** A plain node as a body of one. */
 function asBody(node: Node): Graph {

@@ -14,18 +14,7 @@ import {
   printNumber,
   type Value,
 } from "../ir/index.ts";
-import {
-  addIndex,
-  dimIndex,
-  divIndex,
-  flatIndex,
-  type Index,
-  indexName,
-  indexOf,
-  modIndex,
-  mulIndex,
-  subIndex,
-} from "./wgsl-index.ts";
+import { flatIndex, INDEX_MATH, type Index, indexName, indexOf } from "./wgsl-index.ts";
 
 /** The type of an element in a register: halves are widened as they are read. */
 export const registerType = (dtype: DType): string => (dtype === "f16" ? "f32" : dtype);
@@ -149,12 +138,7 @@ export class ElementWriter {
         `${value.name} is asked for element by element, but ${node.op.name} is computed as a whole`,
       );
     const math: ElementMath<Index, string, string> = {
-      dim: dimIndex,
-      add: addIndex,
-      sub: subIndex,
-      mul: mulIndex,
-      div: divIndex,
-      mod: modIndex,
+      ...INDEX_MATH,
       less: (a, b) => `${a.text} < ${b.text}`,
       load: (operand, place) => this.element(at(node.operands, operand), place),
       toIndex: (e) => ({ text: `u32(${e})`, atom: true }),

@@ -89,3 +89,13 @@ function named(name: string, i: Index, lines: string[]): Index {
   lines.push(`let ${name} = ${i.text};`);
   return indexName(name);
 }
+
+/** Index arithmetic as ops ask for it. */
+export const INDEX_MATH = {
+  dim: dimIndex,
+  add: addIndex,
+  sub: subIndex,
+  mul: mulIndex,
+  div: divIndex,
+  mod: modIndex,
+};

@@ -1,7 +1,7 @@
 import { at, resolveAxis, unreachable } from "../../ir/index.ts";
 import { argmax } from "../../ir/ops/index.ts";
+import { indent } from "../epilogue.ts";
 import { count, defineKernel } from "../kernel.ts";
-import { indent } from "../region.ts";
 import { loadTemplate } from "../template.ts";
 import { dimIndex, indexName, indexOf, mulIndex, unravel } from "../wgsl-index.ts";
 import { linearGroups } from "./pointwise.ts";

@@ -1,7 +1,7 @@
 import { at } from "../../ir/index.ts";
 import { matmul } from "../../ir/ops/index.ts";
+import { indent } from "../epilogue.ts";
 import { count, defineKernel } from "../kernel.ts";
-import { indent } from "../region.ts";
 import { loadTemplate } from "../template.ts";
 import { wgslLiteral } from "../wgsl-element.ts";
 import { dimIndex, type Index, indexName, indexOf, mulIndex, unravel } from "../wgsl-index.ts";

@@ -1,6 +1,6 @@
 import { at, type Node, POINTWISE_ANCHOR } from "../../ir/index.ts";
+import { indent } from "../epilogue.ts";
 import { count, defineKernel } from "../kernel.ts";
-import { indent } from "../region.ts";
 import { loadTemplate } from "../template.ts";
 import { dimIndex, indexOf, mulIndex, unravel } from "../wgsl-index.ts";
 

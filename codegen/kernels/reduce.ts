@@ -1,6 +1,6 @@
 import { at, type DType, resolveAxis, unreachable } from "../../ir/index.ts";
+import { indent } from "../epilogue.ts";
 import { count, defineKernel } from "../kernel.ts";
-import { indent } from "../region.ts";
 import { loadTemplate } from "../template.ts";
 import { F32_OF_BITS, wgslLiteral } from "../wgsl-element.ts";
 import { dimIndex, indexName, indexOf, mulIndex, unravel } from "../wgsl-index.ts";

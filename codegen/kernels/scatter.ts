@@ -1,6 +1,6 @@
 import { at, unreachable } from "../../ir/index.ts";
+import { indent } from "../epilogue.ts";
 import { count, defineKernel } from "../kernel.ts";
-import { indent } from "../region.ts";
 import { loadTemplate } from "../template.ts";
 import { dimIndex, indexName, indexOf, mulIndex, unravel } from "../wgsl-index.ts";
 import { linearGroups } from "./pointwise.ts";

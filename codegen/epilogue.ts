@@ -1,0 +1,137 @@
+// The epilogue of a region: one element of the anchor's result is followed through the nodes that read it, down to its
+// stores. What only some elements go through stands in a block of its own.
+import { at, CompileError, type Graph, type Node, printType, shapeEquals, type Value } from "../ir/index.ts";
+import { broadcastIndex, type ElementWriter } from "./wgsl-element.ts";
+import { dimIndex, INDEX_MATH, type Index } from "./wgsl-index.ts";
+
+export interface Epilogue {
+  /** The region, for messages, and its body. */
+  readonly node: Node;
+  readonly body: Graph;
+  /** The value that the kernel hands over as `value`, and where its element lies. */
+  readonly start: Value;
+  readonly index: readonly Index[];
+  /** The anchor, whose own node is no part of the epilogue. */
+  readonly skip: Node | undefined;
+  /** The statement that stores an element of a result; nothing for a value that is none. */
+  readonly store: (v: Value, expression: string, place: readonly Index[]) => string | undefined;
+}
+
+/** What a kernel calls the element that it hands over. */
+const VALUE = "value";
+
+/** The statements, in order. Throws a CompileError for a body that can't be computed from one element in hand. */
+export function writeEpilogue(writer: ElementWriter, epilogue: Epilogue): string[] {
+  const { node: region, body, start, index, skip, store } = epilogue;
+  const root: Block = { guard: "", lines: [] };
+  const streams = new Map<Value, Stream>([[start, { expression: VALUE, index, block: root }]]);
+  const stored = new Set<Value>();
+  const emit = (v: Value, { expression, index: place, block }: Stream) => {
+    block.lines.push(...writer.lines.splice(0));
+    const line = store(v, expression, place);
+    if (line === undefined) return;
+    block.lines.push(line);
+    stored.add(v);
+  };
+  writer.setStream(start, VALUE);
+  emit(start, at([...streams.values()], 0));
+  for (const node of body.nodes) {
+    const source = node.operands.find((v) => streams.has(v));
+    const stream = source && streams.get(source);
+    if (!source || !stream || node === skip) continue;
+    writer.enter(stream.block);
+    if (node.op.traits.pointwise) {
+      checkStreams(node, source, stream, streams);
+      const args = node.operands.map(
+        (v) => streams.get(v)?.expression ?? writer.element(v, broadcastIndex(v, stream.index)),
+      );
+      const result = at(node.results, 0);
+      const next = { ...stream, expression: writer.pointwise(node, args) };
+      streams.set(result, next);
+      emit(result, next);
+      continue;
+    }
+    const { writes } = node.op.traits;
+    if (!writes || node.operands[writes.operand] !== source)
+      throw new CompileError(
+        `${node.op.name} ${at(node.results, 0).name}`,
+        "stands in an epilogue, but neither works element by element nor moves elements",
+      );
+    const math = { ...INDEX_MATH, less: () => undefined };
+    const types = node.operands.map((v) => v.type);
+    const short = stream.index.map((i) => writer.short(i));
+    stream.block.lines.push(...writer.lines.splice(0));
+    for (const { result: i, at: place, when } of writes.targets(short, math, { types, attrs: node.attrs })) {
+      const result = at(node.results, i);
+      const block = when
+        ? innerBlock(stream.block, range(when.place, dimIndex(when.lo), dimIndex(when.hi)))
+        : stream.block;
+      const next = { expression: stream.expression, index: place, block };
+      streams.set(result, next);
+      emit(result, next);
+    }
+  }
+  const left = body.results.find((r) => !stored.has(r));
+  if (left)
+    throw new CompileError(
+      `fused ${at(region.results, 0).name}`,
+      `returns ${left.name}, which is not computed from ${start.name} element by element`,
+      "a region returns its anchor's result, and what its epilogue makes of that",
+    );
+  return printBlock(root);
+}
+
+/** Statements, and inner blocks where they stand. */
+interface Block {
+  readonly guard: string;
+  readonly lines: (string | Block)[];
+}
+
+/** A value of an epilogue: what it is for the element at hand, where that element lies, and which block knows it. */
+interface Stream {
+  readonly expression: string;
+  readonly index: readonly Index[];
+  readonly block: Block;
+}
+
+function innerBlock(outer: Block, guard: string): Block {
+  const block: Block = { guard, lines: [] };
+  outer.lines.push(block);
+  return block;
+}
+
+const printBlock = ({ lines }: Block): string[] =>
+  lines.flatMap((line) => {
+    if (typeof line === "string") return [line];
+    const inner = printBlock(line);
+    return inner.length === 0 ? [] : [`if (${line.guard}) {\n${indent(inner.join("\n"))}\n}`];
+  });
+
+/** An epilogue has one element in hand: every value that it combines must be at the same place. */
+function checkStreams(node: Node, source: Value, stream: Stream, streams: ReadonlyMap<Value, Stream>): void {
+  const result = at(node.results, 0);
+  const place = `${node.op.name} ${result.name}`;
+  if (!shapeEquals(result.type.shape, source.type.shape))
+    throw new CompileError(
+      place,
+      `is ${printType(result.type)}, but ${source.name}, which the kernel makes element by element, is ${printType(source.type)}`,
+    );
+  const text = (s: Stream) => s.index.map((i) => i.text).join();
+  const other = node.operands.find((v) => {
+    const s = streams.get(v);
+    return s !== undefined && (s.block !== stream.block || text(s) !== text(stream));
+  });
+  if (other)
+    throw new CompileError(
+      place,
+      `combines ${source.name} and ${other.name}, which the kernel makes at different places`,
+      "leave one of the two outside of the region",
+    );
+}
+
+function range(place: Index, lo: Index, hi: Index): string {
+  const p = place.atom ? place.text : `(${place.text})`;
+  return lo.value === 0 ? `${p} < ${hi.text}` : `${p} >= ${lo.text} && ${p} < ${hi.text}`;
+}
+
+export const indent = (text: string): string => text.replaceAll(/^(?=.)/gm, "  ");

@@ -14,6 +14,7 @@ interface Options {
   readonly topP?: number;
   readonly seed?: number;
   readonly stop?: readonly string[];
+  readonly ahead?: number;
   readonly ignoreEos?: boolean;
   readonly special?: boolean;
   readonly disablePass?: readonly string[];
@@ -44,6 +45,11 @@ export const generateCommand = new Command("generate")
   .option("--top-p <p>", "keep the likeliest tokens that together reach p", probability)
   .option("--seed <s>", "the same seed gives the same text (default: a random one, which is printed)", seed)
   .option("--stop <text>", "end before this text; may be given several times", collect)
+  .option(
+    "--ahead <k>",
+    "steps queued on the GPU at once; changes no token (default: as many as fill 40 ms)",
+    wholeNumber,
+  )
   .option("--ignore-eos", "go on after the end-of-text token")
   .option("--special", "take special tokens such as <|endoftext|> in the prompt for themselves")
   .option("--disable-pass <name>", "leave a compiler pass out; may be given several times", collect)
@@ -77,6 +83,7 @@ async function generateWith(opened: OpenModel, text: string | undefined, options
     seed: options.seed ?? Math.floor(Math.random() * 2 ** 32),
     stop: options.stop ?? [],
     stopTokens: options.ignoreEos || eos === undefined ? [] : [eos],
+    ...(options.ahead === undefined ? {} : { ahead: options.ahead }),
     ...(options.topK === undefined ? {} : { topK: options.topK }),
     ...(options.topP === undefined ? {} : { topP: options.topP }),
   };
@@ -96,7 +103,8 @@ async function generateWith(opened: OpenModel, text: string | undefined, options
 }
 
 function summary(result: GenerateResult, dispatches: number, adapter: string, drawnSeed: number | undefined): string {
-  const speed = `${result.tokens.length} tokens, ${result.tokensPerSecond.toFixed(1)} tokens/s, first after ${Math.round(result.timeToFirstTokenMs)} ms`;
+  const tokens = `${result.tokens.length} token${result.tokens.length === 1 ? "" : "s"}`;
+  const speed = `${tokens}, ${result.tokensPerSecond.toFixed(1)} tokens/s, first after ${Math.round(result.timeToFirstTokenMs)} ms`;
   const seedText = drawnSeed === undefined ? "" : `, seed ${drawnSeed}`;
   return `[${speed}; ${dispatches} dispatches per token on ${adapter}${seedText}${FINISH[result.finish]}]`;
 }

@@ -43,13 +43,16 @@ export interface Compilation {
 export const ENTRY_NAMES = ["prefill", "decode", "logits"] as const;
 export type EntryName = (typeof ENTRY_NAMES)[number];
 
-/** Compiles a GPT-2: `prefill` and `decode` give the last position's logits, `logits` every position's. */
+/**
+ * Compiles a GPT-2 whose tokens stay on the GPU, in the state `tokens`: `prefill` and `decode` give the last position's
+ * logits and append the token drawn from them; `logits` gives every position's and draws nothing.
+ */
 export function compileGpt2(config: Gpt2Config, options: CompileOptions = {}): Compilation {
   const { n_layer, n_ctx, n_vocab, eos_token_id } = config;
   const model: PlanModel = { n_layer, n_ctx, n_vocab, ...(eos_token_id === undefined ? {} : { eos_token_id }) };
   const maxima = { T: Math.min(options.chunk ?? 128, n_ctx), P: n_ctx };
   const entries = (options.entries ?? ENTRY_NAMES).map((name): EntrySpec => {
-    const graph = buildGpt2(config, name === "logits" ? "all" : "last");
+    const graph = buildGpt2(config, name === "logits" ? "all" : "last", "sequence");
     return name === "decode" ? { name, graph, fixed: { T: 1 } } : { name, graph };
   });
   const compiled = compileEntries("gpt2", entries, maxima, options);

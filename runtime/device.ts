@@ -17,6 +17,8 @@ export interface OpenDevice {
   readonly adapter: AdapterReport;
   /** Waits for what is queued and throws the first error that WebGPU has reported since the last call. */
   check(place: string): Promise<void>;
+  /** Throws the first error that WebGPU has reported by now, without waiting. */
+  throwReported(place: string): void;
   close(): void;
 }
 
@@ -78,13 +80,18 @@ export async function openDevice(gpu: GPU, noAdapterHint?: string): Promise<Open
   void device.lost.then((info) => {
     if (!closed) errors.push(`the device was lost: ${info.message || info.reason}`);
   });
+  const throwReported = (place: string): void => {
+    if (errors.length === 0) return;
+    const [first = ""] = errors.splice(0);
+    throw new RuntimeError(place, firstLine(first));
+  };
   return {
     device,
     adapter: report,
+    throwReported,
     async check(place) {
       await device.queue.onSubmittedWorkDone();
-      const [first] = errors.splice(0);
-      if (first !== undefined) throw new RuntimeError(place, firstLine(first));
+      throwReported(place);
     },
     close() {
       closed = true;

@@ -1,35 +1,24 @@
 // Runs a plan on a device. The one executor: what is compiled in memory and what is read from a bundle take the same path.
-import type { OpenDevice } from "./device.ts";
+import { firstLine, type OpenDevice } from "./device.ts";
 import { RuntimeError } from "./errors.ts";
 import {
   bufferBytes,
-  evalPlanCount,
   evalPlanDim,
-  PLAN_SYMBOLS,
-  PLAN_VERSION,
   type Plan,
   type PlanEntry,
-  type PlanKernel,
-  type PlanStep,
   type PlanSymbolValues,
   type PlanTensor,
   SYMBOL_BUFFER,
 } from "./plan.ts";
+import { checkPlan, createPipeline, foldWorkgroups, type PreparedStep, prepareStep } from "./prepare-steps.ts";
+import { SymbolTable } from "./symbol-table.ts";
 
-interface Pipeline {
-  readonly pipeline: GPUComputePipeline;
-  readonly layout: GPUBindGroupLayout;
+/** Part of a buffer, in bytes; multiples of 4. */
+export interface BufferRange {
+  readonly buffer: string;
+  readonly offset: number;
+  readonly size: number;
 }
-
-interface PreparedStep {
-  readonly step: PlanStep;
-  readonly pipeline: GPUComputePipeline;
-  readonly group: GPUBindGroup;
-}
-
-const SYMBOL_BYTES = 16;
-/** More workgroups on one axis are folded into y; kernels with a linear index expect it. */
-const MAX_GROUPS = 65535;
 
 export type TensorData = Float32Array<ArrayBuffer> | Int32Array<ArrayBuffer> | Uint32Array<ArrayBuffer>;
 
@@ -38,8 +27,9 @@ export class Executor {
   readonly #open: OpenDevice;
   readonly #buffers: ReadonlyMap<string, GPUBuffer>;
   readonly #steps: ReadonlyMap<string, readonly PreparedStep[]>;
-  readonly #symbols: GPUBuffer;
-  readonly #symbolValues = new Uint32Array(SYMBOL_BYTES / 4);
+  readonly #symbols: SymbolTable;
+  /** The argument of every `setBindGroup`, so that a step makes no array. */
+  readonly #symbolOffset = new Uint32Array(1);
   /** Buffers to read through that no read is using. */
   readonly #staging: GPUBuffer[] = [];
 
@@ -47,7 +37,7 @@ export class Executor {
     plan: Plan,
     open: OpenDevice,
     buffers: ReadonlyMap<string, GPUBuffer>,
-    symbols: GPUBuffer,
+    symbols: SymbolTable,
     steps: ReadonlyMap<string, readonly PreparedStep[]>,
   ) {
     this.plan = plan;
@@ -71,19 +61,15 @@ export class Executor {
     const made = await (async () => {
       for (const b of plan.buffers)
         buffers.set(b.name, device.createBuffer({ label: b.name, size: bufferBytes(b, plan.maxima), usage }));
-      const symbols = device.createBuffer({
-        label: SYMBOL_BUFFER,
-        size: SYMBOL_BYTES,
-        usage: GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST,
-      });
+      const symbols = new SymbolTable(device, plan);
       const pipelines = new Map(
         await Promise.all(plan.kernels.map(async (k) => [k.name, await createPipeline(device, k)] as const)),
       );
-      const all = new Map([...buffers, [SYMBOL_BUFFER, symbols]]);
+      const all = new Map([...buffers, [SYMBOL_BUFFER, symbols.buffer]]);
       const steps = new Map(
         plan.entries.map((entry) => [
           entry.name,
-          entry.steps.map((step) => prepare(device, plan, entry, step, pipelines, all)),
+          entry.steps.map((step) => prepareStep(device, plan, entry, step, pipelines, all)),
         ]),
       );
       return new Executor(plan, open, buffers, symbols, steps);
@@ -120,26 +106,40 @@ export class Executor {
 
   /** Runs one entry point: one compute pass, one submit. The inputs must have been written. */
   run(name: string, given: PlanSymbolValues): void {
+    const encoder = this.#encode(name, given);
+    this.#open.device.queue.submit([encoder.finish()]);
+  }
+
+  /**
+   * Runs one entry point and returns bytes of a buffer as they are right after it, without waiting for anything queued later:
+   * any number of runs may be on their way at once. Throws what WebGPU reported.
+   */
+  async runAndRead(name: string, given: PlanSymbolValues, { buffer, offset, size }: BufferRange): Promise<ArrayBuffer> {
+    const encoder = this.#encode(name, given);
+    const staging = this.#takeStaging(size);
+    encoder.copyBufferToBuffer(this.#buffer(buffer), offset, staging, 0, size);
+    this.#open.device.queue.submit([encoder.finish()]);
+    const mapped = await staging.mapAsync(GPUMapMode.READ, 0, size).catch((error: unknown) => ({ error }));
+    this.#open.throwReported(`running ${name}`);
+    if (mapped) throw new RuntimeError(`running ${name}`, firstLine(String(mapped.error)));
+    return this.#returnStaging(staging, size);
+  }
+
+  #encode(name: string, given: PlanSymbolValues): GPUCommandEncoder {
     const entry = this.entry(name);
-    const symbols = { ...given, ...entry.fixed };
-    this.#writeSymbols(entry, symbols);
+    this.#symbolOffset[0] = this.#symbols.place(entry, given);
     const encoder = this.#open.device.createCommandEncoder({ label: name });
     const pass = encoder.beginComputePass({ label: name });
-    for (const { step, pipeline, group } of this.#steps.get(name) ?? []) {
-      const [x, y, z] = step.workgroups.map((c) => evalPlanCount(c, symbols)) as [number, number, number];
-      const folds = x > MAX_GROUPS && y === 1;
-      const rows = folds ? Math.ceil(x / MAX_GROUPS) : y;
-      if (rows > MAX_GROUPS || z > MAX_GROUPS || (x > MAX_GROUPS && !folds))
-        throw new RuntimeError(
-          `${this.plan.name}.${name} ${step.label}`,
-          `needs ${x} × ${y} × ${z} workgroups, but a dispatch has ${MAX_GROUPS} on an axis at most`,
-        );
-      pass.setPipeline(pipeline);
-      pass.setBindGroup(0, group);
-      pass.dispatchWorkgroups(folds ? MAX_GROUPS : x, rows, z);
+    for (const prepared of this.#steps.get(name) ?? []) {
+      pass.setPipeline(prepared.pipeline);
+      if (prepared.usesSymbols) pass.setBindGroup(0, prepared.group, this.#symbolOffset, 0, 1);
+      else pass.setBindGroup(0, prepared.group);
+      const [x, y, z] =
+        prepared.workgroups ?? foldWorkgroups(this.plan, entry, prepared.step, { ...given, ...entry.fixed });
+      pass.dispatchWorkgroups(x, y, z);
     }
     pass.end();
-    this.#open.device.queue.submit([encoder.finish()]);
+    return encoder;
   }
 
   /** An output's elements after `run`. Waits for the GPU; throws what WebGPU reported. */
@@ -164,7 +164,12 @@ export class Executor {
     device.queue.submit([encoder.finish()]);
     await staging.mapAsync(GPUMapMode.READ, 0, padded).catch(() => undefined);
     await this.#open.check(`reading ${buffer}`);
-    const bytes = staging.getMappedRange(0, padded).slice(0, size);
+    return this.#returnStaging(staging, size);
+  }
+
+  /** A mapped buffer's bytes; the buffer is free for the next read. */
+  #returnStaging(staging: GPUBuffer, size: number): ArrayBuffer {
+    const bytes = staging.getMappedRange(0, Math.ceil(size / 4) * 4).slice(0, size);
     staging.unmap();
     this.#staging.push(staging);
     return bytes;
@@ -187,24 +192,7 @@ export class Executor {
 
   /** Frees the buffers; the device stays. */
   destroy(): void {
-    for (const b of [...this.#buffers.values(), ...this.#staging, this.#symbols]) b.destroy();
-  }
-
-  #writeSymbols(entry: PlanEntry, symbols: PlanSymbolValues): void {
-    for (const [i, s] of PLAN_SYMBOLS.entries()) {
-      const value = symbols[s];
-      const most = this.plan.maxima[s];
-      const least = s === "P" ? 0 : 1;
-      if (most !== undefined && entry.fixed[s] === undefined) {
-        const place = `${this.plan.name}.${entry.name}`;
-        if (value === undefined) throw new RuntimeError(place, `${s} is not given, but the plan's sizes depend on it`);
-        if (value > most) throw new RuntimeError(place, `${s} is ${value}, but the plan is made for ${most} at most`);
-        if (!Number.isInteger(value) || value < least)
-          throw new RuntimeError(place, `${s} is ${value}, but it must be a whole number from ${least} on`);
-      }
-      this.#symbolValues[i] = value ?? 0;
-    }
-    this.#open.device.queue.writeBuffer(this.#symbols, 0, this.#symbolValues);
+    for (const b of [...this.#buffers.values(), ...this.#staging, this.#symbols.buffer]) b.destroy();
   }
 
   #buffer(name: string): GPUBuffer {
@@ -212,89 +200,4 @@ export class Executor {
     if (!buffer) throw new RuntimeError(`plan ${this.plan.name}`, `there is no buffer ${name}`);
     return buffer;
   }
-}
-
-/** Refuses a plan that the device can't run, before anything is made. */
-function checkPlan({ device, adapter }: OpenDevice, plan: Plan): void {
-  const place = `plan ${plan.name} for ${plan.target}`;
-  if (plan.version !== PLAN_VERSION)
-    throw new RuntimeError(
-      place,
-      `its format is version ${plan.version}, but this runtime reads ${PLAN_VERSION}`,
-      "compile it again",
-    );
-  const missing = plan.requiredFeatures.filter((f) => !device.features.has(f));
-  if (missing.length > 0)
-    throw new RuntimeError(
-      place,
-      `needs ${missing.join(", ")}, but ${adapter.description} has not`,
-      "compile for a target without it",
-    );
-  const limits = device.limits as unknown as Readonly<Record<string, number>>;
-  for (const [name, needed] of Object.entries(plan.requiredLimits)) {
-    const offered = limits[name] ?? 0;
-    if (needed > offered)
-      throw new RuntimeError(
-        place,
-        `needs ${name} ${needed}, but ${adapter.description} offers ${offered}`,
-        "a smaller model, or a shorter context, needs less",
-      );
-  }
-}
-
-async function createPipeline(device: GPUDevice, kernel: PlanKernel): Promise<Pipeline> {
-  const module = device.createShaderModule({ label: kernel.name, code: kernel.wgsl });
-  const types = { read: "read-only-storage", read_write: "storage", uniform: "uniform" } as const;
-  const layout = device.createBindGroupLayout({
-    label: kernel.name,
-    entries: kernel.access.map((a, binding) => ({
-      binding,
-      visibility: GPUShaderStage.COMPUTE,
-      buffer: { type: types[a] },
-    })),
-  });
-  try {
-    const pipeline = await device.createComputePipelineAsync({
-      label: kernel.name,
-      layout: device.createPipelineLayout({ label: kernel.name, bindGroupLayouts: [layout] }),
-      compute: { module, entryPoint: "main" },
-    });
-    return { pipeline, layout };
-  } catch (error) {
-    // Dawn's own message says only that the module is invalid; what is wrong with it, the module knows.
-    const { messages } = await module.getCompilationInfo();
-    const found = messages.find((m) => m.type === "error");
-    const line = kernel.wgsl.split("\n")[(found?.lineNum ?? 0) - 1]?.trim();
-    throw new RuntimeError(
-      `kernel ${kernel.name}`,
-      found
-        ? `line ${found.lineNum}: ${found.message}${line ? `: ${line}` : ""}`
-        : error instanceof Error
-          ? error.message.trim()
-          : String(error),
-    );
-  }
-}
-
-function prepare(
-  device: GPUDevice,
-  plan: Plan,
-  entry: PlanEntry,
-  step: PlanStep,
-  pipelines: ReadonlyMap<string, Pipeline>,
-  buffers: ReadonlyMap<string, GPUBuffer>,
-): PreparedStep {
-  const place = `plan ${plan.name}.${entry.name} ${step.label}`;
-  const made = pipelines.get(step.kernel);
-  if (!made) throw new RuntimeError(place, `runs kernel ${step.kernel}, which the plan does not have`);
-  const entries = step.bindings.map((name, binding): GPUBindGroupEntry => {
-    const buffer = buffers.get(name);
-    if (!buffer) throw new RuntimeError(place, `binds buffer ${name}, which the plan does not have`);
-    return { binding, resource: { buffer } };
-  });
-  return {
-    step,
-    pipeline: made.pipeline,
-    group: device.createBindGroup({ label: step.label, layout: made.layout, entries }),
-  };
 }

@@ -1,7 +1,8 @@
 // Generation as a stream: tokens one by one, text as soon as it is certain, and why it ended.
+import { drawAhead } from "./draw-ahead.ts";
 import { RuntimeError } from "./errors.ts";
 import type { Model } from "./model.ts";
-import { checkSampler, createRng, type SamplerSettings, sample } from "./sampler.ts";
+import { checkSampler, checkSeed, type SamplerSettings } from "./sampler.ts";
 import { StopMatcher, TextStream } from "./text-stream.ts";
 import type { Tokenizer } from "./tokenizer.ts";
 
@@ -13,6 +14,8 @@ export interface GenerateOptions extends SamplerSettings {
   readonly stop?: readonly string[];
   /** Tokens at which generation ends; they are not part of the result. */
   readonly stopTokens?: readonly number[];
+  /** Steps queued on the GPU at once; chosen by how long a step takes when absent. It changes no token. */
+  readonly ahead?: number;
 }
 
 /** Why a generation ended: the length asked for, an end token, a stop string, or a full context. */
@@ -48,17 +51,16 @@ export async function* generate(
   const stopTokens = new Set(options.stopTokens ?? []);
   const stream = tokenizer && new TextStream(tokenizer);
   const stops = new StopMatcher(options.stop ?? []);
-  const rng = createRng(options.seed);
   const tokens: number[] = [];
   let text = "";
   let firstAt = 0;
+  // The last token of a full context still predicts one; that one has no place to be read from.
+  const count = Math.min(options.maxNewTokens, model.facts.n_ctx - prompt.length + 1);
+  let finish: FinishReason = count < options.maxNewTokens ? "context" : "length";
   const began = performance.now();
   model.reset();
-  let logits = await model.feed(prompt);
-  let finish: FinishReason = "length";
-  while (tokens.length < options.maxNewTokens) {
-    const token = sample(logits, options, rng, `token ${prompt.length + tokens.length}`);
-    if (tokens.length === 0) firstAt = performance.now();
+  for await (const token of drawAhead(model, prompt, { ...options, count })) {
+    firstAt ||= performance.now();
     if (stopTokens.has(token)) {
       finish = "end-token";
       break;
@@ -71,13 +73,6 @@ export async function* generate(
       finish = "stop-string";
       break;
     }
-    if (tokens.length === options.maxNewTokens) break;
-    // The last token of a full context still predicts one; that one has no place to be read from.
-    if (prompt.length + tokens.length > model.facts.n_ctx) {
-      finish = "context";
-      break;
-    }
-    logits = await model.feed([token]);
   }
   const ended = performance.now();
   // What was held back is text after all, unless it was the stop string.
@@ -104,6 +99,10 @@ function check(
   options: GenerateOptions,
 ): void {
   checkSampler(options);
+  checkSeed(options.seed);
+  const { ahead = 1 } = options;
+  if (!Number.isInteger(ahead) || ahead < 1)
+    throw new RuntimeError("ahead", `is ${ahead}`, "it must be a whole number, 1 or more");
   const { n_ctx } = model.facts;
   if (!Number.isInteger(options.maxNewTokens) || options.maxNewTokens < 1)
     throw new RuntimeError("max-new-tokens", `is ${options.maxNewTokens}`, "it must be a whole number, 1 or more");
@@ -113,13 +112,7 @@ function check(
     throw new RuntimeError(
       "prompt",
       `has ${prompt.length} tokens, but the context is ${n_ctx}`,
-      `shorten it to ${n_ctx - 1} tokens or fewer`,
-    );
-  if (prompt.length === n_ctx)
-    throw new RuntimeError(
-      "prompt",
-      `has ${prompt.length} tokens, which fill the context`,
-      "shorten it, to leave room for new tokens",
+      `shorten it to ${n_ctx} tokens or fewer`,
     );
   if (!tokenizer && (options.stop ?? []).length > 0)
     throw new RuntimeError("stop strings", "need a tokenizer, but the model has none", "stop at tokens instead");

@@ -1,6 +1,7 @@
 // The runtime: loads and runs plans. It loads no compiler package.
 export { type DawnBackend, type DawnOptions, findAdapter, openDawn } from "./dawn.ts";
 export { type AdapterReport, describeAdapter, type OpenDevice, openDevice, printAdapter } from "./device.ts";
+export { type DrawOptions, drawAhead } from "./draw-ahead.ts";
 export { RuntimeError } from "./errors.ts";
 export { Executor, type TensorData } from "./executor.ts";
 export {
@@ -12,15 +13,8 @@ export {
 } from "./generate.ts";
 export { Model } from "./model.ts";
 export * from "./plan.ts";
-export {
-  createRng,
-  logSoftmax,
-  type Rng,
-  type SamplerSettings,
-  sample,
-  type TokenScore,
-  topTokens,
-} from "./sampler.ts";
+export { createRng, type Rng } from "./rng.ts";
+export { logSoftmax, type SamplerSettings, type TokenScore, topTokens } from "./sampler.ts";
 export { type ScoreOptions, type ScoreResult, score } from "./score.ts";
 export { StopMatcher, TextStream } from "./text-stream.ts";
 export { createTokenizer, type Tokenizer } from "./tokenizer.ts";

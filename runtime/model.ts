@@ -3,6 +3,7 @@ import type { AdapterReport, OpenDevice } from "./device.ts";
 import { RuntimeError } from "./errors.ts";
 import { Executor } from "./executor.ts";
 import type { Plan, PlanModel } from "./plan.ts";
+import { checkSampler, checkSeed, type SamplerSettings } from "./sampler.ts";
 import { matchWeights } from "./weights/match.ts";
 import type { WeightSource } from "./weights/source.ts";
 import { type NotFinite, sourceOf, type UploadOptions, uploadWeights } from "./weights/upload.ts";
@@ -67,10 +68,42 @@ export class Model {
 
   /** Appends tokens and returns the logits [n_vocab] after the last one. A long prompt is fed in chunks. */
   async feed(ids: readonly number[]): Promise<Float32Array> {
-    this.#check(ids);
-    for (let start = 0; start < ids.length; start += this.chunk)
-      this.#run(ids.length - start === 1 ? "decode" : "prefill", ids.slice(start, start + this.chunk));
-    return this.#logits(ids.length % this.chunk === 1 || this.chunk === 1 ? "decode" : "prefill", 1);
+    const last = this.#append(ids);
+    this.#run(last.entry, last.count);
+    return this.#logits(last.entry, 1);
+  }
+
+  /**
+   * Appends tokens and draws the one that follows them, on the GPU. It stands at position `past` of the sequence then, where
+   * `drawNext` reads it. What is drawn depends on the settings, the seed and the position alone.
+   * @throws RuntimeError for settings out of range and tokens that do not fit.
+   */
+  async drawAfter(ids: readonly number[], settings: SamplerSettings, seed: number): Promise<number> {
+    checkSampler(settings);
+    checkSeed(seed);
+    const last = this.#append(ids);
+    const { topK = 0, topP = 1 } = settings;
+    this.#executor.write(
+      "settings",
+      Float32Array.of(f32Temperature(settings), Math.min(topK, this.facts.n_vocab), topP),
+    );
+    this.#executor.write("seed", Uint32Array.of(seed));
+    return this.#draw(last.entry, last.count);
+  }
+
+  /**
+   * Appends the token drawn last and draws the next, with the settings of `drawAfter`. Needs nothing from the host, so that
+   * several may be asked for before the first is there.
+   */
+  drawNext(): Promise<number> {
+    return this.#draw("decode", 1);
+  }
+
+  /** Forgets all tokens from position `past` on. */
+  rewind(past: number): void {
+    if (!(Number.isInteger(past) && past >= 0 && past <= this.#past))
+      throw new RuntimeError("model", `can't go back to ${past} tokens, for it holds ${this.#past}`);
+    this.#past = past;
   }
 
   /** Appends tokens and yields the logits of every one, chunk by chunk: [rows, n_vocab]. */
@@ -80,13 +113,32 @@ export class Model {
     this.#check(ids);
     for (let start = 0; start < ids.length; start += this.chunk) {
       const chunk = ids.slice(start, start + this.chunk);
-      this.#run("logits", chunk);
+      this.#write(chunk);
+      this.#run("logits", chunk.length);
       yield { start, rows: chunk.length, logits: await this.#logits("logits", chunk.length) };
     }
   }
 
   destroy(): void {
     this.#executor.destroy();
+  }
+
+  /** Writes tokens to the sequence and runs all chunks of them but the last, whose run is left to the caller. */
+  #append(ids: readonly number[]): { readonly entry: "prefill" | "decode"; readonly count: number } {
+    this.#check(ids);
+    let start = 0;
+    for (; ids.length - start > this.chunk; start += this.chunk) {
+      this.#write(ids.slice(start, start + this.chunk));
+      this.#run("prefill", this.chunk);
+    }
+    const last = ids.slice(start);
+    this.#write(last);
+    return { entry: last.length === 1 ? "decode" : "prefill", count: last.length };
+  }
+
+  /** Chunk by chunk, for each call draws a token and puts it where the next chunk begins. */
+  #write(ids: readonly number[]): void {
+    this.#executor.write("tokens", Int32Array.from(ids), 4 * this.#past);
   }
 
   #check(ids: readonly number[]): void {
@@ -110,10 +162,25 @@ export class Model {
       );
   }
 
-  #run(entry: string, ids: readonly number[]): void {
-    this.#executor.write("tokens", Int32Array.from(ids));
-    this.#executor.run(entry, { T: ids.length, P: this.#past });
-    this.#past += ids.length;
+  #run(entry: string, count: number): void {
+    this.#executor.run(entry, { T: count, P: this.#past });
+    this.#past += count;
+  }
+
+  async #draw(entry: string, count: number): Promise<number> {
+    const symbols = { T: count, P: this.#past };
+    const position = this.#past + count;
+    if (position > this.facts.n_ctx)
+      throw new RuntimeError(
+        "model",
+        `the context of ${this.facts.n_ctx} is full`,
+        "start anew, or with a shorter text",
+      );
+    this.#past = position;
+    const bytes = await this.#executor.runAndRead(entry, symbols, { buffer: "tokens", offset: 4 * position, size: 4 });
+    const [token = -1] = new Int32Array(bytes);
+    if (token < 0) throw notFinite(position);
+    return token;
   }
 
   async #logits(entry: string, rows: number): Promise<Float32Array> {
@@ -123,3 +190,15 @@ export class Model {
     return data instanceof Float32Array ? data : Float32Array.from(data);
   }
 }
+
+/** Beyond these, f32 can't divide logits by it; the draw is greedy, or uniform, long before. */
+const f32Temperature = ({ temperature }: SamplerSettings): number =>
+  temperature < 1e-30 ? 0 : Math.min(temperature, 1e30);
+
+/** What `sample_token` could not draw from. */
+const notFinite = (position: number): RuntimeError =>
+  new RuntimeError(
+    `token ${position}`,
+    "its logits are no distribution: one is NaN or infinite",
+    "the weights are damaged, or an f16 overflowed on the way: check the checkpoint, or load it with f32 weights",
+  );

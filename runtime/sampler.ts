@@ -1,25 +1,15 @@
-// The host's sampler: logits and settings to one token id, and the log-probabilities that scoring needs. Pure: the only
-// randomness is a counter-based generator of 32-bit integer operations, which gives the same numbers in WGSL.
-
+// What the host knows of sampling: the settings and their ranges, and the log-probabilities that scoring needs. The draw
+// itself is a kernel of the plan.
 import { RuntimeError } from "./errors.ts";
 
 /** How a token is chosen. The filters apply in this order: temperature, top-k, top-p. */
 export interface SamplerSettings {
   /** Divides the logits. 0 is greedy: the largest logit, the lowest id where several are largest. */
   readonly temperature: number;
-  /** Keep the k largest logits; where several are equal at the border, the lowest ids. */
+  /** Keep the k largest logits, and those that equal the smallest of them. */
   readonly topK?: number;
-  /** Keep the smallest set of most likely tokens whose probabilities reach p (nucleus sampling). */
+  /** Keep the fewest most likely tokens whose probabilities reach p, and those that equal the last (nucleus sampling). */
   readonly topP?: number;
-}
-
-/** A seeded sequence of uniform numbers. Number n depends on seed and n only, so a run can be resumed anywhere. */
-export interface Rng {
-  readonly seed: number;
-  /** The index of the next number; `next` advances it. */
-  step: number;
-  /** The next number: a multiple of 2^-24 in [0, 1), exact in f32. */
-  next(): number;
 }
 
 export interface TokenScore {
@@ -47,58 +37,10 @@ export function checkSampler({ temperature, topK, topP }: SamplerSettings): void
     throw new RuntimeError("sampler", `topP is ${topP}, but must be > 0 and ≤ 1`, "leave it out to keep every token");
 }
 
-/**
- * One token id from `logits` [n_vocab]. Draws one number from `rng`, or none at temperature 0.
- * `place` is what errors call the logits.
- * @throws RuntimeError for settings out of range, and for logits that are no distribution (NaN, +Infinity, all -Infinity).
- */
-export function sample(logits: Float32Array, settings: SamplerSettings, rng: Rng, place = "sampler"): number {
-  checkSampler(settings);
-  const best = findLargest(logits, place);
-  const { temperature, topK = logits.length, topP = 1 } = settings;
-  if (temperature === 0) return best;
-
-  const max = logits[best] ?? 0;
-  // [n_vocab], not normalised; 0 is a token that was filtered out.
-  const weights = new Float64Array(logits.length);
-  const weigh = (id: number): void => {
-    weights[id] = Math.exp(((logits[id] ?? 0) - max) / temperature);
-  };
-  if (topK < logits.length) largest(logits, topK).forEach(weigh);
-  else for (let id = 0; id < logits.length; id++) weigh(id);
-  if (topP < 1) keepNucleus(weights, topP);
-  return draw(weights, rng.next());
-}
-
-/**
- * Holtzman et al. 2020, "The Curious Case of Neural Text Degeneration": zeroes all but the largest weights that
- * together reach `p` of the total. Of equal weights at the border, the lowest ids stay.
- */
-function keepNucleus(weights: Float64Array, p: number): void {
-  const total = sum(weights);
-  const goal = p * total;
-  // All weights below this come to less than (1 - p) of the total, so none of them is needed: no need to sort the tail.
-  const floor = (total - goal) / weights.length;
-  const heavy = weights.filter((w) => w >= floor).sort();
-  let reached = 0;
-  let first = heavy.length;
-  while (reached < goal && first > 0) reached += heavy[--first] ?? 0;
-  const border = heavy[first] ?? 0;
-  let equalWanted = heavy.subarray(first).lastIndexOf(border) + 1;
-  for (let id = 0; id < weights.length; id++) {
-    const w = weights[id] ?? 0;
-    if (w < border || (w === border && equalWanted-- <= 0)) weights[id] = 0;
-  }
-}
-
-/** The id in whose share of the total weight `uniform` [0, 1) falls, shares in the order of ids. */
-function draw(weights: Float64Array, uniform: number): number {
-  const goal = uniform * sum(weights);
-  let id = 0;
-  let reached = weights[0] ?? 0;
-  // Strictly past the goal, so never at a weight of 0. The same sum in the same order gets there before the end.
-  while (reached <= goal && id < weights.length - 1) reached += weights[++id] ?? 0;
-  return id;
+/** @throws RuntimeError for a seed that is no u32. */
+export function checkSeed(seed: number): void {
+  if (!(Number.isInteger(seed) && seed >= 0 && seed < 2 ** 32))
+    throw new RuntimeError("seed", `is ${seed}, but must be a whole number ≥ 0 and < 2^32`);
 }
 
 /** log(softmax(logits)) [n_vocab] in f64. */
@@ -171,38 +113,4 @@ function notFinite(place: string, logits: Float32Array, id: number): RuntimeErro
     `${facts}, but probabilities need finite logits`,
     "the weights are damaged, or an f16 overflowed on the way: check the checkpoint, or compute in f32",
   );
-}
-
-function sum(weights: Float64Array): number {
-  let total = 0;
-  for (let i = 0; i < weights.length; i++) total += weights[i] ?? 0;
-  return total;
-}
-
-/**
- * A generator that begins at number `step` of the sequence of `seed` (a whole number below 2^32).
- * @throws RuntimeError for another seed.
- */
-export function createRng(seed: number, step = 0): Rng {
-  if (!(Number.isInteger(seed) && seed >= 0 && seed < 2 ** 32))
-    throw new RuntimeError("seed", `is ${seed}, but must be a whole number ≥ 0 and < 2^32`);
-  const rng: Rng = { seed, step, next: () => (pcg3d(seed, rng.step++, 0) >>> 8) / 2 ** 24 };
-  return rng;
-}
-
-/**
- * `pcg3d` of Jarzynski and Olano, "Hash Functions for GPU Rendering", JCGT 9(3), 2020 (after O'Neill's PCG): three u32
- * in, the first of the three u32 out. u32 multiplications, additions, xors and shifts only, so WGSL computes the same.
- */
-export function pcg3d(a: number, b: number, c: number): number {
-  let x = (Math.imul(a, 1664525) + 1013904223) | 0;
-  let y = (Math.imul(b, 1664525) + 1013904223) | 0;
-  let z = (Math.imul(c, 1664525) + 1013904223) | 0;
-  x = (x + Math.imul(y, z)) | 0;
-  y = (y + Math.imul(z, x)) | 0;
-  z = (z + Math.imul(x, y)) | 0;
-  x ^= x >>> 16;
-  y ^= y >>> 16;
-  z ^= z >>> 16;
-  return (x + Math.imul(y, z)) >>> 0;
 }

@@ -25,6 +25,7 @@ import {
   reduceSum,
   reshape,
   rsqrt,
+  sampleToken,
   select,
   sin,
   slice,
@@ -42,11 +43,19 @@ import type { Gpt2Config } from "./gpt2-config.ts";
 export type LogitsOf = "all" | "last";
 
 /**
+ * Where the new tokens come from. `input`: `tokens` i32[T]. `sequence`: the state `tokens` i32[n_ctx + 1] holds the whole
+ * sequence by position; a step reads P … P+T−1 of it, so that steps follow each other without the host.
+ */
+export type TokensFrom = "input" | "sequence";
+
+/**
  * The decoder over `T` new tokens after `P` past ones (P + T ≤ n_ctx): tokens i32[T] → logits f32[T, n_vocab], or
  * f32[1, n_vocab] for the last position alone. Keys and values live in states `h.N.attn.k` and `.v`, [n_ctx, n_embd].
+ * With the last position's logits of a `sequence`, token P+T is drawn from them and appended to it: see `sample_token` for
+ * its inputs `settings` and `seed`. What is drawn depends on seed and position, not on how the steps were cut.
  */
-export function buildGpt2(config: Gpt2Config, logits: LogitsOf = "all"): Graph {
-  return new Gpt2(config).build(logits);
+export function buildGpt2(config: Gpt2Config, logits: LogitsOf = "all", tokens: TokensFrom = "input"): Graph {
+  return new Gpt2(config).build(logits, tokens);
 }
 
 class Gpt2 {
@@ -58,9 +67,13 @@ class Gpt2 {
     this.#config = config;
   }
 
-  build(logits: LogitsOf): Graph {
-    const { n_layer, n_embd, n_vocab, tie_word_embeddings } = this.#config;
-    const tokens = this.#graph.input("tokens", tensorType("i32", [T]));
+  build(logits: LogitsOf, from: TokensFrom): Graph {
+    const { n_layer, n_ctx, n_embd, n_vocab, tie_word_embeddings } = this.#config;
+    const sequence =
+      from === "sequence" ? this.#graph.input("tokens", tensorType("i32", [n_ctx + 1]), "state") : undefined;
+    const tokens = sequence
+      ? this.#op(slice, [sequence], "tokens.new", { axis: 0, start: P, length: T })
+      : this.#graph.input("tokens", tensorType("i32", [T]));
     const wte = this.#weight("wte.weight", n_vocab, n_embd);
     let x = this.#op(add, [this.#op(gather, [wte, tokens], "wte"), this.#positions()], "embd"); // [T, C]
     for (let layer = 0; layer < n_layer; layer++) x = this.#block(x, layer);
@@ -68,7 +81,17 @@ class Gpt2 {
     x = this.#layerNorm(x, "ln_f");
     const head = tie_word_embeddings ? wte : this.#weight("lm_head.weight", n_vocab, n_embd);
     const y = this.#op(matmul, [x, this.#op(transpose, [head], "lm_head.t", { perm: [1, 0] })], "logits"); // [T, V]
+    if (sequence && logits === "last") this.#states.push(this.#drawn(y, sequence));
     return this.#graph.build([y, ...this.#states]);
+  }
+
+  /** The sequence with the token that follows the last one. */
+  #drawn(logits: Value, sequence: Value): Value {
+    const settings = this.#graph.input("settings", tensorType("f32", [3]));
+    const seed = this.#graph.input("seed", tensorType("u32", [1]));
+    const step = addDims(P, T);
+    const token = this.#op(sampleToken, [logits, settings, seed], "token", { step });
+    return this.#op(cacheUpdate, [sequence, token], "tokens.drawn", { start: step });
   }
 
   /** x + attn(ln_1(x)), then x + mlp(ln_2(x)). */

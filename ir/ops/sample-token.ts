@@ -26,7 +26,8 @@ export function pcg3d(a: number, b: number, c: number): number {
  * largest logit wins, the lowest id among equals; top-k 0 and top-p 1 keep every token. Top-k keeps the k largest logits,
  * top-p the fewest largest ones whose probabilities reach p (Holtzman et al., arXiv 1904.09751); equals at the border stay
  * together. The draw takes the first id at which the kept weights, in the order of ids, pass a share of their sum that
- * depends on `seed` u32[1] and the attribute `step` alone.
+ * depends on `seed` u32[1] and the attribute `step` alone. Logits that are no distribution (a NaN, +Infinity, or -Infinity
+ * alone) give −1.
  */
 export const sampleToken = defineOp({
   name: "sample_token",
@@ -60,9 +61,12 @@ export const sampleToken = defineOp({
   reference([logits, settings, seed], { step }) {
     const [temperature, topK, topP] = [at(settings.data, 0), at(settings.data, 1), at(settings.data, 2)];
     const best = logits.data.reduce((b, z, i) => (z > at(logits.data, b) ? i : b), 0);
-    const token = !(temperature > 0)
-      ? best
-      : draw(logits.data, at(logits.data, best), temperature, topK, topP, uniform(at(seed.data, 0), Number(step)));
+    const isDistribution = Number.isFinite(at(logits.data, best)) && !logits.data.some(Number.isNaN);
+    const token = !isDistribution
+      ? -1
+      : !(temperature > 0)
+        ? best
+        : draw(logits.data, at(logits.data, best), temperature, topK, topP, uniform(at(seed.data, 0), Number(step)));
     return { dtype: "i32", shape: [1], data: Float64Array.of(token) };
   },
 });
@@ -94,7 +98,7 @@ function draw(
   let passed = 0;
   let token = 0;
   for (const [i, z] of logits.entries()) {
-    if (z < last) continue;
+    if (z < last || weight(z) === 0) continue;
     token = i;
     passed += weight(z);
     if (passed > share * total) break;

@@ -91,7 +91,7 @@ for (const { entry, run } of entries)
     assert.is(facts.config.n_layer, 6);
     assert.ok(facts.dispatches > 6 && facts.dispatches_per_layer > 0 && facts.kernels > 0 && facts.nodes > 300);
     assert.is(facts.bytes.weights, 4 * 1353728);
-    assert.is(facts.bytes.states, 2 * 6 * 256 * 128 * 4);
+    assert.is(facts.bytes.states, 2 * 6 * 256 * 128 * 4 + 257 * 4);
   });
 
 const json = [

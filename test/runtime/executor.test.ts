@@ -8,6 +8,7 @@ import { parseGraph } from "../../ir/parse.ts";
 import { Executor } from "../../runtime/executor.ts";
 import { PLAN_VERSION, type Plan } from "../../runtime/plan.ts";
 import { adapter, onGpu } from "../support/gpu.ts";
+import { rejects } from "../support/rejects.ts";
 import { skipUnless } from "../support/skip.ts";
 
 const test = suite("executor");
@@ -53,11 +54,57 @@ gpuTest("refuses a dispatch that WebGPU has no axis for, naming the value", asyn
     ...e,
     steps: e.steps.map((s) => ({ ...s, workgroups: [[], [{ dim: 70_000, per: 1 }], []] as const })),
   }));
-  const executor = await Executor.create(gpu, { ...made, kernels, entries: tall });
-  assert.throws(
-    () => executor.run("run", { T: 1 }),
+  await rejects(
+    Executor.create(gpu, { ...made, kernels, entries: tall }),
     /small\.run y: needs 1 × 70000 × 1 workgroups, but a dispatch has 65535/,
   );
+  // Where a symbol decides, it shows with the call.
+  const wide = entries.map((e) => ({
+    ...e,
+    steps: e.steps.map((s) => ({
+      ...s,
+      workgroups: [[], [{ dim: { constant: 0, terms: { T: 10_000 } }, per: 1 }], []] as const,
+    })),
+  }));
+  const executor = await Executor.create(gpu, { ...made, kernels, entries: wide });
+  executor.run("run", { T: 6 });
+  assert.throws(() => executor.run("run", { T: 7 }), /needs 1 × 70000 × 1 workgroups/);
+  executor.destroy();
+});
+
+gpuTest("gives each call its own symbols, whether their rows were made before or not", async (gpu) => {
+  const text = "graph g(x: f32[1]) { a = iota(start=P, length=T) f = cast(a, to=f32) y = add(f, x) return y }";
+  const { plan: rows } = compileEntries(
+    "g",
+    [
+      { name: "fixed", graph: parseGraph(text), fixed: { T: 1 } },
+      { name: "free", graph: parseGraph(text) },
+      { name: "all", graph: parseGraph(text), fixed: { T: 2, P: 3 } },
+    ],
+    { T: 4, P: 9 },
+  );
+  const executor = await Executor.create(gpu, rows);
+  executor.write("x", Float32Array.of(0.5));
+  const [y] = executor.entry("free").outputs;
+  const calls = [
+    ["fixed", { P: 9 }, [9.5]],
+    ["free", { T: 3, P: 2 }, [2.5, 3.5, 4.5]],
+    ["fixed", { P: 0 }, [0.5]],
+    ["all", {}, [3.5, 4.5]],
+    ["free", { T: 1, P: 7 }, [7.5]],
+  ] as const;
+  // All queued before any is read.
+  const read = await Promise.all(
+    calls.map(([entry, symbols, want]) =>
+      executor.runAndRead(entry, symbols, { buffer: y?.buffer ?? "", offset: 0, size: 4 * want.length }),
+    ),
+  );
+  assert.equal(
+    read.map((bytes) => [...new Float32Array(bytes)]),
+    calls.map(([, , want]) => [...want]),
+  );
+  assert.throws(() => executor.run("fixed", { P: 10 }), /P is 10, but the plan is made for 9 at most/);
+  assert.throws(() => executor.run("fixed", {}), /P is not given/);
   executor.destroy();
 });
 

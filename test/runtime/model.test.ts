@@ -93,6 +93,39 @@ gpuTest("counts the values of weights that are not finite, where asked to, and e
   }),
 );
 
+gpuTest("says which token's logits are no distribution", (gpu) =>
+  inFolder(chainModel(Uint8Array.of(65, 66)), async (folder) => {
+    const { plan } = compileGpt2(readConfig(folder), { target: targetForAdapter(gpu.adapter) });
+    const source = await openCheckpoint(folder);
+    const spoiled = f32([258], new Float32Array(258).fill(Number.NaN));
+    const model = await Model.load(gpu, plan, replace(source, "ln_f.bias", spoiled));
+    await rejects(
+      model.drawAfter([65, 66], { temperature: 1 }, 0),
+      /token 2: its logits are no distribution.*load it with f32 weights/s,
+    );
+    model.destroy();
+    await source.close();
+  }),
+);
+
+gpuTest("draws with the settings it is given, and says when the context is full", (gpu) =>
+  inFolder(chainModel(Buffer.from("abc"), 2), (folder) =>
+    withModel(gpu, folder, {}, async (model) => {
+      for (const temperature of [1e-320, 1e-30, 0.1]) {
+        model.reset();
+        assert.is(await model.drawAfter([0x61], { temperature }, 1), 0x62, `at ${temperature}`);
+      }
+      assert.is(await model.drawNext(), 0x63);
+      await rejects(model.drawNext(), /the context of 2 is full/);
+      model.reset();
+      assert.ok((await model.drawAfter([0x61], { temperature: 1e300 }, 1)) >= 0, "any token is as likely as any other");
+      await rejects(model.drawAfter([0x61], { temperature: -1 }, 1), /temperature is -1/);
+      await rejects(model.drawAfter([0x61], { temperature: 1 }, -1), /seed: is -1/);
+      assert.throws(() => model.rewind(2), /can't go back to 2 tokens, for it holds 1/);
+    }),
+  ),
+);
+
 gpuTest("follows the chain that a made-up model was made for", (gpu) =>
   inFolder(chainModel(Buffer.from("abc")), (folder) =>
     withModel(gpu, folder, { target: targetByName("webgpu-default") }, async (model) => {

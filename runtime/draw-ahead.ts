@@ -1,0 +1,72 @@
+// Tokens as the GPU draws them, with steps queued ahead of the one that the host waits for, so that the GPU never waits for
+// the host. Not here: when a text ends; see generate.ts.
+import type { Model } from "./model.ts";
+import type { SamplerSettings } from "./sampler.ts";
+
+export interface DrawOptions extends SamplerSettings {
+  readonly seed: number;
+  /** How many tokens to draw at most. */
+  readonly count: number;
+  /** Steps on their way at once, 1 or more; chosen by how long a step takes when absent. */
+  readonly ahead?: number;
+}
+
+/** Without `ahead`, steps are queued for so long in advance: host and event loop are late by less. */
+const QUEUED_MS = 40;
+const MOST_AHEAD = 16;
+
+/**
+ * Appends `prompt` to the model's tokens and yields `count` tokens that follow. A caller that stops early never sees what was
+ * queued beyond, and the model holds the tokens up to the last but one that it has seen, as after a `drawNext` of each.
+ */
+export async function* drawAhead(
+  model: Model,
+  prompt: readonly number[],
+  options: DrawOptions,
+): AsyncGenerator<number, void> {
+  const start = model.past + prompt.length;
+  const waiting: Promise<number>[] = [];
+  let [asked, seen] = [0, 0];
+  const ask = (token: Promise<number>): void => {
+    // An error is thrown where the token is awaited; nobody awaits those beyond a stop.
+    token.catch(() => undefined);
+    waiting.push(token);
+    asked++;
+  };
+  const pace = new Pace(options.ahead);
+  try {
+    ask(model.drawAfter(prompt, options, options.seed));
+    while (seen < options.count) {
+      while (asked < options.count && waiting.length < pace.ahead) ask(model.drawNext());
+      const token = await waiting.shift();
+      if (token === undefined) return;
+      pace.tick(waiting.length > 0);
+      seen++;
+      yield token;
+    }
+  } finally {
+    if (seen > 0) model.rewind(start + seen - 1);
+  }
+}
+
+/** How many steps to queue: as asked for, or as many as fill a stretch of time. */
+class Pace {
+  readonly #asked: number | undefined;
+  #stepMs = QUEUED_MS;
+  #last = 0;
+
+  constructor(asked: number | undefined) {
+    this.#asked = asked;
+  }
+
+  get ahead(): number {
+    return this.#asked ?? Math.max(2, Math.min(MOST_AHEAD, Math.ceil(QUEUED_MS / this.#stepMs)));
+  }
+
+  /** A token has come; `busy` when the next one was on its way already, so that the time between says what a step takes. */
+  tick(busy: boolean): void {
+    const now = performance.now();
+    if (busy && this.#last > 0) this.#stepMs = Math.max(0.1, 0.8 * this.#stepMs + 0.2 * (now - this.#last));
+    this.#last = now;
+  }
+}

@@ -1,0 +1,145 @@
+// From a plan's steps to what a compute pass is given: pipelines, bind groups, and workgroups where no symbol decides them.
+// Made once; a call makes nothing.
+import type { OpenDevice } from "./device.ts";
+import { RuntimeError } from "./errors.ts";
+import {
+  evalPlanCount,
+  evalPlanDim,
+  PLAN_VERSION,
+  type Plan,
+  type PlanCount,
+  type PlanDim,
+  type PlanEntry,
+  type PlanKernel,
+  type PlanStep,
+  type PlanSymbolValues,
+  SYMBOL_BUFFER,
+} from "./plan.ts";
+import { SYMBOL_BYTES } from "./symbol-table.ts";
+
+interface Pipeline {
+  readonly pipeline: GPUComputePipeline;
+  readonly layout: GPUBindGroupLayout;
+}
+
+type Workgroups = readonly [x: number, y: number, z: number];
+
+export interface PreparedStep {
+  readonly step: PlanStep;
+  readonly pipeline: GPUComputePipeline;
+  readonly group: GPUBindGroup;
+  readonly usesSymbols: boolean;
+  /** Where no symbol decides them. */
+  readonly workgroups?: Workgroups;
+}
+
+const MAX_GROUPS = 65535;
+
+/** Refuses a plan that the device can't run, before anything is made. */
+export function checkPlan({ device, adapter }: OpenDevice, plan: Plan): void {
+  const place = `plan ${plan.name} for ${plan.target}`;
+  if (plan.version !== PLAN_VERSION)
+    throw new RuntimeError(
+      place,
+      `its format is version ${plan.version}, but this runtime reads ${PLAN_VERSION}`,
+      "compile it again",
+    );
+  const missing = plan.requiredFeatures.filter((f) => !device.features.has(f));
+  if (missing.length > 0)
+    throw new RuntimeError(
+      place,
+      `needs ${missing.join(", ")}, but ${adapter.description} has not`,
+      "compile for a target without it",
+    );
+  const limits = device.limits as unknown as Readonly<Record<string, number>>;
+  for (const [name, needed] of Object.entries(plan.requiredLimits)) {
+    const offered = limits[name] ?? 0;
+    if (needed > offered)
+      throw new RuntimeError(
+        place,
+        `needs ${name} ${needed}, but ${adapter.description} offers ${offered}`,
+        "a smaller model, or a shorter context, needs less",
+      );
+  }
+}
+
+/** The only uniform is the symbols. */
+const SYMBOL_BINDING = { hasDynamicOffset: true, minBindingSize: SYMBOL_BYTES };
+
+export async function createPipeline(device: GPUDevice, kernel: PlanKernel): Promise<Pipeline> {
+  const module = device.createShaderModule({ label: kernel.name, code: kernel.wgsl });
+  const types = { read: "read-only-storage", read_write: "storage", uniform: "uniform" } as const;
+  const layout = device.createBindGroupLayout({
+    label: kernel.name,
+    entries: kernel.access.map((a, binding) => ({
+      binding,
+      visibility: GPUShaderStage.COMPUTE,
+      buffer: a === "uniform" ? { type: types[a], ...SYMBOL_BINDING } : { type: types[a] },
+    })),
+  });
+  try {
+    const pipeline = await device.createComputePipelineAsync({
+      label: kernel.name,
+      layout: device.createPipelineLayout({ label: kernel.name, bindGroupLayouts: [layout] }),
+      compute: { module, entryPoint: "main" },
+    });
+    return { pipeline, layout };
+  } catch (error) {
+    // Dawn's own message says only that the module is invalid; what is wrong with it, the module knows.
+    const { messages } = await module.getCompilationInfo();
+    const found = messages.find((m) => m.type === "error");
+    const line = kernel.wgsl.split("\n")[(found?.lineNum ?? 0) - 1]?.trim();
+    throw new RuntimeError(
+      `kernel ${kernel.name}`,
+      found
+        ? `line ${found.lineNum}: ${found.message}${line ? `: ${line}` : ""}`
+        : error instanceof Error
+          ? error.message.trim()
+          : String(error),
+    );
+  }
+}
+
+export function prepareStep(
+  device: GPUDevice,
+  plan: Plan,
+  entry: PlanEntry,
+  step: PlanStep,
+  pipelines: ReadonlyMap<string, Pipeline>,
+  buffers: ReadonlyMap<string, GPUBuffer>,
+): PreparedStep {
+  const place = `plan ${plan.name}.${entry.name} ${step.label}`;
+  const made = pipelines.get(step.kernel);
+  if (!made) throw new RuntimeError(place, `runs kernel ${step.kernel}, which the plan does not have`);
+  const entries = step.bindings.map((name, binding): GPUBindGroupEntry => {
+    const buffer = buffers.get(name);
+    if (!buffer) throw new RuntimeError(place, `binds buffer ${name}, which the plan does not have`);
+    return { binding, resource: name === SYMBOL_BUFFER ? { buffer, size: SYMBOL_BYTES } : { buffer } };
+  });
+  const known = step.workgroups.every((c) => c.every((f) => isDecided(f.dim, entry)));
+  return {
+    step,
+    pipeline: made.pipeline,
+    group: device.createBindGroup({ label: step.label, layout: made.layout, entries }),
+    usesSymbols: step.bindings.includes(SYMBOL_BUFFER),
+    ...(known && { workgroups: foldWorkgroups(plan, entry, step, entry.fixed) }),
+  };
+}
+
+/** Whether the entry point fixes every symbol of the dim. */
+const isDecided = (dim: PlanDim, entry: PlanEntry): boolean =>
+  typeof dim === "number" || !Number.isNaN(evalPlanDim(dim, entry.fixed));
+
+/** The workgroups of a step; more than one axis may have are folded into y, where kernels with a linear index expect them. */
+export function foldWorkgroups(plan: Plan, entry: PlanEntry, step: PlanStep, symbols: PlanSymbolValues): Workgroups {
+  const count = (c: PlanCount) => evalPlanCount(c, symbols);
+  const [x, y, z] = [count(step.workgroups[0]), count(step.workgroups[1]), count(step.workgroups[2])];
+  const folds = x > MAX_GROUPS && y === 1;
+  const rows = folds ? Math.ceil(x / MAX_GROUPS) : y;
+  if (rows > MAX_GROUPS || z > MAX_GROUPS || (x > MAX_GROUPS && !folds))
+    throw new RuntimeError(
+      `${plan.name}.${entry.name} ${step.label}`,
+      `needs ${x} × ${y} × ${z} workgroups, but a dispatch has ${MAX_GROUPS} on an axis at most`,
+    );
+  return [folds ? MAX_GROUPS : x, rows, z];
+}

@@ -1,0 +1,96 @@
+// Where kernels find the symbols of a call: slots of one uniform buffer, bound with an offset. The slots of an entry point
+// whose calls differ in one symbol at most (a decode step, in its position) are written once, before the first call: its
+// steps need nothing from the host then.
+import { RuntimeError } from "./errors.ts";
+import {
+  PLAN_SYMBOLS,
+  type Plan,
+  type PlanEntry,
+  type PlanSymbol,
+  type PlanSymbolValues,
+  SYMBOL_BUFFER,
+} from "./plan.ts";
+
+/** Bytes that a binding shows of a slot: each symbol as u32, padded to 16. */
+export const SYMBOL_BYTES = 16;
+/** The first slot belongs to the calls that no row was made for; it is written before each. */
+const FREE_SLOT = 0;
+/** An entry point that would need more than this gets no rows. */
+const MOST_ROWS = 65536;
+
+interface Rows {
+  readonly first: number;
+  /** The symbol that the rows count up; none when there is one row. */
+  readonly symbol?: PlanSymbol;
+}
+
+export class SymbolTable {
+  readonly buffer: GPUBuffer;
+  readonly #plan: Plan;
+  readonly #queue: GPUQueue;
+  readonly #stride: number;
+  readonly #rows = new Map<string, Rows>();
+  readonly #values = new Uint32Array(SYMBOL_BYTES / 4);
+
+  constructor(device: GPUDevice, plan: Plan) {
+    this.#plan = plan;
+    this.#queue = device.queue;
+    this.#stride = Math.max(SYMBOL_BYTES, device.limits.minUniformBufferOffsetAlignment);
+    let slots = 1;
+    for (const entry of plan.entries) {
+      const [symbol, ...others] = freeSymbols(plan, entry);
+      const count = symbol === undefined ? 1 : (plan.maxima[symbol] ?? 0) + 1;
+      if (others.length > 0 || count > MOST_ROWS) continue;
+      this.#rows.set(entry.name, { first: slots, ...(symbol !== undefined && { symbol }) });
+      slots += count;
+    }
+    this.buffer = device.createBuffer({
+      label: SYMBOL_BUFFER,
+      size: slots * this.#stride,
+      usage: GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST,
+    });
+    device.queue.writeBuffer(this.buffer, 0, this.#fill(slots));
+  }
+
+  /**
+   * The offset of the slot with these values; `given` holds what the entry does not fix.
+   * @throws RuntimeError for a symbol that is missing, or out of the plan's range.
+   */
+  place(entry: PlanEntry, given: PlanSymbolValues): number {
+    for (const s of PLAN_SYMBOLS) {
+      const most = this.#plan.maxima[s];
+      if (most !== undefined && entry.fixed[s] === undefined) this.#check(entry, s, given[s], most);
+    }
+    const rows = this.#rows.get(entry.name);
+    if (rows) return (rows.first + (rows.symbol === undefined ? 0 : (given[rows.symbol] ?? 0))) * this.#stride;
+    for (const [i, s] of PLAN_SYMBOLS.entries()) this.#values[i] = entry.fixed[s] ?? given[s] ?? 0;
+    this.#queue.writeBuffer(this.buffer, FREE_SLOT * this.#stride, this.#values);
+    return FREE_SLOT * this.#stride;
+  }
+
+  #check(entry: PlanEntry, s: PlanSymbol, value: number | undefined, most: number): void {
+    const least = s === "P" ? 0 : 1;
+    if (value !== undefined && Number.isInteger(value) && value >= least && value <= most) return;
+    const place = `${this.#plan.name}.${entry.name}`;
+    if (value === undefined) throw new RuntimeError(place, `${s} is not given, but the plan's sizes depend on it`);
+    if (value > most) throw new RuntimeError(place, `${s} is ${value}, but the plan is made for ${most} at most`);
+    throw new RuntimeError(place, `${s} is ${value}, but it must be a whole number from ${least} on`);
+  }
+
+  #fill(slots: number): Uint32Array<ArrayBuffer> {
+    const words = new Uint32Array((slots * this.#stride) / 4);
+    for (const entry of this.#plan.entries) {
+      const rows = this.#rows.get(entry.name);
+      if (!rows) continue;
+      const count = rows.symbol === undefined ? 1 : (this.#plan.maxima[rows.symbol] ?? 0) + 1;
+      for (let row = 0; row < count; row++)
+        for (const [i, s] of PLAN_SYMBOLS.entries())
+          words[((rows.first + row) * this.#stride) / 4 + i] = s === rows.symbol ? row : (entry.fixed[s] ?? 0);
+    }
+    return words;
+  }
+}
+
+/** What each call of the entry point gives. */
+const freeSymbols = (plan: Plan, entry: PlanEntry): readonly PlanSymbol[] =>
+  PLAN_SYMBOLS.filter((s) => plan.maxima[s] !== undefined && entry.fixed[s] === undefined);

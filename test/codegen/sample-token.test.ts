@@ -1,0 +1,74 @@
+// The kernel draws what the op's reference draws: greedy, filtered, and from logits that are no distribution.
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { targetByName, targetForAdapter } from "../../codegen/target.ts";
+import { at } from "../../ir/errors.ts";
+import { sampleToken } from "../../ir/ops/index.ts";
+import { hostTensor } from "../../ir/tensor.ts";
+import { gpuDevice, onGpu } from "../support/gpu.ts";
+import { graphOfOp } from "../support/run-op.ts";
+import { GpuGraph } from "../support/run-plan.ts";
+import { drawByReference, type Settings, settingsData } from "../support/sample-token.ts";
+
+const test = suite("sample_token kernel");
+const gpuTest = onGpu(test);
+
+const SETTINGS: readonly Settings[] = [
+  { temperature: 0 },
+  { temperature: 1 },
+  { temperature: 0.7, topK: 5 },
+  { temperature: 1.5, topP: 0.9 },
+  { temperature: 0.8, topK: 40, topP: 0.95 },
+  { temperature: 1, topK: 100_000, topP: 1e-6 },
+];
+
+/** Seeded logits in eighths, so that there are equals. */
+const logitsOf = (width: number, salt: number): number[] =>
+  Array.from({ length: width }, (_, i) => Math.round(8 * 6 * Math.sin(12.9898 * i + salt) ** 3) / 8);
+
+gpuTest("draws the reference's token, whatever the width, the settings and the seed", async (gpu) => {
+  for (const target of [targetForAdapter(gpu.adapter), targetByName("webgpu-default")])
+    for (const width of [1, 7, 100, 1025]) {
+      const drawer = await drawerOf(width, target);
+      for (const settings of SETTINGS)
+        for (let seed = 0; seed < 12; seed++) {
+          const logits = logitsOf(width, seed);
+          const want = drawByReference(logits, settings, seed, 3);
+          assert.is(await drawer.draw(logits, settings, seed), want, `${width} ${JSON.stringify(settings)} ${seed}`);
+        }
+      drawer.destroy();
+    }
+});
+
+gpuTest("gives -1 for logits that are no distribution, and never a token of -Infinity", async (gpu) => {
+  const none = Number.NEGATIVE_INFINITY;
+  const drawer = await drawerOf(4, targetForAdapter(gpu.adapter));
+  for (const temperature of [0, 1]) {
+    for (const bad of [Number.NaN, -Number.NaN, Number.POSITIVE_INFINITY])
+      assert.is(await drawer.draw([1, bad, 2, 0], { temperature }, 0), -1, `${bad} at ${temperature}`);
+    assert.is(await drawer.draw([none, none, none, none], { temperature }, 0), -1);
+    for (let seed = 0; seed < 20; seed++)
+      assert.is(await drawer.draw([none, none, -1e38, none], { temperature }, seed), 2);
+  }
+  drawer.destroy();
+});
+
+async function drawerOf(width: number, target: ReturnType<typeof targetByName>) {
+  const graph = graphOfOp(sampleToken, [`f32[1, ${width}]`, "f32[3]", "u32[1]"], { step: 3 });
+  const compiled = await GpuGraph.create(await gpuDevice(), graph, {}, { target });
+  return {
+    async draw(logits: readonly number[], settings: Settings, seed: number): Promise<number> {
+      const results = await compiled.run(
+        new Map([
+          ["x0", hostTensor("f32", [1, width], logits)],
+          ["x1", hostTensor("f32", [3], settingsData(settings))],
+          ["x2", hostTensor("u32", [1], [seed])],
+        ]),
+      );
+      return at(at(results, 0).data, 0);
+    },
+    destroy: () => compiled.destroy(),
+  };
+}
+
+test.run();

@@ -7,6 +7,7 @@ import { KernelTable, lowerGraph, refuseDtypes, refuseLiteralResults } from "./l
 import { MemoryPlan } from "./plan-memory.ts";
 import { type KernelChoice, kernelPolicy } from "./select-kernel.ts";
 import { type Target, targetByName } from "./target.ts";
+import { weightTraffic } from "./traffic.ts";
 
 /** The format of the plans made here. */
 const VERSION: PlanVersion = 1;
@@ -89,6 +90,7 @@ export function compileEntries(
         .map(tensor)
         .filter((t) => !fused.inputs.some((i) => i.kind === "state" && i.value.name === t.buffer)),
       steps: lowerGraph(fused, places, target, table, options.kernelFor),
+      weightBytes: weightTraffic(fused),
     };
     return { entry, graph: spec.graph, fused };
   });

@@ -68,6 +68,8 @@ export interface PlanEntry {
   readonly inputs: readonly PlanTensor[];
   readonly outputs: readonly PlanTensor[];
   readonly steps: readonly PlanStep[];
+  /** Bytes of weights that one call reads: the sum of these products. */
+  readonly weightBytes: readonly (readonly PlanDim[])[];
 }
 
 export interface PlanWeight {
@@ -120,6 +122,13 @@ export function evalPlanDim(dim: PlanDim, symbols: PlanSymbolValues): number {
 
 export const evalPlanCount = (count: PlanCount, symbols: PlanSymbolValues): number =>
   count.reduce((n, { dim, per }) => n * Math.ceil(evalPlanDim(dim, symbols) / per), 1);
+
+/** Bytes of weights that one call of the entry point reads. */
+export const weightBytesRead = (entry: PlanEntry, symbols: PlanSymbolValues): number =>
+  entry.weightBytes.reduce(
+    (sum, product) => sum + product.reduce<number>((n, d) => n * evalPlanDim(d, { ...symbols, ...entry.fixed }), 1),
+    0,
+  );
 
 /** A buffer's size at the plan's maxima, in bytes: at least 4 and a multiple of 4, as WebGPU wants it. */
 export function bufferBytes(buffer: PlanBuffer, maxima: PlanSymbolValues): number {

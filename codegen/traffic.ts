@@ -1,0 +1,53 @@
+// How many bytes of weights one call reads, from the graph alone: what a memory-bound step can be held against.
+import { type Dim, type DType, type Graph, type Node, shapeEquals, type Value } from "../ir/index.ts";
+
+/** A weight lies in memory as one of these. */
+const BYTES: Readonly<Record<DType, number>> = { f32: 4, f16: 2, i32: 4, u32: 4, bool: 4 };
+
+/**
+ * Sum of these products: every weight once for each step that reads it, and of a table only as many elements as are taken
+ * from it. What a kernel reads again of its own accord is not counted.
+ */
+export function weightTraffic(graph: Graph): readonly (readonly Dim[])[] {
+  const weights = new Set(graph.inputs.filter((i) => i.kind === "weight").map((i) => i.value));
+  const products = graph.nodes.flatMap((node) =>
+    [...new Set(node.operands)]
+      .filter((v) => weights.has(v))
+      .map((v) => [BYTES[v.type.dtype], ...elementsRead(node, v)]),
+  );
+  const sizes = products.map(count);
+  const known = sizes.reduce((sum, n) => (Number.isNaN(n) ? sum : sum + n), 0);
+  return [...(known > 0 ? [[known]] : []), ...products.filter((_, i) => Number.isNaN(sizes[i]))];
+}
+
+/** Dims whose product is how many elements of `v` the node reads. */
+function elementsRead(node: Node, v: Value): readonly Dim[] {
+  const { body } = node;
+  const inner = body?.inputs[node.operands.indexOf(v)]?.value ?? v;
+  return elementsWanted(inner, body?.nodes ?? [node], body?.results ?? node.results);
+}
+
+/**
+ * Every element of what an anchor reads, or what the node returns. What moves elements, or works on each, wants of its
+ * operand no more elements than are wanted of its result.
+ */
+function elementsWanted(v: Value, nodes: readonly Node[], results: readonly Value[]): readonly Dim[] {
+  const [reader, ...others] = nodes.filter((n) => n.operands.includes(v));
+  const [result] = reader?.results ?? [];
+  if (!reader || !result || others.length > 0 || results.includes(v)) return v.type.shape;
+  const { pointwise, reads } = reader.op.traits;
+  // A broadcast operand is read again and again, but has no more elements for that.
+  const isWhole = shapeEquals(v.type.shape, result.type.shape);
+  if (!reads && !(pointwise && isWhole)) return v.type.shape;
+  const wanted = elementsWanted(result, nodes, results);
+  return isFewer(wanted, v.type.shape) ? wanted : v.type.shape;
+}
+
+const count = (shape: readonly Dim[]): number =>
+  shape.reduce<number>((n, d) => (typeof d === "number" ? n * d : Number.NaN), 1);
+
+/** A symbolic count is of new tokens: a gather takes so many rows, however many the table has. */
+function isFewer(shape: readonly Dim[], whole: readonly Dim[]): boolean {
+  const n = count(shape);
+  return Number.isNaN(n) || n < count(whole);
+}

@@ -1,0 +1,79 @@
+// What a token may cost, for every preset and without a GPU: dispatches, bytes of weights, WebGPU objects, host time.
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { compileGpt2 } from "../../codegen/compile.ts";
+import { TARGETS, targetByName } from "../../codegen/target.ts";
+import { at } from "../../ir/errors.ts";
+import { PRESETS } from "../../ir/models/gpt2-config.ts";
+import { Executor } from "../../runtime/executor.ts";
+import { bufferBytes, type Plan, weightBytesRead } from "../../runtime/plan.ts";
+import { countCalls } from "../support/count-calls.ts";
+import { nullDevice } from "../support/gpu.ts";
+
+const test = suite("budgets");
+
+const WEIGHTS = ["f32", "f16"] as const;
+const decodeOf = (plan: Plan) =>
+  at(
+    plan.entries.filter((e) => e.name === "decode"),
+    0,
+  );
+
+for (const [name, config] of Object.entries(PRESETS))
+  for (const weights of WEIGHTS)
+    test(`${name} ${weights}: 5 dispatches a layer, 4 outside, each weight read once`, () => {
+      for (const target of Object.values(TARGETS)) {
+        const { plan } = compileGpt2(config, { target, weights, entries: ["decode"] });
+        const { steps, ...decode } = decodeOf(plan);
+        const inLayers = steps.filter((s) => /^h\.\d+\./.test(s.label));
+        // A split head adds its further parts, and the row they are joined to.
+        const parts = plan.weights.filter((w) => w.part?.whole === "wte.weight").length;
+        const outside = 4 + (parts === 0 ? 0 : parts);
+        assert.is(inLayers.length, 5 * config.n_layer, `${target.name}: dispatches in the layers`);
+        assert.is(steps.length - inLayers.length, outside, `${target.name}: dispatches outside`);
+        const stored = plan.buffers
+          .filter((b) => b.kind === "weight")
+          .reduce((n, b) => n + bufferBytes(b, plan.maxima), 0);
+        const read = weightBytesRead({ ...decode, steps }, {});
+        assert.ok(read <= 1.02 * stored && read > 0.9 * stored, `${target.name}: reads ${read} of ${stored} bytes`);
+      }
+    });
+
+test("a layer's weights and no table are what a prefill call reads, whatever its length", () => {
+  const config = PRESETS["gpt2"];
+  assert.ok(config);
+  if (!config) return;
+  const { plan } = compileGpt2(config, { target: targetByName("dawn-nvidia"), entries: ["prefill"] });
+  const prefill = at(plan.entries, 0);
+  // A new token takes a row of each table; the head reads all of wte.
+  assert.is(weightBytesRead(prefill, { T: 65 }) - weightBytesRead(prefill, { T: 1 }), 64 * 2 * 4 * config.n_embd);
+  assert.is(weightBytesRead(prefill, { T: 1 }), 4 * (124439808 - 1024 * 768 + 2 * 768));
+});
+
+test("a decode step makes no object and writes nothing after the first, and is one submit", async () => {
+  const config = PRESETS["gpt2"];
+  assert.ok(config);
+  if (!config) return;
+  const { open, calls } = countCalls(await nullDevice());
+  const { plan } = compileGpt2({ ...config, n_layer: 2 }, { target: targetByName("webgpu-default") });
+  const executor = await Executor.create(open, plan);
+  const ahead = 4;
+  const steps = async (from: number, count: number) => {
+    for (let i = 0; i < count; i += ahead)
+      await Promise.all(
+        Array.from({ length: ahead }, (_, j) => {
+          const P = from + i + j;
+          return executor.runAndRead("decode", { P }, { buffer: "tokens", offset: 4 * (P + 1), size: 4 });
+        }),
+      );
+  };
+  await steps(0, ahead);
+  assert.ok((calls.made["createBuffer"] ?? 0) > 20, "the proxy counts");
+  for (const method of Object.keys(calls.made)) delete calls.made[method];
+  Object.assign(calls, { writes: 0, submits: 0, encoders: 0 });
+  await steps(ahead, 100);
+  assert.equal(calls, { made: {}, writes: 0, submits: 100, encoders: 100 });
+  executor.destroy();
+});
+
+test.run();

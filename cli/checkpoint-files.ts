@@ -34,7 +34,7 @@ export function printConfig(config: Gpt2Config, dtype: RandomDType): string {
     n_head: config.n_head,
     n_inner: config.n_inner === 4 * config.n_embd ? null : config.n_inner,
     n_layer: config.n_layer,
-    n_positions: config.n_ctx,
+    n_positions: config.n_positions,
     // Hugging Face has no such key and only learned positions.
     ...(config.position_encoding === "learned" ? {} : { position_encoding: config.position_encoding }),
     scale_attn_by_inverse_layer_idx: config.scale_attn_by_inverse_layer_idx,

@@ -3,11 +3,13 @@ import { Command } from "commander";
 import { compileGpt2, targetByName } from "../codegen/index.ts";
 import { printGraph } from "../ir/index.ts";
 import { dumper } from "../passes/index.ts";
+import { chooseDType } from "./check-checkpoint.ts";
+import { contextOption, dtypeOption, type MemoryOptions, withContext } from "./memory-options.ts";
 import { readConfig } from "./open-model.ts";
 import { BUNDLE, DUMP, refuseForeign, replaceFolder } from "./output-folder.ts";
 import { collect, wholeNumber } from "./usage.ts";
 
-interface Options {
+interface Options extends MemoryOptions {
   readonly out: string;
   readonly target: string;
   readonly chunk?: number;
@@ -26,6 +28,8 @@ export const compileCommand = new Command("compile")
   )
   .requiredOption("--out <dir>", "the folder to write; an older bundle in it is replaced")
   .option("--target <name>", "what the kernels may count on", "webgpu-default")
+  .addOption(dtypeOption())
+  .addOption(contextOption())
   .option("--chunk <n>", "tokens of one prefill call", wholeNumber)
   .option("--disable-pass <name>", "leave a pass out; may be given several times", collect)
   .option("--dump <dir>", "also write the graph of every entry point after every pass")
@@ -36,8 +40,10 @@ async function run(model: string, options: Options): Promise<void> {
   if (options.dump !== undefined) await refuseForeign(options.dump, DUMP);
   const target = targetByName(options.target);
   const dumps = new Map<string, string>();
-  const compiled = compileGpt2(await readConfig(model), {
+  const config = withContext(await readConfig(model), options.context);
+  const compiled = compileGpt2(config, {
     target,
+    weights: await chooseDType(options.dtype, model, config),
     disable: options.disablePass ?? [],
     ...(options.chunk === undefined ? {} : { chunk: options.chunk }),
     ...(options.dump === undefined

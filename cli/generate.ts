@@ -1,11 +1,12 @@
 import { Command } from "commander";
 import pc from "picocolors";
 import { type FinishReason, type GenerateResult, generate, printAdapter, RuntimeError } from "../runtime/index.ts";
+import { contextOption, dtypeOption, type MemoryOptions } from "./memory-options.ts";
 import { type OpenModel, openModel } from "./open-model.ts";
 import { readPrompt } from "./prompt.ts";
 import { collect, probability, seed, temperature, tokenIds, wholeNumber } from "./usage.ts";
 
-interface Options {
+interface Options extends MemoryOptions {
   readonly model?: string;
   readonly tokens?: readonly number[];
   readonly maxNewTokens: number;
@@ -52,12 +53,21 @@ export const generateCommand = new Command("generate")
   )
   .option("--ignore-eos", "go on after the end-of-text token")
   .option("--special", "take special tokens such as <|endoftext|> in the prompt for themselves")
+  .addOption(dtypeOption())
+  .addOption(contextOption())
   .option("--disable-pass <name>", "leave a compiler pass out; may be given several times", collect)
   .option("--json", "print one object: prompt_tokens, tokens, text, stats")
   .action(run);
 
 async function run(text: string | undefined, options: Options): Promise<void> {
-  const opened = await openModel({ model: options.model, disablePass: options.disablePass, progress: !options.json });
+  const opened = await openModel({
+    model: options.model,
+    disablePass: options.disablePass,
+    dtype: options.dtype,
+    context: options.context,
+    entries: ["prefill", "decode"],
+    progress: !options.json,
+  });
   try {
     for (const warning of opened.warnings) process.stderr.write(`wgpt: warning: ${warning}\n`);
     await generateWith(opened, text, options);

@@ -3,12 +3,14 @@ import { type Compilation, compileGpt2, ENTRY_NAMES, type EntryName, targetByNam
 import { type Gpt2Config, type Graph, indexGraph, printDim, printGraph, printNode } from "../ir/index.ts";
 import { dumper, Explainer, type PassReport } from "../passes/index.ts";
 import { bufferBytes, type PlanCount, type PlanDim, type PlanEntry, RuntimeError } from "../runtime/index.ts";
+import { chooseDType } from "./check-checkpoint.ts";
+import { contextOption, dtypeOption, type MemoryOptions, withContext } from "./memory-options.ts";
 import { readConfig } from "./open-model.ts";
 import { collect } from "./usage.ts";
 
 const STAGES = ["graph", "fused", "plan", "wgsl"] as const;
 
-interface Options {
+interface Options extends MemoryOptions {
   readonly stage?: (typeof STAGES)[number];
   readonly entry: EntryName;
   readonly only?: string;
@@ -33,17 +35,20 @@ export const inspectCommand = new Command("inspect")
   .option("--only <name>", "only what has NAME in its own name: values, steps, kernels, sites")
   .option("--explain", "list every candidate site of every rule: fired, or the first predicate that said no")
   .option("--target <name>", "what the kernels may count on", "webgpu-default")
+  .addOption(dtypeOption())
+  .addOption(contextOption())
   .option("--disable-pass <name>", "leave a pass out; may be given several times", collect)
   .option("--print-ir-after <pass>", "show the graph after this pass (`all`: after each)")
   .option("--json", "print JSON where a script would want it: the summary, the plan, the explanation")
   .action(run);
 
 async function run(model: string, options: Options): Promise<void> {
-  const config = await readConfig(model);
+  const config = withContext(await readConfig(model), options.context);
   const explainer = new Explainer();
   const dumps = new Map<string, string>();
   const compiled = compileGpt2(config, {
     target: targetByName(options.target),
+    weights: await chooseDType(options.dtype, model, config),
     disable: options.disablePass ?? [],
     entries: [options.entry],
     observe: () => [

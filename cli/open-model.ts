@@ -2,9 +2,8 @@
 import { readFile, stat } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import cliProgress from "cli-progress";
-import { compileGpt2, targetForAdapter } from "../codegen/index.ts";
-import { buildGpt2, type Gpt2Config, PRESETS, readGpt2Config } from "../ir/index.ts";
+import { compileGpt2, type EntryName, targetForAdapter } from "../codegen/index.ts";
+import { type Gpt2Config, PRESETS, readGpt2Config } from "../ir/index.ts";
 import {
   type AdapterReport,
   loadTokenizer,
@@ -13,9 +12,10 @@ import {
   openDawn,
   RuntimeError,
   type Tokenizer,
-  type WeightSource,
 } from "../runtime/index.ts";
-import { matchWeights } from "../runtime/weights/match.ts";
+import { checkCheckpoint } from "./check-checkpoint.ts";
+import { loadBar } from "./load-bar.ts";
+import { type AskedDType, withContext } from "./memory-options.ts";
 
 /** The model that ships with wgpt: found beside the source, and beside `dist` once installed. */
 export async function embeddedModel(): Promise<string> {
@@ -44,6 +44,12 @@ export interface OpenModel {
 export interface OpenModelOptions {
   readonly model?: string | undefined;
   readonly disablePass?: readonly string[] | undefined;
+  /** What the checkpoint has when absent. */
+  readonly dtype?: AskedDType | undefined;
+  /** The most tokens that the model will be given; its whole context when absent. */
+  readonly context?: number | undefined;
+  /** The entry points that will be used; all when absent. */
+  readonly entries?: readonly EntryName[];
   readonly checkFinite?: boolean;
   /** Shows a progress bar on stderr. */
   readonly progress?: boolean;
@@ -85,10 +91,10 @@ export async function openModel(options: OpenModelOptions = {}): Promise<OpenMod
       "is a preset, which has no weights",
       "give the folder of a checkpoint; `wgpt inspect` needs none",
     );
-  const config = await readConfig(folder);
+  const config = withContext(await readConfig(folder), options.context);
   const source = await openCheckpoint(folder);
   try {
-    const surplus = checkCheckpoint(config, source);
+    const { surplus, dtype } = checkCheckpoint(config, source);
     const tokenizer = await loadTokenizer(folder);
     if (tokenizer && tokenizer.vocabSize > config.n_vocab)
       throw new RuntimeError(
@@ -101,8 +107,10 @@ export async function openModel(options: OpenModelOptions = {}): Promise<OpenMod
       const { plan } = compileGpt2(config, {
         target: targetForAdapter(open.adapter),
         disable: options.disablePass ?? [],
+        weights: options.dtype === undefined || options.dtype === "auto" ? dtype : options.dtype,
+        ...(options.entries && { entries: options.entries }),
       });
-      const bar = options.progress ? progressBar(basename(folder)) : undefined;
+      const bar = options.progress ? loadBar(basename(folder)) : undefined;
       const model = await Model.load(open, plan, source, {
         checkFinite: options.checkFinite ?? false,
         ...(bar && { onProgress: ({ bytes, total }: { bytes: number; total: number }) => bar.update(bytes, total) }),
@@ -134,50 +142,4 @@ export async function openModel(options: OpenModelOptions = {}): Promise<OpenMod
     await source.close();
     throw error;
   }
-}
-
-/** Names of tensors that change the result and that the graph has no place for. */
-const REFUSED = [/lm_head\.bias$/, /\.crossattention\./, /\.ln_cross_attn\./];
-
-function checkCheckpoint(config: Gpt2Config, source: WeightSource): readonly string[] {
-  const wanted = buildGpt2(config)
-    .inputs.filter((i) => i.kind === "weight")
-    .map(({ value }) => ({ name: value.name, shape: value.type.shape.map(Number) }));
-  const { surplus } = matchWeights(wanted, source);
-  const refused = surplus.find((name) => REFUSED.some((pattern) => pattern.test(name)));
-  if (refused !== undefined)
-    throw new RuntimeError(
-      source.place,
-      `holds ${refused}, but the graph is a decoder whose head has no bias`,
-      "wgpt can't compute this model",
-    );
-  return surplus;
-}
-
-interface Bar {
-  update(bytes: number, total: number): void;
-  stop(): void;
-}
-
-const MIB = 1024 * 1024;
-
-/** A bar on a terminal; nothing where stderr is a file. */
-function progressBar(name: string): Bar | undefined {
-  if (!process.stderr.isTTY) return undefined;
-  const bar = new cliProgress.SingleBar(
-    {
-      format: `loading ${name} {bar} {percentage}% | {value}/{total} MiB`,
-      stream: process.stderr,
-      hideCursor: true,
-      clearOnComplete: true,
-    },
-    cliProgress.Presets.shades_classic,
-  );
-  return {
-    update(bytes, total) {
-      if (!bar.isActive) bar.start(Math.ceil(total / MIB), 0);
-      bar.update(Math.ceil(bytes / MIB));
-    },
-    stop: () => bar.stop(),
-  };
 }

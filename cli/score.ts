@@ -3,11 +3,12 @@ import { Command } from "commander";
 import pc from "picocolors";
 import { printAdapter, RuntimeError, type ScoreResult, score, topTokens } from "../runtime/index.ts";
 import { createLogitsFile, type LogitsFile } from "./logits-file.ts";
+import { contextOption, dtypeOption, type MemoryOptions } from "./memory-options.ts";
 import { type OpenModel, openModel } from "./open-model.ts";
 import { type Prompt, readPrompt } from "./prompt.ts";
 import { collect, count, reasonOf, tokenIds, wholeNumber } from "./usage.ts";
 
-interface Options {
+interface Options extends MemoryOptions {
   readonly model?: string;
   readonly tokens?: readonly number[];
   readonly file?: string;
@@ -37,6 +38,8 @@ export const scoreCommand = new Command("score")
   .option("--top <k>", "how many next tokens to list", count, 5)
   .option("--logits <file>", "write all logits, [tokens, vocabulary], as safetensors")
   .option("--special", "take special tokens such as <|endoftext|> in the text for themselves")
+  .addOption(dtypeOption())
+  .addOption(contextOption())
   .option("--disable-pass <name>", "leave a compiler pass out; may be given several times", collect)
   .option("--json", "print one object")
   .action(run);
@@ -47,6 +50,9 @@ async function run(text: string | undefined, options: Options): Promise<void> {
   const opened = await openModel({
     model: options.model,
     disablePass: options.disablePass,
+    dtype: options.dtype,
+    context: options.context,
+    entries: ["logits"],
     checkFinite: true,
     progress: !options.json,
   });

@@ -18,7 +18,10 @@ export interface Gpt2Config {
   readonly n_layer: number;
   readonly n_head: number;
   readonly n_embd: number;
+  /** The longest text: caches have a row for each of its tokens. */
   readonly n_ctx: number;
+  /** Rows of the table of learned positions: n_ctx of the checkpoint, more than a context that was shortened. */
+  readonly n_positions: number;
   readonly n_vocab: number;
   /** Width of the MLP; 4·n_embd where a config has null. */
   readonly n_inner: number;
@@ -89,11 +92,21 @@ export function readGpt2Config(json: unknown, place = "config.json"): Gpt2Config
   if (typeof eps !== "number" || !(eps >= 0))
     refuse(place, `layer_norm_epsilon is ${JSON.stringify(eps)}`, "it must be a number, 0 or more");
   const eos = c["eos_token_id"];
+  const n_ctx = wholeNumber(c, ["n_ctx", "n_positions"], place);
+  const n_positions = wholeNumber(c, ["n_positions", "n_ctx"], place);
+  const position_encoding = oneOf(c, "position_encoding", POSITION_ENCODINGS, "learned", place);
+  if (position_encoding === "learned" && n_ctx > n_positions)
+    refuse(
+      place,
+      `n_ctx is ${n_ctx}, but n_positions is ${n_positions}`,
+      "every token needs a position: n_ctx can't be larger",
+    );
   return {
     n_layer: wholeNumber(c, ["n_layer", "num_hidden_layers"], place),
     n_head,
     n_embd,
-    n_ctx: wholeNumber(c, ["n_ctx", "n_positions"], place),
+    n_ctx,
+    n_positions,
     n_vocab: wholeNumber(c, ["n_vocab", "vocab_size"], place),
     n_inner: c["n_inner"] === undefined || c["n_inner"] === null ? 4 * n_embd : wholeNumber(c, ["n_inner"], place),
     layer_norm_epsilon: Number(eps),
@@ -101,9 +114,23 @@ export function readGpt2Config(json: unknown, place = "config.json"): Gpt2Config
     tie_word_embeddings: flag(c, "tie_word_embeddings", true, place),
     scale_attn_weights: flag(c, "scale_attn_weights", true, place),
     scale_attn_by_inverse_layer_idx: flag(c, "scale_attn_by_inverse_layer_idx", false, place),
-    position_encoding: oneOf(c, "position_encoding", POSITION_ENCODINGS, "learned", place),
+    position_encoding,
     eos_token_id: typeof eos === "number" ? eos : undefined,
   };
+}
+
+/**
+ * The same model for texts of up to `tokens` tokens: its caches shrink, the checkpoint's weights stay what they are. Throws
+ * a CompileError when the model has no such context.
+ */
+export function shortenContext(config: Gpt2Config, tokens: number): Gpt2Config {
+  if (!Number.isInteger(tokens) || tokens < 1 || tokens > config.n_ctx)
+    refuse(
+      "context",
+      `is to be ${tokens} tokens, but the model's is ${config.n_ctx}`,
+      `give a whole number from 1 to ${config.n_ctx}`,
+    );
+  return { ...config, n_ctx: tokens };
 }
 
 const family = (n_layer: number, n_head: number, n_embd: number, more: Json = {}): Gpt2Config =>

@@ -240,10 +240,10 @@ class Gpt2 {
   }
 
   #positions(): Value {
-    const { n_embd, n_ctx, position_encoding } = this.#config;
+    const { n_embd, n_positions, position_encoding } = this.#config;
     const positions = this.#op(iota, [], "position", { start: P, length: T });
     return position_encoding === "learned"
-      ? this.#op(gather, [this.#weight("wpe.weight", n_ctx, n_embd), positions], "wpe")
+      ? this.#op(gather, [this.#weight("wpe.weight", n_positions, n_embd), positions], "wpe")
       : this.#sinusoids(positions, n_embd);
   }
 

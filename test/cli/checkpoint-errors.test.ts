@@ -65,6 +65,7 @@ const CASES: Readonly<Record<string, readonly [files: Files, message: RegExp]>> 
   "a config.json that is a list": [{ ...good, "config.json": "[1]" }, /config\.json: is not a JSON object/],
   "a config without n_layer": [configured({ n_layer: null }), /n_layer or num_hidden_layers is missing/],
   "a head count that does not divide the width": [configured({ n_head: 4 }), /n_embd is 6, but n_head is 4/],
+  "a context longer than the table of positions": [configured({ n_positions: 7 }), /n_ctx is 8, but n_positions is 7/],
   "an unknown activation": [configured({ activation_function: "swish" }), /activation_function is "swish".*gelu_new/],
   "cross-attention": [configured({ add_cross_attention: true }), /add_cross_attention is true/],
   "another architecture": [configured({ model_type: "llama" }), /model_type is "llama".*wgpt compiles gpt2/],

@@ -37,6 +37,8 @@ const WRONG: readonly (readonly [args: readonly string[], message: RegExp])[] = 
   [["generate", "--temperature", "hot"], /'--temperature <t>' argument 'hot' is invalid.*0 or more/],
   [["generate", "--top-p", "1.5"], /'--top-p <p>' argument '1.5' is invalid.*up to 1/],
   [["generate", "--seed", "-1"], /'--seed <s>' argument '-1' is invalid.*0 to 4294967295/],
+  [["generate", "--dtype", "q4"], /'--dtype <dtype>' argument 'q4' is invalid.*auto, f32, f16/],
+  [["score", "--context", "0"], /'--context <n>' argument '0' is invalid.*1 or more/],
   [["generate", "--tokens", "1,two"], /'--tokens <ids>' argument '1,two' is invalid.*such as 1,2,3/],
   [["generate", "one", "two"], /too many arguments/],
   [["generate", "--tokens"], /argument missing/],

@@ -1,0 +1,35 @@
+// The progress bar of loading.
+import cliProgress from "cli-progress";
+
+export interface LoadBar {
+  update(bytes: number, total: number): void;
+  stop(): void;
+}
+
+const MIB = 1024 * 1024;
+
+/** A bar on a terminal; nothing where stderr is a file. */
+export function loadBar(name: string): LoadBar | undefined {
+  if (!process.stderr.isTTY) return undefined;
+  const bar = new cliProgress.SingleBar(
+    {
+      format: `loading ${name} {bar} {percentage}% | {value}/{total} MiB | {speed} MiB/s | {eta_formatted} left`,
+      stream: process.stderr,
+      hideCursor: true,
+      clearOnComplete: true,
+    },
+    cliProgress.Presets.shades_classic,
+  );
+  let began: number | undefined;
+  return {
+    update(bytes, total) {
+      if (began === undefined) bar.start(Math.ceil(total / MIB), 0, { speed: 0 });
+      began ??= performance.now();
+      const seconds = (performance.now() - began) / 1000;
+      bar.update(Math.ceil(bytes / MIB), { speed: seconds > 0 ? Math.round(bytes / MIB / seconds) : 0 });
+    },
+    stop() {
+      if (began !== undefined) bar.stop();
+    },
+  };
+}

@@ -1,12 +1,12 @@
 import { Command } from "commander";
 import pc from "picocolors";
 import { type FinishReason, type GenerateResult, generate, printAdapter, RuntimeError } from "../runtime/index.ts";
-import { contextOption, dtypeOption, type MemoryOptions } from "./memory-options.ts";
+import { contextOption, dtypeOption, type LoadOptions, memoryLimitOption } from "./memory-options.ts";
 import { type OpenModel, openModel } from "./open-model.ts";
 import { readPrompt } from "./prompt.ts";
 import { collect, probability, seed, temperature, tokenIds, wholeNumber } from "./usage.ts";
 
-interface Options extends MemoryOptions {
+interface Options extends LoadOptions {
   readonly model?: string;
   readonly tokens?: readonly number[];
   readonly maxNewTokens: number;
@@ -55,6 +55,7 @@ export const generateCommand = new Command("generate")
   .option("--special", "take special tokens such as <|endoftext|> in the prompt for themselves")
   .addOption(dtypeOption())
   .addOption(contextOption())
+  .addOption(memoryLimitOption())
   .option("--disable-pass <name>", "leave a compiler pass out; may be given several times", collect)
   .option("--json", "print one object: prompt_tokens, tokens, text, stats")
   .action(run);
@@ -65,6 +66,7 @@ async function run(text: string | undefined, options: Options): Promise<void> {
     disablePass: options.disablePass,
     dtype: options.dtype,
     context: options.context,
+    memoryLimit: options.memoryLimit,
     entries: ["prefill", "decode"],
     progress: !options.json,
   });

@@ -4,6 +4,7 @@ import { type Gpt2Config, type Graph, indexGraph, printDim, printGraph, printNod
 import { dumper, Explainer, type PassReport } from "../passes/index.ts";
 import { bufferBytes, type PlanCount, type PlanDim, type PlanEntry, RuntimeError } from "../runtime/index.ts";
 import { chooseDType } from "./check-checkpoint.ts";
+import { printMemoryTable } from "./inspect-memory.ts";
 import { contextOption, dtypeOption, type MemoryOptions, withContext } from "./memory-options.ts";
 import { readConfig } from "./open-model.ts";
 import { collect } from "./usage.ts";
@@ -15,6 +16,7 @@ interface Options extends MemoryOptions {
   readonly entry: EntryName;
   readonly only?: string;
   readonly explain?: boolean;
+  readonly memory?: boolean;
   readonly target: string;
   readonly disablePass?: readonly string[];
   readonly printIrAfter?: string;
@@ -34,15 +36,16 @@ export const inspectCommand = new Command("inspect")
   .addOption(new Option("--entry <entry>", "which entry point").choices(ENTRY_NAMES).default("decode"))
   .option("--only <name>", "only what has NAME in its own name: values, steps, kernels, sites")
   .option("--explain", "list every candidate site of every rule: fired, or the first predicate that said no")
+  .option("--memory", "what the model takes of the GPU's memory, by kind and by its largest buffers")
   .option("--target <name>", "what the kernels may count on", "webgpu-default")
   .addOption(dtypeOption())
   .addOption(contextOption())
   .option("--disable-pass <name>", "leave a pass out; may be given several times", collect)
   .option("--print-ir-after <pass>", "show the graph after this pass (`all`: after each)")
-  .option("--json", "print JSON where a script would want it: the summary, the plan, the explanation")
+  .option("--json", "print JSON where a script would want it: the summary, the plan, the explanation, the memory")
   .action(run);
 
-async function run(model: string, options: Options): Promise<void> {
+async function run(model: string, options: Options, command: Command): Promise<void> {
   const config = withContext(await readConfig(model), options.context);
   const explainer = new Explainer();
   const dumps = new Map<string, string>();
@@ -50,14 +53,19 @@ async function run(model: string, options: Options): Promise<void> {
     target: targetByName(options.target),
     weights: await chooseDType(options.dtype, model, config),
     disable: options.disablePass ?? [],
-    entries: [options.entry],
+    entries: options.memory ? memoryEntries(options, command) : [options.entry],
     observe: () => [
       ...(options.explain ? [explainer] : []),
       ...(options.printIrAfter === undefined ? [] : [dumper((name, text) => dumps.set(passOf(name), text))]),
     ],
   });
-  process.stdout.write(show(model, config, compiled, explainer.reports, dumps, options));
+  if (options.memory) process.stdout.write(printMemoryTable(model, compiled.plan, options.json ?? false));
+  else process.stdout.write(show(model, config, compiled, explainer.reports, dumps, options));
 }
+
+/** Those that `generate` loads, unless one was asked for. */
+const memoryEntries = ({ entry }: Options, command: Command): readonly EntryName[] =>
+  command.getOptionValueSource("entry") === "cli" ? [entry] : ["prefill", "decode"];
 
 /** `03-fold-constants.txt` is what a dump is called. */
 const passOf = (name: string): string => name.replace(/^\d+-|\.txt$/g, "");

@@ -2,12 +2,16 @@
 import { readFile, stat } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import pc from "picocolors";
 import { compileGpt2, type EntryName, targetForAdapter } from "../codegen/index.ts";
 import { type Gpt2Config, PRESETS, readGpt2Config } from "../ir/index.ts";
 import {
   type AdapterReport,
+  checkMemory,
   loadTokenizer,
+  type MemoryNeed,
   Model,
+  memoryNeed,
   openCheckpoint,
   openDawn,
   RuntimeError,
@@ -15,6 +19,7 @@ import {
 } from "../runtime/index.ts";
 import { checkCheckpoint } from "./check-checkpoint.ts";
 import { loadBar } from "./load-bar.ts";
+import { freeBytes, needLine } from "./memory.ts";
 import { type AskedDType, withContext } from "./memory-options.ts";
 
 /** The model that ships with wgpt: found beside the source, and beside `dist` once installed. */
@@ -36,6 +41,7 @@ export interface OpenModel {
   readonly tokenizer: Tokenizer | undefined;
   readonly model: Model;
   readonly adapter: AdapterReport;
+  readonly memory: MemoryNeed;
   /** What the user should be told, though it is no error. */
   readonly warnings: readonly string[];
   close(): Promise<void>;
@@ -48,10 +54,12 @@ export interface OpenModelOptions {
   readonly dtype?: AskedDType | undefined;
   /** The most tokens that the model will be given; its whole context when absent. */
   readonly context?: number | undefined;
+  /** The most bytes of memory that the model may take. */
+  readonly memoryLimit?: number | undefined;
   /** The entry points that will be used; all when absent. */
   readonly entries?: readonly EntryName[];
   readonly checkFinite?: boolean;
-  /** Shows a progress bar on stderr. */
+  /** Shows on stderr what a large model needs, and a progress bar. */
   readonly progress?: boolean;
 }
 
@@ -110,6 +118,10 @@ export async function openModel(options: OpenModelOptions = {}): Promise<OpenMod
         weights: options.dtype === undefined || options.dtype === "auto" ? dtype : options.dtype,
         ...(options.entries && { entries: options.entries }),
       });
+      const memory = memoryNeed(plan);
+      checkMemory(plan, memory, { adapter: open.adapter, free: freeBytes(), limit: options.memoryLimit });
+      const line = options.progress ? needLine(memory, open.adapter) : undefined;
+      if (line !== undefined) process.stderr.write(`${pc.dim(line)}\n`);
       const bar = options.progress ? loadBar(basename(folder)) : undefined;
       const model = await Model.load(open, plan, source, {
         checkFinite: options.checkFinite ?? false,
@@ -127,6 +139,7 @@ export async function openModel(options: OpenModelOptions = {}): Promise<OpenMod
         tokenizer,
         model,
         adapter: open.adapter,
+        memory,
         warnings,
         async close() {
           model.destroy();

@@ -3,12 +3,12 @@ import { Command } from "commander";
 import pc from "picocolors";
 import { printAdapter, RuntimeError, type ScoreResult, score, topTokens } from "../runtime/index.ts";
 import { createLogitsFile, type LogitsFile } from "./logits-file.ts";
-import { contextOption, dtypeOption, type MemoryOptions } from "./memory-options.ts";
+import { contextOption, dtypeOption, type LoadOptions, memoryLimitOption } from "./memory-options.ts";
 import { type OpenModel, openModel } from "./open-model.ts";
 import { type Prompt, readPrompt } from "./prompt.ts";
 import { collect, count, reasonOf, tokenIds, wholeNumber } from "./usage.ts";
 
-interface Options extends MemoryOptions {
+interface Options extends LoadOptions {
   readonly model?: string;
   readonly tokens?: readonly number[];
   readonly file?: string;
@@ -40,6 +40,7 @@ export const scoreCommand = new Command("score")
   .option("--special", "take special tokens such as <|endoftext|> in the text for themselves")
   .addOption(dtypeOption())
   .addOption(contextOption())
+  .addOption(memoryLimitOption())
   .option("--disable-pass <name>", "leave a compiler pass out; may be given several times", collect)
   .option("--json", "print one object")
   .action(run);
@@ -52,6 +53,7 @@ async function run(text: string | undefined, options: Options): Promise<void> {
     disablePass: options.disablePass,
     dtype: options.dtype,
     context: options.context,
+    memoryLimit: options.memoryLimit,
     entries: ["logits"],
     checkFinite: true,
     progress: !options.json,

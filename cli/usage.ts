@@ -17,6 +17,19 @@ export const temperature = (text: string): number =>
   parse(text, (n) => Number.isFinite(n) && n >= 0, "a number, 0 or more");
 export const probability = (text: string): number => parse(text, (n) => n > 0 && n <= 1, "a number above 0, up to 1");
 
+const UNITS: Readonly<Record<string, number>> = { "": 0, k: 1, m: 2, g: 3, t: 4 };
+
+/** `6GiB`, `1.5G` and `800M` in powers of 1024, `6GB` in powers of 1000, or bytes. */
+export function byteSize(text: string): number {
+  const [, number = "", prefix = "", unit = ""] = /^(\d+(?:\.\d+)?)\s*([kmgt]?)(i?b)?$/i.exec(text.trim()) ?? [];
+  const base = unit.toLowerCase() === "b" && prefix !== "" ? 1000 : 1024;
+  return parse(
+    number === "" ? "" : String(Math.floor(Number(number) * base ** (UNITS[prefix.toLowerCase()] ?? 0))),
+    (n) => n > 0,
+    "a size such as 6GiB, 800MiB or 4GB",
+  );
+}
+
 /** `1,2,3` */
 export function tokenIds(text: string): number[] {
   return text

@@ -83,9 +83,9 @@ export class Executor {
     throw new RuntimeError(`plan ${plan.name}`, problem?.message.trim() ?? "");
   }
 
-  /** Bytes of every buffer that the plan asked for. */
+  /** Bytes of every buffer that lives as long as the executor. */
   get bufferBytes(): number {
-    return [...this.#buffers.values()].reduce((n, b) => n + b.size, 0);
+    return [...this.#buffers.values(), this.#symbols.buffer].reduce((n, b) => n + b.size, 0);
   }
 
   /** Writes part of a buffer (a weight, an input or a state), from `offset` bytes on. Multiples of 4 bytes. */

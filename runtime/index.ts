@@ -11,6 +11,16 @@ export {
   type GenerateStep,
   generate,
 } from "./generate.ts";
+export {
+  checkMemory,
+  largestBuffers,
+  type MemoryBounds,
+  type MemoryNeed,
+  memoryNeed,
+  memoryParts,
+  printBytes,
+  printNeed,
+} from "./memory.ts";
 export { Model } from "./model.ts";
 export * from "./plan.ts";
 export { createRng, type Rng } from "./rng.ts";

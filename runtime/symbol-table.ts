@@ -18,35 +18,48 @@ const FREE_SLOT = 0;
 /** An entry point that would need more than this gets no rows. */
 const MOST_ROWS = 65536;
 
+/** No device asks for more between two offsets. */
+const STRIDE = 256;
+
 interface Rows {
   readonly first: number;
+  readonly count: number;
   /** The symbol that the rows count up; none when there is one row. */
-  readonly symbol?: PlanSymbol;
+  readonly symbol: PlanSymbol | undefined;
 }
+
+/** Where the rows of each entry point lie, and how many slots there are. */
+function layOut(plan: Plan): { readonly rows: ReadonlyMap<string, Rows>; readonly slots: number } {
+  const rows = new Map<string, Rows>();
+  let slots = 1;
+  for (const entry of plan.entries) {
+    const [symbol, ...others] = freeSymbols(plan, entry);
+    const count = symbol === undefined ? 1 : (plan.maxima[symbol] ?? 0) + 1;
+    if (others.length > 0 || count > MOST_ROWS) continue;
+    rows.set(entry.name, { first: slots, count, symbol });
+    slots += count;
+  }
+  return { rows, slots };
+}
+
+/** Bytes that a plan's table takes. */
+export const symbolTableBytes = (plan: Plan): number => layOut(plan).slots * STRIDE;
 
 export class SymbolTable {
   readonly buffer: GPUBuffer;
   readonly #plan: Plan;
   readonly #queue: GPUQueue;
-  readonly #stride: number;
-  readonly #rows = new Map<string, Rows>();
+  readonly #rows: ReadonlyMap<string, Rows>;
   readonly #values = new Uint32Array(SYMBOL_BYTES / 4);
 
   constructor(device: GPUDevice, plan: Plan) {
     this.#plan = plan;
     this.#queue = device.queue;
-    this.#stride = Math.max(SYMBOL_BYTES, device.limits.minUniformBufferOffsetAlignment);
-    let slots = 1;
-    for (const entry of plan.entries) {
-      const [symbol, ...others] = freeSymbols(plan, entry);
-      const count = symbol === undefined ? 1 : (plan.maxima[symbol] ?? 0) + 1;
-      if (others.length > 0 || count > MOST_ROWS) continue;
-      this.#rows.set(entry.name, { first: slots, ...(symbol !== undefined && { symbol }) });
-      slots += count;
-    }
+    const { rows, slots } = layOut(plan);
+    this.#rows = rows;
     this.buffer = device.createBuffer({
       label: SYMBOL_BUFFER,
-      size: slots * this.#stride,
+      size: slots * STRIDE,
       usage: GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST,
     });
     device.queue.writeBuffer(this.buffer, 0, this.#fill(slots));
@@ -62,10 +75,10 @@ export class SymbolTable {
       if (most !== undefined && entry.fixed[s] === undefined) this.#check(entry, s, given[s], most);
     }
     const rows = this.#rows.get(entry.name);
-    if (rows) return (rows.first + (rows.symbol === undefined ? 0 : (given[rows.symbol] ?? 0))) * this.#stride;
+    if (rows) return (rows.first + (rows.symbol === undefined ? 0 : (given[rows.symbol] ?? 0))) * STRIDE;
     for (const [i, s] of PLAN_SYMBOLS.entries()) this.#values[i] = entry.fixed[s] ?? given[s] ?? 0;
-    this.#queue.writeBuffer(this.buffer, FREE_SLOT * this.#stride, this.#values);
-    return FREE_SLOT * this.#stride;
+    this.#queue.writeBuffer(this.buffer, FREE_SLOT * STRIDE, this.#values);
+    return FREE_SLOT * STRIDE;
   }
 
   #check(entry: PlanEntry, s: PlanSymbol, value: number | undefined, most: number): void {
@@ -78,14 +91,13 @@ export class SymbolTable {
   }
 
   #fill(slots: number): Uint32Array<ArrayBuffer> {
-    const words = new Uint32Array((slots * this.#stride) / 4);
+    const words = new Uint32Array((slots * STRIDE) / 4);
     for (const entry of this.#plan.entries) {
       const rows = this.#rows.get(entry.name);
       if (!rows) continue;
-      const count = rows.symbol === undefined ? 1 : (this.#plan.maxima[rows.symbol] ?? 0) + 1;
-      for (let row = 0; row < count; row++)
+      for (let row = 0; row < rows.count; row++)
         for (const [i, s] of PLAN_SYMBOLS.entries())
-          words[((rows.first + row) * this.#stride) / 4 + i] = s === rows.symbol ? row : (entry.fixed[s] ?? 0);
+          words[((rows.first + row) * STRIDE) / 4 + i] = s === rows.symbol ? row : (entry.fixed[s] ?? 0);
     }
     return words;
   }

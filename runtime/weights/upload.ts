@@ -33,6 +33,9 @@ export interface UploadTarget {
 const CHUNK_BYTES = 8 * 1024 * 1024;
 const IN_FLIGHT_BYTES = 64 * 1024 * 1024;
 
+/** How much of so many bytes of weights is on its way to the GPU at most. */
+export const uploadBytes = (weightBytes: number): number => Math.min(weightBytes, IN_FLIGHT_BYTES + CHUNK_BYTES);
+
 /** One read of the source and where its elements go. */
 interface Chunk {
   readonly weight: PlanWeight;

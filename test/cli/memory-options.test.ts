@@ -36,11 +36,14 @@ const runs = {
   full: onAdapter("generate", ...greedy, "--context", "5"),
   half: onAdapter("score", "--tokens", "858,25,198,40", "--dtype", "f16", "--json"),
   whole: onAdapter("score", "--tokens", "858,25,198,40", "--json"),
+  limited: onAdapter("generate", "x", "--memory-limit", "10MiB"),
 } as const;
 const others = {
   plan: runCli(["inspect", EMBEDDED, "--dtype", "f16", "--context", "64", "--json"]),
   fromFile: runCli(["inspect", root, "--stage", "plan", "--json"]),
   widened: runCli(["inspect", root, "--stage", "plan", "--json", "--dtype", "f32"]),
+  memory: runCli(["inspect", EMBEDDED, "--memory", "--dtype", "f16", "--context", "64"]),
+  memoryOfScore: runCli(["inspect", EMBEDDED, "--memory", "--entry", "logits", "--json"]),
   long: runCli(["generate", "x", "--context", "257"], { noDriver: true }),
   bundle: runCli(["compile", "gpt2", "--context", "1025", "--out", join(root, "bundle")]),
 } as const;
@@ -66,9 +69,42 @@ test("caches shrink with --context, matrices with --dtype, and the table of posi
   const { bytes, config, parameters } = JSON.parse(output(await others.plan));
   assert.equal([config.n_ctx, config.n_positions], [64, 256]);
   assert.is(parameters, 1353728);
-  assert.is(bytes.states, 2 * 6 * 64 * 128 * 4);
+  assert.is(bytes.states, 2 * 6 * 64 * 128 * 4 + 65 * 4);
   const vectors = 2 * 128 + 6 * (4 * 128 + 3 * 128 + 128 + 512 + 128);
   assert.is(bytes.weights, 2 * (parameters - vectors) + 4 * vectors);
+});
+
+gpuTest("--memory-limit refuses a model that needs more, and says what would fit", async () =>
+  assertFails(
+    await result(runs.limited),
+    /memory: needs \S+ MiB: weights \S+ MiB, .*, but --memory-limit allows 10\.0 MiB \(--dtype f16 .*\)/,
+  ),
+);
+
+test("inspect --memory lists the memory by kind, and the largest buffers", async () => {
+  const lines = output(await others.memory).split("\n");
+  assert.match(lines[0] ?? "", / as f16 with a context of 64, for prefill and decode on webgpu-default$/);
+  assert.equal(
+    lines.slice(1, 9).map((line) => line.replace(/ +\S+ (bytes|[KMG]iB)$/, "").trim()),
+    ["weights", "caches", "activations", "inputs and outputs", "read-back", "upload", "all", "largest buffers"],
+  );
+  assert.match(lines[9] ?? "", /^ {2}\S+ +\d.* [KM]iB {2}weight$/);
+});
+
+test("inspect --memory --entry --json counts what that entry point takes, in bytes", async () => {
+  const { bytes, largest, ...facts } = JSON.parse(output(await others.memoryOfScore));
+  assert.equal(facts, { model: EMBEDDED, entries: ["logits"], target: "webgpu-default", dtype: "f32", context: 256 });
+  const { total, ...parts } = bytes;
+  assert.is(
+    Object.values(parts).reduce((a: number, b) => a + Number(b), 0),
+    total,
+  );
+  assert.equal(
+    [parts.weights, parts.caches, parts.read_back],
+    [4 * 1353728, 2 * 6 * 256 * 128 * 4 + 257 * 4, 128 * 1024 * 4],
+  );
+  assert.is(largest.length, 5);
+  assert.ok(largest.every((b: { readonly bytes: number }) => b.bytes <= largest[0].bytes));
 });
 
 test("--dtype auto follows the file of a folder that has one", async () => {

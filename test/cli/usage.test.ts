@@ -39,6 +39,7 @@ const WRONG: readonly (readonly [args: readonly string[], message: RegExp])[] = 
   [["generate", "--seed", "-1"], /'--seed <s>' argument '-1' is invalid.*0 to 4294967295/],
   [["generate", "--dtype", "q4"], /'--dtype <dtype>' argument 'q4' is invalid.*auto, f32, f16/],
   [["score", "--context", "0"], /'--context <n>' argument '0' is invalid.*1 or more/],
+  [["generate", "--memory-limit", "lots"], /'--memory-limit <size>' argument 'lots' is invalid.*such as 6GiB/],
   [["generate", "--tokens", "1,two"], /'--tokens <ids>' argument '1,two' is invalid.*such as 1,2,3/],
   [["generate", "one", "two"], /too many arguments/],
   [["generate", "--tokens"], /argument missing/],

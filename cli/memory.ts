@@ -1,0 +1,29 @@
+// What the command knows of memory: how much this machine has left, and how a need is told.
+import { freemem } from "node:os";
+import { type AdapterReport, type MemoryNeed, printBytes, printNeed } from "../runtime/index.ts";
+
+/** What the system would give without swapping; less where the process runs in a container with a limit. */
+export const freeBytes = (): number => Math.min(freemem(), process.availableMemory?.() ?? Number.POSITIVE_INFINITY);
+
+/** Who loads less need not be told. */
+const WORTH_TELLING = 2 ** 30;
+
+/** A line for stderr, or nothing for a small model. */
+export function needLine(need: MemoryNeed, adapter: AdapterReport): string | undefined {
+  if (need.total < WORTH_TELLING) return undefined;
+  const there = adapter.software
+    ? `${printBytes(freeBytes())} are free`
+    : `the adapter allows buffers of ${printBytes(adapter.limits["maxBufferSize"] ?? 0)}`;
+  return `[${printNeed(need)}; ${there}]`;
+}
+
+/** As --json prints it: bytes. */
+export const memoryJson = (need: MemoryNeed): Readonly<Record<string, number>> => ({
+  weights: need.weights,
+  caches: need.caches,
+  activations: need.activations,
+  inputs_and_outputs: need.inputsAndOutputs,
+  read_back: need.readBack,
+  upload: need.upload,
+  total: need.total,
+});

@@ -1,0 +1,173 @@
+// What a plan is said to take: the same as what is allocated, and what happens where that is too much.
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { type CompileOptions, compileGpt2 } from "../../codegen/compile.ts";
+import { type Gpt2Config, PRESETS, readGpt2Config, shortenContext } from "../../ir/models/gpt2-config.ts";
+import type { AdapterReport, OpenDevice } from "../../runtime/device.ts";
+import { Executor } from "../../runtime/executor.ts";
+import { checkMemory, type MemoryBounds, memoryNeed, printBytes, printNeed } from "../../runtime/memory.ts";
+import { Model } from "../../runtime/model.ts";
+import type { Plan } from "../../runtime/plan.ts";
+import { openRandomWeights } from "../../runtime/weights/random.ts";
+import { nullDevice } from "../support/gpu.ts";
+
+const test = suite("memory");
+
+const SMALL = { n_layer: 3, n_head: 2, n_embd: 24, n_ctx: 40, vocab_size: 333 };
+const plan = (config: Gpt2Config, options: CompileOptions = {}): Plan => compileGpt2(config, options).plan;
+const MIB = 2 ** 20;
+
+/** The sizes of all buffers that the device is asked for meanwhile. */
+async function allocated({ device }: OpenDevice, body: () => Promise<void>): Promise<number> {
+  const createBuffer = device.createBuffer.bind(device);
+  let bytes = 0;
+  device.createBuffer = (descriptor) => {
+    bytes += descriptor.size;
+    return createBuffer(descriptor);
+  };
+  try {
+    await body();
+  } finally {
+    device.createBuffer = createBuffer;
+  }
+  return bytes;
+}
+
+const MODELS: Readonly<Record<string, readonly [config: Gpt2Config, options: CompileOptions]>> = {
+  "all entry points": [readGpt2Config(SMALL), {}],
+  "what generate uses": [readGpt2Config(SMALL), { entries: ["prefill", "decode"] }],
+  "what score uses, in chunks of 7": [readGpt2Config(SMALL), { entries: ["logits"], chunk: 7 }],
+  "f16 with a shorter context": [shortenContext(readGpt2Config(SMALL), 9), { weights: "f16" }],
+  "odd sizes": [readGpt2Config({ ...SMALL, n_embd: 9, n_head: 3, vocab_size: 77 }), { weights: "f16" }],
+};
+for (const [name, [config, options]] of Object.entries(MODELS))
+  test(`the need is what is allocated: ${name}`, async () => {
+    const gpu = await nullDevice();
+    const made = plan(config, options);
+    const need = memoryNeed(made);
+    const weights = openRandomWeights(
+      made.weights.map(({ name, shape }) => ({ name, shape })),
+      1,
+      "F32",
+    );
+    let planned = 0;
+    const bytes = await allocated(gpu, async () => {
+      const model = await Model.load(gpu, made, weights);
+      planned = model.bufferBytes;
+      const text = Array.from({ length: config.n_ctx }, () => 1);
+      const has = (entry: string) => made.entries.some((e) => e.name === entry);
+      if (has("logits")) for await (const { rows } of model.feedAll(text)) assert.ok(rows > 0);
+      model.reset();
+      if (has("prefill")) await model.feed(text.slice(1));
+      if (has("decode")) await model.feed([2]);
+      model.destroy();
+    });
+    const kept = need.weights + need.caches + need.activations + need.inputsAndOutputs;
+    assert.is(planned, kept, "the executor's own count");
+    assert.is(need.total, kept + need.readBack + need.upload);
+    assert.is(bytes, kept + need.readBack);
+    assert.ok(need.upload > 0 && need.upload <= need.weights);
+  });
+
+test("counts every model of the family within 1 % of what its parameters take", () => {
+  for (const [name, most] of [
+    ["gpt2", 475],
+    ["gpt2-xl", 5942],
+  ] as const) {
+    const { weights, caches, total } = memoryNeed(
+      plan(PRESETS[name] as Gpt2Config, { entries: ["decode"], weights: "f32" }),
+    );
+    assert.ok(Math.abs(weights / MIB - most) < 0.01 * most, `${name}: ${weights / MIB} MiB`);
+    assert.ok(total > weights + caches);
+  }
+});
+
+const ADAPTER: AdapterReport = {
+  vendor: "",
+  architecture: "",
+  description: "a test's adapter",
+  software: true,
+  features: [],
+  limits: { maxBufferSize: 2 ** 30, maxStorageBufferBindingSize: 2 ** 27 },
+};
+const gpt2 = plan(PRESETS["gpt2"] as Gpt2Config, { entries: ["decode"] });
+const refusal = (made: Plan, bounds: Partial<MemoryBounds>): string => {
+  try {
+    checkMemory(made, memoryNeed(made), { adapter: ADAPTER, ...bounds });
+    return "fits";
+  } catch (error) {
+    return error instanceof Error ? error.message : "";
+  }
+};
+
+test("lets through what fits, and what nobody knows the size of", () => {
+  assert.is(refusal(gpt2, {}), "fits");
+  assert.is(refusal(gpt2, { limit: memoryNeed(gpt2).total }), "fits");
+  assert.is(
+    refusal(gpt2, { free: 1, adapter: { ...ADAPTER, software: false } }),
+    "fits",
+    "a GPU has memory of its own",
+  );
+});
+
+test("names both sides and the options that help", () => {
+  const { total, caches } = memoryNeed(gpt2);
+  const message = refusal(gpt2, { limit: total - caches / 2 });
+  assert.match(
+    message,
+    /^memory: needs \d+\.\d MiB: weights 474\.7 MiB, caches 72\.0 MiB, .*, but --memory-limit allows/,
+  );
+  assert.match(message, /hint: --dtype f16 needs \d+\.\d MiB; --context 512 fits$/);
+  assert.match(
+    refusal(gpt2, { free: total - 1 }),
+    /but this machine, whose memory the software adapter uses, has free/,
+  );
+});
+
+test("says so when only both options together help, or nothing does", () => {
+  const { total, weights, caches } = memoryNeed(gpt2);
+  assert.match(
+    refusal(gpt2, { limit: total - weights / 2 - caches / 2 }),
+    /hint: --dtype f16 with --context \d+ fits$/,
+  );
+  assert.match(refusal(gpt2, { limit: MIB }), /hint: neither --dtype f16 nor .* choose a smaller model$/);
+  const half = plan(PRESETS["gpt2"] as Gpt2Config, { entries: ["decode"], weights: "f16" });
+  assert.match(refusal(half, { limit: memoryNeed(half).total - 1 }), /hint: --context 1023 fits$/);
+});
+
+test("the options that a refusal names do help, with what it says they need", () => {
+  const { total, caches } = memoryNeed(gpt2);
+  const config = PRESETS["gpt2"] as Gpt2Config;
+  const limit = total - caches / 2;
+  const shortened = plan(shortenContext(config, 512), { entries: ["decode"] });
+  assert.is(refusal(shortened, { limit }), "fits");
+  const promised = /--dtype f16 needs (.*?);/.exec(refusal(gpt2, { limit }))?.[1];
+  const half = memoryNeed(plan(config, { entries: ["decode"], weights: "f16" })).total;
+  assert.ok(promised !== undefined && Math.abs(Number.parseFloat(promised) * MIB - half) < 0.01 * half, promised);
+});
+
+test("refuses a buffer that is larger than the adapter binds, by name", () => {
+  const adapter = { ...ADAPTER, limits: { maxBufferSize: 2 ** 30, maxStorageBufferBindingSize: MIB } };
+  assert.match(
+    refusal(gpt2, { adapter }),
+    /^memory: buffer wte\.weight\S* takes 1\d\d\.\d MiB, but a test's adapter allows 1\.0 MiB/,
+  );
+});
+
+test("prints sizes as a reader wants them", () => {
+  assert.equal([12, 2048, 3 * MIB, 2.5 * 2 ** 30].map(printBytes), ["12 bytes", "2 KiB", "3.0 MiB", "2.50 GiB"]);
+  assert.match(
+    printNeed(memoryNeed(gpt2)),
+    /^needs \S+ MiB: weights \S+ MiB, caches \S+ MiB, activations \S+ KiB, inputs and outputs \S+ KiB, read-back \S+ KiB, upload \S+ MiB$/,
+  );
+});
+
+test("an executor alone allocates what its plan says, and the symbols", async () => {
+  const gpu = await nullDevice();
+  const made = plan(readGpt2Config(SMALL));
+  const bytes = await allocated(gpu, async () => (await Executor.create(gpu, made)).destroy());
+  const need = memoryNeed(made);
+  assert.is(bytes, need.total - need.upload - need.readBack);
+});
+
+test.run();

@@ -2,6 +2,7 @@
 // The `wgpt` command: thin, one file per subcommand, over the compiler and the runtime.
 import { readFileSync } from "node:fs";
 import { Command } from "commander";
+import { benchCommand } from "./bench.ts";
 import { compileCommand } from "./compile.ts";
 import { doctorCommand } from "./doctor.ts";
 import { reportError } from "./errors.ts";
@@ -31,6 +32,7 @@ for (const command of [
   inspectCommand,
   compileCommand,
   makeCheckpointCommand,
+  benchCommand,
   doctorCommand,
 ]) {
   program.addCommand(

@@ -5,6 +5,7 @@ import { fileURLToPath } from "node:url";
 import pc from "picocolors";
 import { compileGpt2, type EntryName, targetForAdapter } from "../codegen/index.ts";
 import { type Gpt2Config, PRESETS, readGpt2Config } from "../ir/index.ts";
+import type { WeightDType } from "../passes/index.ts";
 import {
   type AdapterReport,
   checkMemory,
@@ -16,8 +17,11 @@ import {
   openDawn,
   RuntimeError,
   type Tokenizer,
+  type WeightSource,
 } from "../runtime/index.ts";
+import { openRandomWeights } from "../runtime/weights/random.ts";
 import { checkCheckpoint } from "./check-checkpoint.ts";
+import { listWeights } from "./checkpoint-files.ts";
 import { loadBar } from "./load-bar.ts";
 import { freeBytes, needLine } from "./memory.ts";
 import { type AskedDType, withContext } from "./memory-options.ts";
@@ -42,6 +46,8 @@ export interface OpenModel {
   readonly model: Model;
   readonly adapter: AdapterReport;
   readonly memory: MemoryNeed;
+  /** How the matrices lie in memory. */
+  readonly dtype: WeightDType;
   /** What the user should be told, though it is no error. */
   readonly warnings: readonly string[];
   close(): Promise<void>;
@@ -49,6 +55,8 @@ export interface OpenModel {
 
 export interface OpenModelOptions {
   readonly model?: string | undefined;
+  /** Takes a preset, and makes its weights up. */
+  readonly randomWeights?: boolean;
   readonly disablePass?: readonly string[] | undefined;
   /** What the checkpoint has when absent. */
   readonly dtype?: AskedDType | undefined;
@@ -93,17 +101,20 @@ export async function readConfig(model: string): Promise<Gpt2Config> {
 
 export async function openModel(options: OpenModelOptions = {}): Promise<OpenModel> {
   const folder = options.model ?? (await embeddedModel());
-  if (PRESETS[folder])
+  const isPreset = PRESETS[folder] !== undefined;
+  if (isPreset && !options.randomWeights)
     throw new RuntimeError(
       folder,
       "is a preset, which has no weights",
       "give the folder of a checkpoint; `wgpt inspect` needs none",
     );
   const config = withContext(await readConfig(folder), options.context);
-  const source = await openCheckpoint(folder);
+  const source = isPreset ? randomSource(config, options.dtype) : await openCheckpoint(folder);
   try {
-    const { surplus, dtype } = checkCheckpoint(config, source);
-    const tokenizer = await loadTokenizer(folder);
+    const checked = checkCheckpoint(config, source);
+    const { surplus } = checked;
+    const dtype = options.dtype === undefined || options.dtype === "auto" ? checked.dtype : options.dtype;
+    const tokenizer = isPreset ? undefined : await loadTokenizer(folder);
     if (tokenizer && tokenizer.vocabSize > config.n_vocab)
       throw new RuntimeError(
         folder,
@@ -115,7 +126,7 @@ export async function openModel(options: OpenModelOptions = {}): Promise<OpenMod
       const { plan } = compileGpt2(config, {
         target: targetForAdapter(open.adapter),
         disable: options.disablePass ?? [],
-        weights: options.dtype === undefined || options.dtype === "auto" ? dtype : options.dtype,
+        weights: dtype,
         ...(options.entries && { entries: options.entries }),
       });
       const memory = memoryNeed(plan);
@@ -140,6 +151,7 @@ export async function openModel(options: OpenModelOptions = {}): Promise<OpenMod
         model,
         adapter: open.adapter,
         memory,
+        dtype,
         warnings,
         async close() {
           model.destroy();
@@ -156,3 +168,8 @@ export async function openModel(options: OpenModelOptions = {}): Promise<OpenMod
     throw error;
   }
 }
+
+const randomSource = (config: Gpt2Config, dtype: AskedDType | undefined): WeightSource => {
+  const stored = dtype === "f16" ? "F16" : "F32";
+  return openRandomWeights(listWeights(config, stored), 1, stored);
+};

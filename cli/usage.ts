@@ -30,6 +30,9 @@ export function byteSize(text: string): number {
   );
 }
 
+/** `128,512` */
+export const wholeNumbers = (text: string): number[] => text.split(",").map(wholeNumber);
+
 /** `1,2,3` */
 export function tokenIds(text: string): number[] {
   return text

@@ -105,10 +105,7 @@ export function compileEntries(
     target: target.name,
     requiredFeatures: [],
     requiredLimits: {
-      maxStorageBuffersPerShaderStage: Math.max(
-        0,
-        ...table.kernels.map((k) => k.access.filter((a) => a !== "uniform").length),
-      ),
+      maxStorageBuffersPerShaderStage: Math.max(0, ...table.kernels.map((k) => k.access.length)),
       maxStorageBufferBindingSize: largest,
       maxBufferSize: largest,
     },

@@ -12,12 +12,10 @@ import {
   type Value,
   withoutDeadNodes,
 } from "../ir/index.ts";
-import type { PlanAccess, PlanKernel, PlanStep, SymbolBuffer } from "../runtime/plan.ts";
+import type { PlanAccess, PlanKernel, PlanStep } from "../runtime/plan.ts";
 import { renderShader } from "./kernel.ts";
 import { type KernelChoice, selectKernel } from "./select-kernel.ts";
 import type { Target } from "./target.ts";
-
-const SYMBOL_BUFFER: SymbolBuffer = "symbols";
 
 /** Collects the distinct shaders of a plan and names them for what they compute. */
 export class KernelTable {
@@ -28,13 +26,13 @@ export class KernelTable {
     return [...this.#byText.values()];
   }
 
-  add(base: string, summary: string, wgsl: string, access: readonly PlanAccess[]): PlanKernel {
+  add(base: string, summary: string, wgsl: string, access: readonly PlanAccess[], usesSymbols: boolean): PlanKernel {
     const known = this.#byText.get(wgsl);
     if (known) return known;
     let name = base;
     for (let n = 2; this.#names.has(name); n++) name = `${base}-${n}`;
     this.#names.add(name);
-    const kernel: PlanKernel = { name, summary, wgsl, access };
+    const kernel: PlanKernel = { name, summary, wgsl, access, usesSymbols };
     this.#byText.set(wgsl, kernel);
     return kernel;
   }
@@ -65,13 +63,10 @@ function lowerNode(
   kernelFor: KernelChoice,
 ): PlanStep {
   const shader = renderShader(kernelFor(node, target), node, target);
-  const access: PlanAccess[] = shader.region.bindings.map((b) => b.access);
+  const access = shader.region.bindings.map((b) => b.access);
   const bindings = shader.region.bindings.map(({ value }) => places.get(value) ?? value.name);
-  if (shader.usesSymbols) {
-    access.push("uniform");
-    bindings.push(SYMBOL_BUFFER);
-  }
-  const kernel = table.add(kernelName(node, shader.kernel.name), shader.title, shader.wgsl, access);
+  const name = kernelName(node, shader.kernel.name);
+  const kernel = table.add(name, shader.title, shader.wgsl, access, shader.usesSymbols);
   return { kernel: kernel.name, label: at(node.results, 0).name, bindings, workgroups: shader.workgroups };
 }
 

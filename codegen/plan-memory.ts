@@ -14,7 +14,7 @@ import {
   updatedOperands,
   type Value,
 } from "../ir/index.ts";
-import type { PlanBuffer, PlanBufferKind, SymbolBuffer } from "../runtime/plan.ts";
+import type { PlanBuffer, PlanBufferKind } from "../runtime/plan.ts";
 
 /** A buffer as it grows: its size is the largest of several products of dims, in bytes. */
 interface Slot {
@@ -23,7 +23,6 @@ interface Slot {
   readonly bytes: (readonly Dim[])[];
 }
 
-const SYMBOL_BUFFER: SymbolBuffer = "symbols";
 const TEMPORARY = /^temporary\.\d+$/;
 
 /** bool takes four bytes: WGSL has no smaller type that a buffer may hold. */
@@ -80,7 +79,7 @@ export class MemoryPlan {
 
   #name(value: Value, kind: PlanBufferKind): string {
     const { name } = value;
-    if (name === SYMBOL_BUFFER || TEMPORARY.test(name))
+    if (TEMPORARY.test(name))
       throw new CompileError(name, "a value has the name of one of the plan's own buffers", "give it another name");
     const slot = this.#named.get(name) ?? { name, kind, bytes: [] };
     if (slot.kind !== kind)

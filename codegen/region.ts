@@ -127,7 +127,7 @@ export class Region {
       (b, i) => `@group(0) @binding(${i}) var<storage, ${b.access}> ${b.name}: array<${b.type}>;`,
     );
     if (usesSymbols) {
-      lines.push(`@group(0) @binding(${this.bindings.length}) var<uniform> symbols: Symbols;`);
+      lines.push("@group(1) @binding(0) var<uniform> symbols: Symbols;");
       lines.unshift(`struct Symbols { ${SYMBOLS.map((s) => `${s}: u32`).join(", ")} }`);
     }
     return lines.join("\n");

@@ -1,15 +1,7 @@
 // Runs a plan on a device. The one executor: what is compiled in memory and what is read from a bundle take the same path.
 import { firstLine, type OpenDevice } from "./device.ts";
 import { RuntimeError } from "./errors.ts";
-import {
-  bufferBytes,
-  evalPlanDim,
-  type Plan,
-  type PlanEntry,
-  type PlanSymbolValues,
-  type PlanTensor,
-  SYMBOL_BUFFER,
-} from "./plan.ts";
+import { bufferBytes, evalPlanDim, type Plan, type PlanEntry, type PlanSymbolValues, type PlanTensor } from "./plan.ts";
 import { checkPlan, createPipeline, foldWorkgroups, type PreparedStep, prepareStep } from "./prepare-steps.ts";
 import { SymbolTable } from "./symbol-table.ts";
 
@@ -28,8 +20,8 @@ export class Executor {
   readonly #buffers: ReadonlyMap<string, GPUBuffer>;
   readonly #steps: ReadonlyMap<string, readonly PreparedStep[]>;
   readonly #symbols: SymbolTable;
-  /** The argument of every `setBindGroup`, so that a step makes no array. */
-  readonly #symbolOffset = new Uint32Array(1);
+  /** An argument of every call, so that a step makes no array. */
+  readonly #symbolOffset = [0];
   /** Buffers to read through that no read is using. */
   readonly #staging: GPUBuffer[] = [];
 
@@ -63,20 +55,22 @@ export class Executor {
         buffers.set(b.name, device.createBuffer({ label: b.name, size: bufferBytes(b, plan.maxima), usage }));
       const symbols = new SymbolTable(device, plan);
       const pipelines = new Map(
-        await Promise.all(plan.kernels.map(async (k) => [k.name, await createPipeline(device, k)] as const)),
+        await Promise.all(
+          plan.kernels.map(async (k) => [k.name, await createPipeline(device, k, symbols.layout)] as const),
+        ),
       );
-      const all = new Map([...buffers, [SYMBOL_BUFFER, symbols.buffer]]);
       const steps = new Map(
         plan.entries.map((entry) => [
           entry.name,
-          entry.steps.map((step) => prepareStep(device, plan, entry, step, pipelines, all)),
+          entry.steps.map((step) => prepareStep(device, plan, entry, step, pipelines, buffers)),
         ]),
       );
       return new Executor(plan, open, buffers, symbols, steps);
     })().catch((error: unknown) => ({ error }));
     // Both scopes, whatever happened: one left open would swallow the errors of all that comes after.
-    const problems = [await device.popErrorScope(), await device.popErrorScope()];
-    const problem = problems.find((p) => p !== null);
+    const invalid = await device.popErrorScope();
+    // What memory was missing for is invalid as well; the first cause is of more use.
+    const problem = (await device.popErrorScope()) ?? invalid;
     if (made instanceof Executor && !problem) return made;
     for (const b of buffers.values()) b.destroy();
     if (!(made instanceof Executor)) throw made.error;
@@ -130,13 +124,15 @@ export class Executor {
     this.#symbolOffset[0] = this.#symbols.place(entry, given);
     const encoder = this.#open.device.createCommandEncoder({ label: name });
     const pass = encoder.beginComputePass({ label: name });
+    pass.setBindGroup(1, this.#symbols.group, this.#symbolOffset);
     for (const prepared of this.#steps.get(name) ?? []) {
       pass.setPipeline(prepared.pipeline);
-      if (prepared.usesSymbols) pass.setBindGroup(0, prepared.group, this.#symbolOffset, 0, 1);
-      else pass.setBindGroup(0, prepared.group);
+      pass.setBindGroup(0, prepared.group);
       const [x, y, z] =
         prepared.workgroups ?? foldWorkgroups(this.plan, entry, prepared.step, { ...given, ...entry.fixed });
-      pass.dispatchWorkgroups(x, y, z);
+      // Each argument that is passed costs, and nearly always two of them are 1.
+      if (y === 1 && z === 1) pass.dispatchWorkgroups(x);
+      else pass.dispatchWorkgroups(x, y, z);
     }
     pass.end();
     return encoder;

@@ -2,7 +2,7 @@
 import type { AdapterReport, OpenDevice } from "./device.ts";
 import { RuntimeError } from "./errors.ts";
 import { Executor } from "./executor.ts";
-import type { Plan, PlanModel } from "./plan.ts";
+import { type Plan, type PlanModel, weightBytesRead } from "./plan.ts";
 import { checkSampler, checkSeed, type SamplerSettings } from "./sampler.ts";
 import { matchWeights } from "./weights/match.ts";
 import type { WeightSource } from "./weights/source.ts";
@@ -59,6 +59,11 @@ export class Model {
   /** Kernel launches of one decode step. */
   get dispatchesPerToken(): number {
     return this.#executor.entry("decode").steps.length;
+  }
+
+  /** Bytes of weights that a decode step reads. */
+  get weightBytesPerToken(): number {
+    return weightBytesRead(this.#executor.entry("decode"), {});
   }
 
   /** Forgets all tokens. */

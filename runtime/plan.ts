@@ -7,7 +7,7 @@ export type PlanVersion = typeof PLAN_VERSION;
 
 export type PlanDType = "f32" | "f16" | "i32" | "u32" | "bool";
 
-/** The symbols of a plan: T new tokens, P past tokens, B sequences. They lie in this order in the symbol buffer, as u32. */
+/** The symbols of a plan: T new tokens, P past tokens, B sequences. They lie in this order in the uniform, as u32. */
 export const PLAN_SYMBOLS = ["B", "T", "P"] as const;
 export type PlanSymbol = (typeof PLAN_SYMBOLS)[number];
 export type PlanSymbolValues = Readonly<Partial<Record<PlanSymbol, number>>>;
@@ -27,15 +27,17 @@ export interface PlanBuffer {
   readonly bytes: readonly (readonly PlanDim[])[];
 }
 
-export type PlanAccess = "read" | "read_write" | "uniform";
+export type PlanAccess = "read" | "read_write";
 
 export interface PlanKernel {
   readonly name: string;
   /** What it computes, in one line. */
   readonly summary: string;
   readonly wgsl: string;
-  /** Group 0, one entry for each binding in order. */
+  /** Storage buffers of group 0, in the order of their bindings. */
   readonly access: readonly PlanAccess[];
+  /** Whether group 1 has the symbols, as a uniform at binding 0 that is bound with an offset. */
+  readonly usesSymbols: boolean;
 }
 
 /** Π ⌈dim / per⌉. */
@@ -45,13 +47,10 @@ export interface PlanStep {
   readonly kernel: string;
   /** The IR value that the step computes; GPU objects are labelled with it. */
   readonly label: string;
-  /** Buffer names; `SYMBOL_BUFFER` stands for the uniform with the symbols. */
+  /** Buffer names, one for each binding of group 0. */
   readonly bindings: readonly string[];
   readonly workgroups: readonly [PlanCount, PlanCount, PlanCount];
 }
-
-export const SYMBOL_BUFFER = "symbols";
-export type SymbolBuffer = typeof SYMBOL_BUFFER;
 
 export interface PlanTensor {
   readonly name: string;

@@ -13,9 +13,7 @@ import {
   type PlanKernel,
   type PlanStep,
   type PlanSymbolValues,
-  SYMBOL_BUFFER,
 } from "./plan.ts";
-import { SYMBOL_BYTES } from "./symbol-table.ts";
 
 interface Pipeline {
   readonly pipeline: GPUComputePipeline;
@@ -28,7 +26,6 @@ export interface PreparedStep {
   readonly step: PlanStep;
   readonly pipeline: GPUComputePipeline;
   readonly group: GPUBindGroup;
-  readonly usesSymbols: boolean;
   /** Where no symbol decides them. */
   readonly workgroups?: Workgroups;
 }
@@ -63,24 +60,28 @@ export function checkPlan({ device, adapter }: OpenDevice, plan: Plan): void {
   }
 }
 
-/** The only uniform is the symbols. */
-const SYMBOL_BINDING = { hasDynamicOffset: true, minBindingSize: SYMBOL_BYTES };
-
-export async function createPipeline(device: GPUDevice, kernel: PlanKernel): Promise<Pipeline> {
+export async function createPipeline(
+  device: GPUDevice,
+  kernel: PlanKernel,
+  symbols: GPUBindGroupLayout,
+): Promise<Pipeline> {
   const module = device.createShaderModule({ label: kernel.name, code: kernel.wgsl });
-  const types = { read: "read-only-storage", read_write: "storage", uniform: "uniform" } as const;
+  const types = { read: "read-only-storage", read_write: "storage" } as const;
   const layout = device.createBindGroupLayout({
     label: kernel.name,
     entries: kernel.access.map((a, binding) => ({
       binding,
       visibility: GPUShaderStage.COMPUTE,
-      buffer: a === "uniform" ? { type: types[a], ...SYMBOL_BINDING } : { type: types[a] },
+      buffer: { type: types[a] },
     })),
   });
   try {
     const pipeline = await device.createComputePipelineAsync({
       label: kernel.name,
-      layout: device.createPipelineLayout({ label: kernel.name, bindGroupLayouts: [layout] }),
+      layout: device.createPipelineLayout({
+        label: kernel.name,
+        bindGroupLayouts: kernel.usesSymbols ? [layout, symbols] : [layout],
+      }),
       compute: { module, entryPoint: "main" },
     });
     return { pipeline, layout };
@@ -114,14 +115,13 @@ export function prepareStep(
   const entries = step.bindings.map((name, binding): GPUBindGroupEntry => {
     const buffer = buffers.get(name);
     if (!buffer) throw new RuntimeError(place, `binds buffer ${name}, which the plan does not have`);
-    return { binding, resource: name === SYMBOL_BUFFER ? { buffer, size: SYMBOL_BYTES } : { buffer } };
+    return { binding, resource: { buffer } };
   });
   const known = step.workgroups.every((c) => c.every((f) => isDecided(f.dim, entry)));
   return {
     step,
     pipeline: made.pipeline,
     group: device.createBindGroup({ label: step.label, layout: made.layout, entries }),
-    usesSymbols: step.bindings.includes(SYMBOL_BUFFER),
     ...(known && { workgroups: foldWorkgroups(plan, entry, step, entry.fixed) }),
   };
 }

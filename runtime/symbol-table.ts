@@ -2,17 +2,10 @@
 // whose calls differ in one symbol at most (a decode step, in its position) are written once, before the first call: its
 // steps need nothing from the host then.
 import { RuntimeError } from "./errors.ts";
-import {
-  PLAN_SYMBOLS,
-  type Plan,
-  type PlanEntry,
-  type PlanSymbol,
-  type PlanSymbolValues,
-  SYMBOL_BUFFER,
-} from "./plan.ts";
+import { PLAN_SYMBOLS, type Plan, type PlanEntry, type PlanSymbol, type PlanSymbolValues } from "./plan.ts";
 
 /** Bytes that a binding shows of a slot: each symbol as u32, padded to 16. */
-export const SYMBOL_BYTES = 16;
+const SYMBOL_BYTES = 16;
 /** The first slot belongs to the calls that no row was made for; it is written before each. */
 const FREE_SLOT = 0;
 /** An entry point that would need more than this gets no rows. */
@@ -47,6 +40,9 @@ export const symbolTableBytes = (plan: Plan): number => layOut(plan).slots * STR
 
 export class SymbolTable {
   readonly buffer: GPUBuffer;
+  /** Group 1 of the kernels that read symbols. One group for all, so that a pass binds it once. */
+  readonly layout: GPUBindGroupLayout;
+  readonly group: GPUBindGroup;
   readonly #plan: Plan;
   readonly #queue: GPUQueue;
   readonly #rows: ReadonlyMap<string, Rows>;
@@ -58,11 +54,26 @@ export class SymbolTable {
     const { rows, slots } = layOut(plan);
     this.#rows = rows;
     this.buffer = device.createBuffer({
-      label: SYMBOL_BUFFER,
+      label: "symbols",
       size: slots * STRIDE,
       usage: GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST,
     });
     device.queue.writeBuffer(this.buffer, 0, this.#fill(slots));
+    this.layout = device.createBindGroupLayout({
+      label: "symbols",
+      entries: [
+        {
+          binding: 0,
+          visibility: GPUShaderStage.COMPUTE,
+          buffer: { type: "uniform", hasDynamicOffset: true, minBindingSize: SYMBOL_BYTES },
+        },
+      ],
+    });
+    this.group = device.createBindGroup({
+      label: "symbols",
+      layout: this.layout,
+      entries: [{ binding: 0, resource: { buffer: this.buffer, size: SYMBOL_BYTES } }],
+    });
   }
 
   /**

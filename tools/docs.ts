@@ -12,6 +12,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import type { Command } from "commander";
+import { benchCommand } from "../cli/bench.ts";
 import { compileCommand } from "../cli/compile.ts";
 import { doctorCommand } from "../cli/doctor.ts";
 import { generateCommand } from "../cli/generate.ts";
@@ -27,6 +28,7 @@ const COMMANDS: readonly Command[] = [
   inspectCommand,
   compileCommand,
   makeCheckpointCommand,
+  benchCommand,
   doctorCommand,
 ];
 

@@ -2,7 +2,7 @@
 struct Symbols { B: u32, T: u32, P: u32 }
 @group(0) @binding(0) var<storage, read_write> cache: array<f32>;
 @group(0) @binding(1) var<storage, read> rows: array<f32>;
-@group(0) @binding(2) var<uniform> symbols: Symbols;
+@group(1) @binding(0) var<uniform> symbols: Symbols;
 
 const WORKGROUP_SIZE = 64u;
 

@@ -4,7 +4,7 @@ struct Symbols { B: u32, T: u32, P: u32 }
 @group(0) @binding(1) var<storage, read> weight: array<f32>;
 @group(0) @binding(2) var<storage, read> bias: array<f32>;
 @group(0) @binding(3) var<storage, read_write> y: array<f32>;
-@group(0) @binding(4) var<uniform> symbols: Symbols;
+@group(1) @binding(0) var<uniform> symbols: Symbols;
 
 const WIDTH = 8u;
 const EPS = 0.00001;

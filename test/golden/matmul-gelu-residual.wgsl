@@ -6,7 +6,7 @@ struct Symbols { B: u32, T: u32, P: u32 }
 @group(0) @binding(2) var<storage, read> add_b: array<f32>;
 @group(0) @binding(3) var<storage, read> add_a: array<f32>;
 @group(0) @binding(4) var<storage, read_write> y: array<f32>;
-@group(0) @binding(5) var<uniform> symbols: Symbols;
+@group(1) @binding(0) var<uniform> symbols: Symbols;
 
 const INNER = 4u;
 // In vectors of four columns.

@@ -7,7 +7,7 @@ struct Symbols { B: u32, T: u32, P: u32 }
 @group(0) @binding(3) var<storage, read_write> cache_update_cache: array<f32>;
 @group(0) @binding(4) var<storage, read_write> cache_update_cache_2: array<f32>;
 @group(0) @binding(5) var<storage, read_write> y: array<f32>;
-@group(0) @binding(6) var<uniform> symbols: Symbols;
+@group(1) @binding(0) var<uniform> symbols: Symbols;
 
 const INNER = 8u;
 // In vectors of four columns.

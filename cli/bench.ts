@@ -1,0 +1,176 @@
+import { Command } from "commander";
+import { compileGpt2, targetByName } from "../codegen/index.ts";
+import { PRESETS } from "../ir/index.ts";
+import { type AdapterReport, openDawn, printAdapter, printBytes, RuntimeError } from "../runtime/index.ts";
+import { chooseDType } from "./check-checkpoint.ts";
+import { measureHost, measureSpeeds, type Speeds, type Spread } from "./measure.ts";
+import { contextOption, dtypeOption, type MemoryOptions, withContext } from "./memory-options.ts";
+import { embeddedModel, type OpenModel, openModel, readConfig } from "./open-model.ts";
+import { collect, wholeNumber, wholeNumbers } from "./usage.ts";
+
+interface Options extends MemoryOptions {
+  readonly runs: number;
+  readonly maxNewTokens: number;
+  readonly prefill: readonly number[];
+  readonly host?: boolean;
+  readonly target: string;
+  readonly disablePass?: readonly string[];
+  readonly json?: boolean;
+}
+
+/** Tokens before those that are decoded. */
+const PROMPT = 16;
+const HOST_STEPS = 300;
+
+export const benchCommand = new Command("bench")
+  .summary("measure a model's speed, or what a step costs the host")
+  .description(
+    "Measures decode and prefill of MODEL on this machine's adapter. A preset runs with seeded random weights, so that it needs no checkpoint. With --host, nothing is computed: it measures what a decode step costs the host.",
+  )
+  .argument("[model]", "a checkpoint folder, or a preset (default: the embedded model)")
+  .option("--runs <n>", "runs of each measurement, after one that does not count", wholeNumber, 5)
+  .option("--max-new-tokens <n>", "tokens to decode in a run", wholeNumber, 32)
+  .option("--prefill <lengths>", "lengths of prompts, such as 128,512", wholeNumbers, [128, 512])
+  .addOption(dtypeOption())
+  .addOption(contextOption())
+  .option("--host", "measure the host's part of a decode step, on a device that computes nothing")
+  .option("--target <name>", "with --host: what the kernels may count on", "webgpu-default")
+  .option("--disable-pass <name>", "leave a compiler pass out; may be given several times", collect)
+  .option("--json", "print one object")
+  .action((model: string | undefined, options: Options) => (options.host ? runHost : runModel)(model, options));
+
+async function runModel(model: string | undefined, options: Options): Promise<void> {
+  const began = performance.now();
+  const opened = await openModel({
+    model,
+    randomWeights: true,
+    disablePass: options.disablePass,
+    dtype: options.dtype,
+    context: options.context,
+    entries: ["prefill", "decode"],
+    progress: !options.json,
+  });
+  try {
+    const loadMs = performance.now() - began;
+    const { n_ctx } = opened.config;
+    if (n_ctx <= PROMPT)
+      throw new RuntimeError("bench", `the context is ${n_ctx} tokens, but a run takes a prompt of ${PROMPT} and more`);
+    const tokens = Math.min(options.maxNewTokens, n_ctx - PROMPT);
+    const speeds = await measureSpeeds(opened.model, {
+      runs: options.runs,
+      prompt: PROMPT,
+      tokens,
+      prefill: options.prefill.filter((length) => length <= n_ctx),
+      ...(process.stderr.isTTY && !options.json ? { onRun: showRun } : {}),
+    });
+    const facts = factsOf(opened, model, loadMs, tokens, speeds);
+    process.stdout.write(options.json ? `${JSON.stringify(jsonOf(facts, speeds))}\n` : textOf(facts, speeds));
+  } finally {
+    await opened.close();
+  }
+}
+
+const showRun = (done: number, total: number): void => {
+  process.stderr.write(done === total ? "\r\u001b[K" : `\rrun ${done + 1} of ${total}`);
+};
+
+interface Facts {
+  readonly model: string;
+  readonly weights: "checkpoint" | "random";
+  readonly dtype: string;
+  readonly adapter: AdapterReport;
+  readonly loadMs: number;
+  readonly gpuBytes: number;
+  readonly peakRss: number;
+  readonly tokens: number;
+  readonly dispatches: number;
+  readonly weightBytes: number;
+}
+
+function factsOf(opened: OpenModel, name: string | undefined, loadMs: number, tokens: number, _: Speeds): Facts {
+  const { model, adapter, dtype } = opened;
+  return {
+    model: name ?? "embedded",
+    weights: name !== undefined && PRESETS[name] ? "random" : "checkpoint",
+    dtype,
+    adapter,
+    loadMs,
+    gpuBytes: model.bufferBytes,
+    peakRss: process.resourceUsage().maxRSS * 1024,
+    tokens,
+    dispatches: model.dispatchesPerToken,
+    weightBytes: model.weightBytesPerToken,
+  };
+}
+
+const gigabytes = (facts: Facts, speeds: Speeds): number => (facts.weightBytes * speeds.decode.median) / 1e9;
+
+function jsonOf(facts: Facts, speeds: Speeds): object {
+  return {
+    model: facts.model,
+    weights: facts.weights,
+    dtype: facts.dtype,
+    adapter: facts.adapter.description,
+    software: facts.adapter.software,
+    load_ms: facts.loadMs,
+    gpu_bytes: facts.gpuBytes,
+    peak_rss_bytes: facts.peakRss,
+    prompt_tokens: PROMPT,
+    decoded_tokens: facts.tokens,
+    time_to_first_token_ms: speeds.firstTokenMs,
+    decode_tokens_per_second: speeds.decode,
+    prefill_tokens_per_second: Object.fromEntries(speeds.prefill),
+    dispatches_per_token: facts.dispatches,
+    weight_bytes_per_token: facts.weightBytes,
+    weight_gigabytes_per_second: gigabytes(facts, speeds),
+  };
+}
+
+function textOf(facts: Facts, speeds: Speeds): string {
+  const random = facts.weights === "random" ? " with random weights" : "";
+  const rows: (readonly [string, string])[] = [
+    ["load", `${(facts.loadMs / 1000).toFixed(2)} s, compiling included`],
+    ["memory", `${printBytes(facts.gpuBytes)} on the adapter, ${printBytes(facts.peakRss)} of the process at most`],
+    ["first token", `${range(speeds.firstTokenMs, "ms")} after a prompt of ${PROMPT}`],
+    ["decode", `${range(speeds.decode, "tokens/s")}, ${facts.tokens} tokens a run`],
+    ...[...speeds.prefill].map(([n, s]) => [`prefill ${n}`, range(s, "tokens/s")] as const),
+    ["dispatches", `${facts.dispatches} a token`],
+    ["weights read", `${printBytes(facts.weightBytes)} a token, ${gigabytes(facts, speeds).toFixed(1)} GB/s`],
+  ];
+  const head = `${facts.model}${random}, ${facts.dtype} weights, on ${printAdapter(facts.adapter)}`;
+  return `${head}\n${rows.map(([name, text]) => `  ${name.padEnd(14)}${text}\n`).join("")}`;
+}
+
+/** Three digits, whatever the size. */
+const digits = (x: number): string => (x >= 100 ? x.toFixed(0) : x.toPrecision(3));
+const range = ({ median, min, max, runs }: Spread, unit: string): string =>
+  `${digits(median)} ${unit} (${runs} ${runs === 1 ? "run" : "runs"}, ${digits(min)} to ${digits(max)})`;
+
+async function runHost(name: string | undefined, options: Options): Promise<void> {
+  const model = name ?? (await embeddedModel());
+  const config = withContext(await readConfig(model), options.context);
+  const { plan } = compileGpt2(config, {
+    target: targetByName(options.target),
+    disable: options.disablePass ?? [],
+    weights: await chooseDType(options.dtype, model, config),
+    entries: ["decode"],
+  });
+  const open = await openDawn({ quiet: true, backend: "null" });
+  try {
+    const { encodeMs, stepMs } = await measureHost(open, plan, HOST_STEPS);
+    const dispatches = plan.entries[0]?.steps.length ?? 0;
+    if (options.json) {
+      const object = { model: name ?? "embedded", target: options.target, dispatches_per_token: dispatches };
+      process.stdout.write(`${JSON.stringify({ ...object, backend: "null", encode_ms: encodeMs, step_ms: stepMs })}\n`);
+      return;
+    }
+    const us = ({ median, min, max }: Spread) =>
+      `${median.toFixed(3)} ms (${min.toFixed(3)} to ${max.toFixed(3)} of ${HOST_STEPS} steps)`;
+    process.stdout.write(
+      `${name ?? "embedded"}: the host's part of a decode step of ${dispatches} dispatches, on Dawn's null backend\n` +
+        `  encode and submit  ${us(encodeMs)}\n  with its token id  ${us(stepMs)}\n`,
+    );
+  } finally {
+    open.close();
+  }
+}

@@ -103,7 +103,7 @@ export function compileEntries(
     version: VERSION,
     name,
     target: target.name,
-    requiredFeatures: [],
+    requiredFeatures: table.features,
     requiredLimits: {
       maxStorageBuffersPerShaderStage: Math.max(0, ...table.kernels.map((k) => k.access.length)),
       maxStorageBufferBindingSize: largest,

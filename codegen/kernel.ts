@@ -1,7 +1,7 @@
 // What a kernel is: a template, the regions it can compute, and how a region's shapes become parameters and workgroups.
 import { CompileError, type Dim, type DType, type Node, type Value } from "../ir/index.ts";
 import type { PlanCount } from "../runtime/plan.ts";
-import { Region } from "./region.ts";
+import { Region, type VectorSize } from "./region.ts";
 import type { Target } from "./target.ts";
 import type { Param, Template } from "./template.ts";
 
@@ -24,10 +24,12 @@ export interface Kernel {
   readonly template: Template<string>;
   /** Why it can't compute the region on the target, or nothing. */
   refuses(region: Region, target: Target): string | undefined;
+  /** Features of the adapter that its WGSL enables. */
+  readonly features?: readonly string[];
   /** Takes a row normalisation into its region, as a prologue. */
   readonly takesNormalization?: boolean;
-  /** Operands to bind as arrays of vectors of four elements. */
-  readonly vectors?: (region: Region) => readonly Value[];
+  /** Operands to bind as arrays of vectors, and how many elements those have. */
+  readonly vectors?: (region: Region) => ReadonlyMap<Value, VectorSize>;
   lower(region: Region, target: Target): Lowered;
 }
 
@@ -63,9 +65,11 @@ const VECTOR_TYPES: Readonly<Record<DType, string>> = {
 
 export function renderShader(kernel: Kernel, node: Node, target: Target): Shader {
   const plain = new Region(node);
-  const vectors = kernel.vectors?.(plain) ?? [];
+  const vectors = [...(kernel.vectors?.(plain) ?? [])];
   const region =
-    vectors.length === 0 ? plain : new Region(node, new Map(vectors.map((v) => [v, VECTOR_TYPES[v.type.dtype]])));
+    vectors.length === 0
+      ? plain
+      : new Region(node, new Map(vectors.map(([v, size]) => [v, size === 8 ? "vec4u" : VECTOR_TYPES[v.type.dtype]])));
   const lowered = kernel.lower(region, target);
   const title = titleOf(region);
   const render = (bindings: string) =>

@@ -12,8 +12,8 @@ import {
   type Value,
   withoutDeadNodes,
 } from "../ir/index.ts";
-import type { PlanAccess, PlanKernel, PlanStep } from "../runtime/plan.ts";
-import { renderShader } from "./kernel.ts";
+import type { PlanKernel, PlanStep } from "../runtime/plan.ts";
+import { renderShader, type Shader } from "./kernel.ts";
 import { type KernelChoice, selectKernel } from "./select-kernel.ts";
 import type { Target } from "./target.ts";
 
@@ -21,20 +21,28 @@ import type { Target } from "./target.ts";
 export class KernelTable {
   readonly #byText = new Map<string, PlanKernel>();
   readonly #names = new Set<string>();
+  readonly #features = new Set<string>();
 
   get kernels(): readonly PlanKernel[] {
     return [...this.#byText.values()];
   }
 
-  add(base: string, summary: string, wgsl: string, access: readonly PlanAccess[], usesSymbols: boolean): PlanKernel {
+  /** What an adapter must offer to run them. */
+  get features(): readonly string[] {
+    return [...this.#features].sort();
+  }
+
+  add(base: string, { kernel, title: summary, wgsl, region, usesSymbols }: Shader): PlanKernel {
+    for (const f of kernel.features ?? []) this.#features.add(f);
     const known = this.#byText.get(wgsl);
     if (known) return known;
     let name = base;
     for (let n = 2; this.#names.has(name); n++) name = `${base}-${n}`;
     this.#names.add(name);
-    const kernel: PlanKernel = { name, summary, wgsl, access, usesSymbols };
-    this.#byText.set(wgsl, kernel);
-    return kernel;
+    const access = region.bindings.map((b) => b.access);
+    const made: PlanKernel = { name, summary, wgsl, access, usesSymbols };
+    this.#byText.set(wgsl, made);
+    return made;
   }
 }
 
@@ -63,10 +71,8 @@ function lowerNode(
   kernelFor: KernelChoice,
 ): PlanStep {
   const shader = renderShader(kernelFor(node, target), node, target);
-  const access = shader.region.bindings.map((b) => b.access);
   const bindings = shader.region.bindings.map(({ value }) => places.get(value) ?? value.name);
-  const name = kernelName(node, shader.kernel.name);
-  const kernel = table.add(name, shader.title, shader.wgsl, access, shader.usesSymbols);
+  const kernel = table.add(kernelName(node, shader.kernel.name), shader);
   return { kernel: kernel.name, label: at(node.results, 0).name, bindings, workgroups: shader.workgroups };
 }
 

@@ -24,6 +24,9 @@ export interface Binding {
   readonly type: string;
 }
 
+/** Elements of a vector that a kernel loads at once; eight only of halves, which lie in pairs. */
+export type VectorSize = 4 | 8;
+
 /** What kind of kernel a region needs: an anchor's op name, or a trait where there is no anchor. */
 export type RegionKind = string;
 
@@ -77,14 +80,15 @@ export class Region {
     );
   }
 
-  /** `fn name(i) -> vec4f`: the i-th four elements of an operand that is bound as vectors. */
-  vectorFunction(name: string, input: Value): string {
+  /** `fn name(i) -> vec4f` or `mat2x4f`: the i-th four or eight elements of an operand that is bound as such vectors. */
+  vectorFunction(name: string, input: Value, size: VectorSize): string {
     const binding = this.nameOf(input);
+    const four = (a: string, b: string) => `vec4f(unpack2x16float(halves.${a}), unpack2x16float(halves.${b}))`;
+    const [type, widened] =
+      size === 8 ? ["mat2x4f", `mat2x4f(${four("x", "y")}, ${four("z", "w")})`] : ["vec4f", four("x", "y")];
     const body =
-      input.type.dtype === "f16"
-        ? [`let halves = ${binding}[i];`, "return vec4f(unpack2x16float(halves.x), unpack2x16float(halves.y));"]
-        : [`return ${binding}[i];`];
-    return `fn ${name}(i: u32) -> vec4f {\n${indent(body.join("\n"))}\n}`;
+      input.type.dtype === "f16" ? [`let halves = ${binding}[i];`, `return ${widened};`] : [`return ${binding}[i];`];
+    return `fn ${name}(i: u32) -> ${type} {\n${indent(body.join("\n"))}\n}`;
   }
 
   /** `fn name(args…, value)`: what the region does with the anchor's element at that index, down to its stores. */

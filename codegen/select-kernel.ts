@@ -29,6 +29,8 @@ export function candidates(node: Node, target: Target): readonly Candidate[] {
 
 /** A normalisation beside the anchor is a prologue that a kernel has to be made for. */
 function refusalOf(kernel: Kernel, region: Region, target: Target): string | undefined {
+  const missing = kernel.features?.filter((f) => !target.features.includes(f)) ?? [];
+  if (missing.length > 0) return `${target.name} has no ${missing.join(", ")}`;
   const normalizes = region.body.nodes.some((n) => n !== region.anchor && n.op.traits.normalizes === true);
   if (normalizes && kernel.takesNormalization !== true) return "it can't normalise a row on the way in";
   return kernel.refuses(region, target);

@@ -26,10 +26,14 @@ export interface Tuning {
   readonly rowLanes: number;
   /** Invocations of the one workgroup that works alone on a whole vocabulary. */
   readonly wideLanes: number;
-  /** Columns that one invocation of a matrix-vector product keeps. */
-  readonly gemvColumns: number;
+  /** Rows that one invocation of a matrix product keeps, for some columns. */
+  readonly blockRows: number;
+  /** Vectors of columns, four or eight each, that one invocation of a matrix-vector product keeps. */
+  readonly gemvVectors: number;
   /** Parts into which a workgroup cuts the inner axis of a matrix-vector product. */
   readonly gemvSplit: number;
+  /** Invocations that share the rows of a transposed matrix. */
+  readonly rowSplit: number;
 }
 
 /** Every WebGPU device has these; a GPU hides memory latency behind many invocations. */
@@ -44,7 +48,7 @@ const WEBGPU: Target = {
     maxComputeInvocationsPerWorkgroup: 256,
   },
   features: [],
-  tuning: { lanes: 64, rowLanes: 64, wideLanes: 256, gemvColumns: 4, gemvSplit: 8 },
+  tuning: { lanes: 64, rowLanes: 64, wideLanes: 256, blockRows: 8, gemvVectors: 1, gemvSplit: 8, rowSplit: 64 },
 };
 
 /** A software rasteriser runs a workgroup's invocations eight at a time on one core: barriers cost, small groups win. */
@@ -60,7 +64,7 @@ const LAVAPIPE: Target = {
     maxComputeInvocationsPerWorkgroup: 1024,
   },
   features: ["shader-f16", "subgroups", "timestamp-query"],
-  tuning: { lanes: 8, rowLanes: 8, wideLanes: 8, gemvColumns: 16, gemvSplit: 1 },
+  tuning: { lanes: 8, rowLanes: 8, wideLanes: 8, blockRows: 16, gemvVectors: 4, gemvSplit: 1, rowSplit: 1 },
 };
 
 export const TARGETS: Readonly<Record<string, Target>> = Object.fromEntries(

@@ -1,7 +1,7 @@
 import { at, attrOf, type Dim, unreachable, type Value } from "../../ir/index.ts";
 import { scaledDotProductAttention } from "../../ir/ops/index.ts";
 import { count, defineKernel, fixed } from "../kernel.ts";
-import type { Region } from "../region.ts";
+import type { Region, VectorSize } from "../region.ts";
 import { loadTemplate } from "../template.ts";
 import { dimIndex } from "../wgsl-index.ts";
 import { linearGroups } from "./pointwise.ts";
@@ -33,7 +33,11 @@ function view({ anchor }: Region): View {
   return { query, keys, values, y, rows: at(query.type.shape, 0), params };
 }
 
-const cacheVectors = (region: Region): readonly Value[] => [view(region).keys, view(region).values];
+const cacheVectors = (region: Region): ReadonlyMap<Value, VectorSize> =>
+  new Map([
+    [view(region).keys, 4],
+    [view(region).values, 4],
+  ]);
 
 function refusesDtype(region: Region): string | undefined {
   const { dtype } = view(region).query.type;

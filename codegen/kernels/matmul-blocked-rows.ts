@@ -2,7 +2,8 @@ import { matmul } from "../../ir/ops/index.ts";
 import { count, defineKernel, fixed } from "../kernel.ts";
 import { loadTemplate } from "../template.ts";
 import { dimIndex } from "../wgsl-index.ts";
-import { matmulOf, refusesShapes, refusesVectors, refusesWidth, weightFunction, weightVectors } from "./matmul.ts";
+import { matmulOf, refusesShapes, refusesVectors, refusesWidth } from "./matmul.ts";
+import { weightFunction, weightVectors } from "./matmul-vectors.ts";
 
 const BLOCK_ROWS = 4;
 const COLUMNS = 4;

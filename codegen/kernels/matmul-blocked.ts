@@ -2,9 +2,9 @@ import { matmul } from "../../ir/ops/index.ts";
 import { count, defineKernel, fixed } from "../kernel.ts";
 import { loadTemplate } from "../template.ts";
 import { dimIndex } from "../wgsl-index.ts";
-import { matmulOf, refusesShapes, refusesVectors, refusesWidth, weightFunction, weightVectors } from "./matmul.ts";
+import { matmulOf, refusesShapes, refusesVectors, refusesWidth } from "./matmul.ts";
+import { weightFunction, weightVectors } from "./matmul-vectors.ts";
 
-const BLOCK_ROWS = 8;
 const VECTORS = 2;
 
 /** The prefill's matmul: many rows, a weight as [inner, columns] whose width is a multiple of 4. */
@@ -41,7 +41,7 @@ export const matmulBlocked = defineKernel({
       params: {
         inner: fixed(inner),
         width,
-        blockRows: BLOCK_ROWS,
+        blockRows: tuning.blockRows,
         vectors: VECTORS,
         lanes,
         height: dimIndex(rows).text,
@@ -51,7 +51,7 @@ export const matmulBlocked = defineKernel({
         weightFunction(region),
         region.storeFunction("store_result", y, ["row", "column"]),
       ],
-      workgroups: [count([width, lanes * VECTORS]), count([rows, BLOCK_ROWS]), count()],
+      workgroups: [count([width, lanes * VECTORS]), count([rows, tuning.blockRows]), count()],
     };
   },
 });

@@ -2,15 +2,8 @@ import { at, attrOf, unreachable } from "../../ir/index.ts";
 import { matmul } from "../../ir/ops/index.ts";
 import { count, defineKernel, fixed } from "../kernel.ts";
 import { loadTemplate } from "../template.ts";
-import {
-  isComputed,
-  matmulOf,
-  normalizationOf,
-  refusesVectors,
-  refusesWeight,
-  weightFunction,
-  weightVectors,
-} from "./matmul.ts";
+import { isComputed, matmulOf, normalizationOf, refusesVectors, refusesWeight } from "./matmul.ts";
+import { elementFunction, longVector, longWeightFunction, longWeightVectors } from "./matmul-vectors.ts";
 
 /** The decode step's matmul with the layer norm before it: one kernel where there were two, and no row in between. */
 export const matmulGemvNormalized = defineKernel({
@@ -24,13 +17,15 @@ export const matmulGemvNormalized = defineKernel({
     "inner",
     "eps",
     "width",
+    "vector",
+    "size",
     "vectors",
     "lanes",
     "split",
     "block",
   ]),
   takesNormalization: true,
-  vectors: weightVectors,
+  vectors: longWeightVectors,
   refuses(region, { tuning, limits }) {
     const view = matmulOf(region);
     if (view.rows !== 1) return "the left operand has more than one row";
@@ -39,7 +34,8 @@ export const matmulGemvNormalized = defineKernel({
     if (norm.operands.some((v) => isComputed(region, v))) return "what is normalised is itself computed on the way in";
     const problem = refusesWeight(view, false) ?? refusesVectors(view, region);
     if (problem) return problem;
-    const bytes = 4 * fixed(view.inner) + 4 * tuning.lanes * tuning.gemvColumns;
+    const { size } = longVector(region);
+    const bytes = 4 * (fixed(view.inner) + tuning.lanes * (tuning.gemvVectors * size + 1));
     const limit = limits.maxComputeWorkgroupStorageSize;
     return bytes <= limit
       ? undefined
@@ -48,25 +44,29 @@ export const matmulGemvNormalized = defineKernel({
   lower(region, { tuning }) {
     const { a, y, inner, columns } = matmulOf(region);
     const norm = normalizationOf(region, a) ?? unreachable("a normalised matmul without normalisation");
-    const width = fixed(columns) / 4;
+    const { size, vector } = longVector(region);
+    const width = fixed(columns) / size;
     const split = tuning.gemvSplit;
-    const vectors = Math.max(1, Math.floor(tuning.gemvColumns / 4));
+    const vectors = tuning.gemvVectors;
     const lanes = Math.max(1, Math.min(tuning.lanes / split, Math.ceil(width / vectors)));
     return {
       params: {
         inner: fixed(inner),
         eps: attrOf<number>(norm.attrs, "eps"),
         width,
+        vector,
+        size,
         vectors,
         lanes,
         split,
-        block: lanes * vectors * 4,
+        block: lanes * vectors * size,
       },
       functions: [
         region.loadFunction("load_x", at(norm.operands, 0), ["row", "column"]),
         region.loadFunction("load_weight", at(norm.operands, 1), ["column"]),
         region.loadFunction("load_bias", at(norm.operands, 2), ["column"]),
-        weightFunction(region),
+        longWeightFunction(region),
+        elementFunction(region),
         region.storeFunction("store_result", y, ["row", "column"]),
       ],
       workgroups: [count([width, lanes * vectors]), count(), count()],

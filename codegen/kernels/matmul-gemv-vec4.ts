@@ -1,12 +1,13 @@
 import { matmul } from "../../ir/ops/index.ts";
 import { count, defineKernel, fixed } from "../kernel.ts";
 import { loadTemplate } from "../template.ts";
-import { matmulOf, refusesShapes, refusesVectors, weightFunction, weightVectors } from "./matmul.ts";
+import { matmulOf, refusesShapes, refusesVectors } from "./matmul.ts";
+import { elementFunction, longVector, longWeightFunction, longWeightVectors } from "./matmul-vectors.ts";
 
 /** The decode step's matmul where the width is a multiple of 4. */
 export const matmulGemvVec4 = defineKernel({
   name: "matmul_gemv_vec4",
-  summary: "one row times a matrix, four columns a load",
+  summary: "one row times a matrix, four or eight columns a load",
   kind: matmul.name,
   template: loadTemplate(new URL("./matmul-gemv-vec4.wgsl.hbs", import.meta.url), [
     "title",
@@ -14,11 +15,14 @@ export const matmulGemvVec4 = defineKernel({
     "functions",
     "inner",
     "width",
+    "vector",
+    "size",
     "vectors",
     "lanes",
     "split",
+    "shared",
   ]),
-  vectors: weightVectors,
+  vectors: longWeightVectors,
   refuses(region) {
     const view = matmulOf(region);
     if (view.rows !== 1) return "the left operand has more than one row";
@@ -26,21 +30,26 @@ export const matmulGemvVec4 = defineKernel({
   },
   lower(region, { tuning }) {
     const { a, y, inner, columns } = matmulOf(region);
-    const width = fixed(columns) / 4;
+    const { size, vector } = longVector(region);
+    const width = fixed(columns) / size;
     const split = tuning.gemvSplit;
-    const vectors = Math.max(1, Math.floor(tuning.gemvColumns / 4));
+    const vectors = tuning.gemvVectors;
     const lanes = Math.max(1, Math.min(tuning.lanes / split, Math.ceil(width / vectors)));
     return {
       params: {
         inner: fixed(inner),
         width,
+        vector,
+        size,
         vectors,
         lanes,
         split,
+        shared: split > 1,
       },
       functions: [
         region.loadFunction("load_a", a, ["row", "k"]),
-        weightFunction(region),
+        longWeightFunction(region),
+        elementFunction(region),
         region.storeFunction("store_result", y, ["row", "column"]),
       ],
       workgroups: [count([width, lanes * vectors]), count(), count()],

@@ -3,6 +3,9 @@ import { count, defineKernel, fixed } from "../kernel.ts";
 import { loadTemplate } from "../template.ts";
 import { matmulOf, refusesShapes } from "./matmul.ts";
 
+/** Columns that one invocation keeps. */
+const COLUMNS = 4;
+
 /** The decode step's matmul: one row, a weight as [inner, columns] of any width. */
 export const matmulGemv = defineKernel({
   name: "matmul_gemv",
@@ -26,13 +29,12 @@ export const matmulGemv = defineKernel({
   lower(region, { tuning }) {
     const { a, b, y, inner, columns } = matmulOf(region);
     const width = fixed(columns);
-    const perInvocation = Math.min(4, tuning.gemvColumns);
-    const lanes = Math.max(1, Math.min(tuning.lanes / tuning.gemvSplit, Math.ceil(width / perInvocation)));
+    const lanes = Math.max(1, Math.min(tuning.lanes / tuning.gemvSplit, Math.ceil(width / COLUMNS)));
     return {
       params: {
         inner: fixed(inner),
         width,
-        columns: perInvocation,
+        columns: COLUMNS,
         lanes,
         split: tuning.gemvSplit,
       },
@@ -41,7 +43,7 @@ export const matmulGemv = defineKernel({
         region.loadFunction("load_b", b, ["k", "column"]),
         region.storeFunction("store_result", y, ["row", "column"]),
       ],
-      workgroups: [count([width, lanes * perInvocation]), count(), count()],
+      workgroups: [count([width, lanes * COLUMNS]), count(), count()],
     };
   },
 });

@@ -88,20 +88,16 @@ export function refusesVectors({ weight, inner, columns }: MatmulView, region: R
   return fixed(size) % 4 === 0 ? undefined : `the ${name} ${fixed(size)} is no multiple of 4`;
 }
 
+/** For kernels that bind the left operand as vectors of four elements along the inner axis. */
+export function refusesLeftVectors({ a, inner }: MatmulView, region: Region): string | undefined {
+  if (!region.isInput(a)) return "the left operand is not a buffer as it lies";
+  if (region.body.nodes.flatMap((n) => n.operands).filter((v) => v === a).length > 1)
+    return "the left operand is read by something else in the region";
+  return fixed(inner) % 4 === 0 ? undefined : `the inner axis ${fixed(inner)} is no multiple of 4`;
+}
+
 /** For kernels with columns on the dispatch's x and rows on its y: nothing is left to fold a long x into. */
 export function refusesWidth({ columns }: MatmulView, perGroup: number): string | undefined {
   const groups = Math.ceil(fixed(columns) / perGroup);
   return groups > 65535 ? `${fixed(columns)} columns need ${groups} workgroups on one axis` : undefined;
-}
-
-/** The weight, for kernels that bind it as vectors of four. */
-export function weightVectors(region: Region): readonly Value[] {
-  const { weight } = matmulOf(region);
-  return weight ? [weight.input] : [];
-}
-
-/** `load_b4(i)`: four neighbouring elements of the weight. */
-export function weightFunction(region: Region): string {
-  const { weight, b } = matmulOf(region);
-  return region.vectorFunction("load_b4", weight?.input ?? b);
 }

@@ -67,6 +67,7 @@ const MATMULS: readonly (readonly [string, number])[] = [
   [matmul("T", 5, 445), 5],
   [matmul("T", 65, 1024), 65],
   [matmul("T", 64, 36), 64],
+  [matmul("T", 68, 1028), 68],
   [transposed("1", 64, 445), 64],
   [transposed("1", 36, 1023), 36],
   [transposed("T", 36, 445), 36],
@@ -88,11 +89,15 @@ gpuTest("weights that lie as f16 are widened where each kernel reads them", asyn
     transposed("1", 68, 33),
     transposed("T", 68, 33),
     normalized(66, 36),
+    // Eight to a load.
+    matmul("1", 65, 40),
+    matmul("T", 68, 40),
+    transposed("1", 72, 33),
+    normalized(66, 40),
   ])
     await checkKernels(gpu, text.replace("w: f32", "weight w: f32"), {
-      terms: 68,
+      terms: 72,
       runs: ROWS,
-      targets: [DEFAULT],
       weights: "f16",
     });
   await checkKernels(gpu, "graph rows(weight table: f32[7, 5], ids: i32[T]) { y = gather(table, ids) return y }", {

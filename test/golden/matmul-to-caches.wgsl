@@ -1,4 +1,4 @@
-// matmul + add + split + cache_update + cache_update: one row times a matrix, four columns a load. Each invocation keeps 1 × 4 neighbouring columns;
+// matmul + add + split + cache_update + cache_update: one row times a matrix, 4 columns a load. Each invocation keeps 1 × 4 neighbouring columns;
 // 8 invocations share them, each walking every 8th row of the matrix.
 struct Symbols { B: u32, T: u32, P: u32 }
 @group(0) @binding(0) var<storage, read> a: array<f32>;
@@ -9,23 +9,28 @@ struct Symbols { B: u32, T: u32, P: u32 }
 @group(0) @binding(5) var<storage, read_write> y: array<f32>;
 @group(1) @binding(0) var<uniform> symbols: Symbols;
 
+// Neighbouring columns.
+alias Vector = vec4f;
+const SIZE = 4u;
 const INNER = 8u;
-// In vectors of four columns.
+// In vectors.
 const WIDTH = 6u;
 const VECTORS = 1u;
 const LANES = 6u;
 const SPLIT = 8u;
 
-var<workgroup> partial: array<vec4f, SPLIT * LANES * VECTORS>;
+var<workgroup> partial: array<array<Vector, VECTORS>, LANES * SPLIT>;
 
 fn load_a(row: u32, k: u32) -> f32 {
   let a_at_0 = a[row * 8u + k];
   return a_at_0;
 }
 
-fn load_b4(i: u32) -> vec4f {
+fn load_b(i: u32) -> vec4f {
   return b[i];
 }
+
+fn element_of(v: Vector, i: u32) -> f32 { return v[i]; }
 
 fn store_result(row: u32, column: u32, value: f32) {
   let add_b_at_0 = add_b[column];
@@ -43,26 +48,25 @@ fn store_result(row: u32, column: u32, value: f32) {
 
 @compute @workgroup_size(LANES, SPLIT)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_id) lane: vec3u, @builtin(local_invocation_index) index: u32) {
-  let first_vector = (group.y * groups.x + group.x) * LANES * VECTORS;
-  let first = first_vector + lane.x * VECTORS;
+  let first = ((group.y * groups.x + group.x) * LANES + lane.x) * VECTORS;
 
   // Vectors beyond the last one read the last one again, and are not stored.
-  var sums: array<vec4f, VECTORS>;
+  var sums: array<Vector, VECTORS>;
   for (var k = lane.y; k < INNER; k += SPLIT) {
     let x = load_a(0u, k);
     for (var j = 0u; j < VECTORS; j++) {
-      sums[j] += x * load_b4(k * WIDTH + min(first + j, WIDTH - 1u));
+      sums[j] += x * load_b(k * WIDTH + min(first + j, WIDTH - 1u));
     }
   }
 
-  for (var j = 0u; j < VECTORS; j++) { partial[index * VECTORS + j] = sums[j]; }
+  for (var j = 0u; j < VECTORS; j++) { partial[index][j] = sums[j]; }
   workgroupBarrier();
 
-  // Element by element: what follows the product stands here once, and neighbouring invocations store neighbouring elements.
-  for (var e = index; e < LANES * VECTORS * 4u; e += LANES * SPLIT) {
-    let column = first_vector * 4u + e;
+  // Element by element: what follows the product stands here once.
+  let columns = SIZE * (min(first + VECTORS, WIDTH) - min(first, WIDTH));
+  for (var e = lane.y; e < columns; e += SPLIT) {
     var sum = 0.0;
-    for (var s = 0u; s < SPLIT; s++) { sum += partial[s * LANES * VECTORS + e / 4u][e % 4u]; }
-    if (column < 4u * WIDTH) { store_result(0u, column, sum); }
+    for (var s = 0u; s < SPLIT; s++) { sum += element_of(partial[s * LANES + lane.x][e / SIZE], e % SIZE); }
+    store_result(0u, SIZE * first + e, sum);
   }
 }

@@ -1,0 +1,70 @@
+// Loads of several elements in the matmul kernels: which operands are bound as vectors, and the WGSL functions that read
+// them. The fewer loads, the better, above all where a driver executes a load invocation by invocation.
+import type { Value } from "../../ir/index.ts";
+import { fixed } from "../kernel.ts";
+import type { Region, VectorSize } from "../region.ts";
+import { matmulOf, refusesLeftVectors } from "./matmul.ts";
+
+/** The weight four elements at a time, for kernels that take blocks of it. */
+export function weightVectors(region: Region): ReadonlyMap<Value, VectorSize> {
+  const { weight } = matmulOf(region);
+  return new Map(weight ? [[weight.input, 4]] : []);
+}
+
+/** `load_b4(i)`: four neighbouring elements of the weight. */
+export function weightFunction(region: Region): string {
+  const { weight, b } = matmulOf(region);
+  return region.vectorFunction("load_b4", weight?.input ?? b, 4);
+}
+
+/** The weight in vectors as long as a load gives, for kernels that stream it once: eight halves, or four floats. */
+export function longWeightVectors(region: Region): ReadonlyMap<Value, VectorSize> {
+  const { weight } = matmulOf(region);
+  return new Map(weight ? [[weight.input, longVector(region).size]] : []);
+}
+
+/** What a template needs to know about such a vector. */
+export function longVector(region: Region): { readonly size: VectorSize; readonly vector: string } {
+  const { weight, inner, columns } = matmulOf(region);
+  const halves = weight?.input.type.dtype === "f16" && fixed(weight.transposed ? inner : columns) % 8 === 0;
+  return halves ? { size: 8, vector: "mat2x4f" } : { size: 4, vector: "vec4f" };
+}
+
+/** `load_b(i)`: the weight's i-th vector. */
+export function longWeightFunction(region: Region): string {
+  const { weight, b } = matmulOf(region);
+  return region.vectorFunction("load_b", weight?.input ?? b, longVector(region).size);
+}
+
+/** `element_of(v, i)`: one element of such a vector. */
+export function elementFunction(region: Region): string {
+  const element = longVector(region).size === 8 ? "v[i / 4u][i % 4u]" : "v[i]";
+  return `fn element_of(v: Vector, i: u32) -> f32 { return ${element}; }`;
+}
+
+/** `load_x(k)`: what stands in the left operand's row beside the weight's k-th vector, and `product(x, w)` of the two. */
+export function rowFunctions(region: Region): readonly string[] {
+  const [x, product] =
+    longVector(region).size === 8
+      ? ["mat2x4f(load_a4(0u, 2u * k), load_a4(0u, 2u * k + 1u))", "dot(x[0], w[0]) + dot(x[1], w[1])"]
+      : ["load_a4(0u, k)", "dot(x, w)"];
+  return [
+    `fn load_x(k: u32) -> Vector { return ${x}; }`,
+    `fn product(x: Vector, w: Vector) -> f32 { return ${product}; }`,
+  ];
+}
+
+/** The left operand, where it can be bound as vectors of four. */
+export function leftVectors(region: Region): ReadonlyMap<Value, VectorSize> {
+  const view = matmulOf(region);
+  return new Map(refusesLeftVectors(view, region) === undefined ? [[view.a, 4]] : []);
+}
+
+/** `load_a4(row, k)`: the k-th four elements of a row of the left operand, whether that is bound as vectors or not. */
+export function leftFunctions(region: Region): readonly string[] {
+  const { a, inner } = matmulOf(region);
+  const head = "fn load_a4(row: u32, k: u32) -> vec4f";
+  if (leftVectors(region).size > 0) return [`${head} { return ${region.nameOf(a)}[row * ${fixed(inner) / 4}u + k]; }`];
+  const four = [0, 1, 2, 3].map((i) => `load_a(row, 4u * k + ${i}u)`).join(", ");
+  return [region.loadFunction("load_a", a, ["row", "k"]), `${head} {\n  return vec4f(${four});\n}`];
+}

@@ -5,6 +5,7 @@ import { argmaxKernel } from "./argmax.ts";
 import { attentionDecode, attentionNaive, attentionPrefill } from "./attention.ts";
 import { layerNormNaive, layerNormRows } from "./layer-norm.ts";
 import { matmulBlocked } from "./matmul-blocked.ts";
+import { matmulBlockedQuads } from "./matmul-blocked-quads.ts";
 import { matmulBlockedRows } from "./matmul-blocked-rows.ts";
 import { matmulGemv } from "./matmul-gemv.ts";
 import { matmulGemvNormalized } from "./matmul-gemv-normalized.ts";
@@ -31,6 +32,7 @@ export const KERNELS: readonly Kernel[] = [
   matmulGemv,
   matmulBlockedRows,
   matmulBlocked,
+  matmulBlockedQuads,
   matmulGemvRows,
   matmulGemvVec4,
   matmulGemvNormalized,

@@ -40,7 +40,6 @@ export const benchCommand = new Command("bench")
   .action((model: string | undefined, options: Options) => (options.host ? runHost : runModel)(model, options));
 
 async function runModel(model: string | undefined, options: Options): Promise<void> {
-  const began = performance.now();
   const opened = await openModel({
     model,
     randomWeights: true,
@@ -51,7 +50,6 @@ async function runModel(model: string | undefined, options: Options): Promise<vo
     progress: !options.json,
   });
   try {
-    const loadMs = performance.now() - began;
     const { n_ctx } = opened.config;
     if (n_ctx <= PROMPT)
       throw new RuntimeError("bench", `the context is ${n_ctx} tokens, but a run takes a prompt of ${PROMPT} and more`);
@@ -63,7 +61,7 @@ async function runModel(model: string | undefined, options: Options): Promise<vo
       prefill: options.prefill.filter((length) => length <= n_ctx),
       ...(process.stderr.isTTY && !options.json ? { onRun: showRun } : {}),
     });
-    const facts = factsOf(opened, model, loadMs, tokens, speeds);
+    const facts = factsOf(opened, model, tokens);
     process.stdout.write(options.json ? `${JSON.stringify(jsonOf(facts, speeds))}\n` : textOf(facts, speeds));
   } finally {
     await opened.close();
@@ -80,6 +78,7 @@ interface Facts {
   readonly dtype: string;
   readonly adapter: AdapterReport;
   readonly loadMs: number;
+  readonly loadBytes: number;
   readonly gpuBytes: number;
   readonly peakRss: number;
   readonly tokens: number;
@@ -87,14 +86,15 @@ interface Facts {
   readonly weightBytes: number;
 }
 
-function factsOf(opened: OpenModel, name: string | undefined, loadMs: number, tokens: number, _: Speeds): Facts {
-  const { model, adapter, dtype } = opened;
+function factsOf(opened: OpenModel, name: string | undefined, tokens: number): Facts {
+  const { model, adapter, dtype, load } = opened;
   return {
     model: name ?? "embedded",
     weights: name !== undefined && PRESETS[name] ? "random" : "checkpoint",
     dtype,
     adapter,
-    loadMs,
+    loadMs: load.ms,
+    loadBytes: load.bytes,
     gpuBytes: model.bufferBytes,
     peakRss: process.resourceUsage().maxRSS * 1024,
     tokens,
@@ -113,6 +113,7 @@ function jsonOf(facts: Facts, speeds: Speeds): object {
     adapter: facts.adapter.description,
     software: facts.adapter.software,
     load_ms: facts.loadMs,
+    load_bytes: facts.loadBytes,
     gpu_bytes: facts.gpuBytes,
     peak_rss_bytes: facts.peakRss,
     prompt_tokens: PROMPT,
@@ -129,7 +130,7 @@ function jsonOf(facts: Facts, speeds: Speeds): object {
 function textOf(facts: Facts, speeds: Speeds): string {
   const random = facts.weights === "random" ? " with random weights" : "";
   const rows: (readonly [string, string])[] = [
-    ["load", `${(facts.loadMs / 1000).toFixed(2)} s, compiling included`],
+    ["load", `${(facts.loadMs / 1000).toFixed(2)} s for ${printBytes(facts.loadBytes)}, shaders included`],
     ["memory", `${printBytes(facts.gpuBytes)} on the adapter, ${printBytes(facts.peakRss)} of the process at most`],
     ["first token", `${range(speeds.firstTokenMs, "ms")} after a prompt of ${PROMPT}`],
     ["decode", `${range(speeds.decode, "tokens/s")}, ${facts.tokens} tokens a run`],

@@ -1,6 +1,7 @@
 import { Command } from "commander";
 import pc from "picocolors";
 import { type FinishReason, type GenerateResult, generate, printAdapter, RuntimeError } from "../runtime/index.ts";
+import { loadStats } from "./memory.ts";
 import { contextOption, dtypeOption, type LoadOptions, memoryLimitOption } from "./memory-options.ts";
 import { type OpenModel, openModel } from "./open-model.ts";
 import { readPrompt } from "./prompt.ts";
@@ -121,7 +122,7 @@ function summary(result: GenerateResult, dispatches: number, adapter: string, dr
   return `[${speed}; ${dispatches} dispatches per token on ${adapter}${seedText}${FINISH[result.finish]}]`;
 }
 
-function printJson({ model, adapter }: OpenModel, prompt: readonly number[], result: GenerateResult): void {
+function printJson(opened: OpenModel, prompt: readonly number[], result: GenerateResult): void {
   const object = {
     prompt_tokens: prompt,
     tokens: result.tokens,
@@ -130,9 +131,10 @@ function printJson({ model, adapter }: OpenModel, prompt: readonly number[], res
     stats: {
       tokens_per_second: result.tokensPerSecond,
       time_to_first_token_ms: result.timeToFirstTokenMs,
-      dispatches_per_token: model.dispatchesPerToken,
-      adapter: adapter.description,
-      software: adapter.software,
+      dispatches_per_token: opened.model.dispatchesPerToken,
+      adapter: opened.adapter.description,
+      software: opened.adapter.software,
+      ...loadStats(opened),
     },
   };
   process.stdout.write(`${JSON.stringify(object)}\n`);

@@ -1,6 +1,6 @@
 // What the command knows of memory: how much this machine has left, and how a need is told.
 import { freemem } from "node:os";
-import { type AdapterReport, type MemoryNeed, printBytes, printNeed } from "../runtime/index.ts";
+import { type AdapterReport, type MemoryNeed, type Model, printBytes, printNeed } from "../runtime/index.ts";
 
 /** What the system would give without swapping; less where the process runs in a container with a limit. */
 export const freeBytes = (): number => Math.min(freemem(), process.availableMemory?.() ?? Number.POSITIVE_INFINITY);
@@ -16,6 +16,22 @@ export function needLine(need: MemoryNeed, adapter: AdapterReport): string | und
     : `the adapter allows buffers of ${printBytes(adapter.limits["maxBufferSize"] ?? 0)}`;
   return `[${printNeed(need)}; ${there}]`;
 }
+
+interface Loaded {
+  readonly load: { readonly ms: number; readonly bytes: number };
+  readonly model: Pick<Model, "bufferBytes">;
+  readonly memory: MemoryNeed;
+}
+
+/** What --json says of loading. Times in milliseconds, sizes in bytes. */
+export const loadStats = ({ load, model, memory }: Loaded) => ({
+  load_ms: load.ms,
+  load_bytes: load.bytes,
+  // The system counts in KiB.
+  peak_rss_bytes: process.resourceUsage().maxRSS * 1024,
+  gpu_bytes: model.bufferBytes,
+  memory: memoryJson(memory),
+});
 
 /** As --json prints it: bytes. */
 export const memoryJson = (need: MemoryNeed): Readonly<Record<string, number>> => ({

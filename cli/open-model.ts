@@ -48,6 +48,8 @@ export interface OpenModel {
   readonly memory: MemoryNeed;
   /** How the matrices lie in memory. */
   readonly dtype: WeightDType;
+  /** How long loading took, shaders and buffers included, and how much of the files it read. */
+  readonly load: { readonly ms: number; readonly bytes: number };
   /** What the user should be told, though it is no error. */
   readonly warnings: readonly string[];
   close(): Promise<void>;
@@ -134,15 +136,24 @@ export async function openModel(options: OpenModelOptions = {}): Promise<OpenMod
       const line = options.progress ? needLine(memory, open.adapter) : undefined;
       if (line !== undefined) process.stderr.write(`${pc.dim(line)}\n`);
       const bar = options.progress ? loadBar(basename(folder)) : undefined;
+      const began = performance.now();
+      let loadBytes = 0;
       const model = await Model.load(open, plan, source, {
         checkFinite: options.checkFinite ?? false,
-        ...(bar && { onProgress: ({ bytes, total }: { bytes: number; total: number }) => bar.update(bytes, total) }),
+        onProgress: ({ bytes, total }) => {
+          loadBytes = bytes;
+          bar?.update(bytes, total);
+        },
       }).finally(() => bar?.stop());
+      const load = { ms: performance.now() - began, bytes: loadBytes };
       const warnings = [
         ...(surplus.length === 0
           ? []
           : [`${folder}: ${surplus.length} tensors that the model does not use: ${surplus.slice(0, 5).join(", ")}`]),
-        ...model.notFinite.map(({ weight, count }) => `${folder}: ${weight} holds ${count} values that are not finite`),
+        ...model.notFinite.map(({ weight, count }) => {
+          const isHalf = plan.weights.some((w) => w.name === weight && w.dtype === "f16");
+          return `${folder}: ${weight} holds ${count} values that are not finite${isHalf ? " as f16" : ""}`;
+        }),
       ];
       return {
         folder,
@@ -152,6 +163,7 @@ export async function openModel(options: OpenModelOptions = {}): Promise<OpenMod
         adapter: open.adapter,
         memory,
         dtype,
+        load,
         warnings,
         async close() {
           model.destroy();

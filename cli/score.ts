@@ -3,6 +3,7 @@ import { Command } from "commander";
 import pc from "picocolors";
 import { printAdapter, RuntimeError, type ScoreResult, score, topTokens } from "../runtime/index.ts";
 import { createLogitsFile, type LogitsFile } from "./logits-file.ts";
+import { loadStats } from "./memory.ts";
 import { contextOption, dtypeOption, type LoadOptions, memoryLimitOption } from "./memory-options.ts";
 import { type OpenModel, openModel } from "./open-model.ts";
 import { type Prompt, readPrompt } from "./prompt.ts";
@@ -141,7 +142,7 @@ function printJson(opened: OpenModel, ids: readonly number[], result: ScoreResul
     mean_negative_log_likelihood: predicted ? result.meanNegativeLogLikelihood : null,
     perplexity: predicted ? result.perplexity : null,
     next: nextTokens(opened, result, top),
-    stats: { adapter: opened.adapter.description, software: opened.adapter.software },
+    stats: { adapter: opened.adapter.description, software: opened.adapter.software, ...loadStats(opened) },
   };
   process.stdout.write(`${JSON.stringify(object)}\n`);
 }

@@ -15,7 +15,7 @@ import { basename, join } from "node:path";
 import { promisify } from "node:util";
 import { RuntimeError } from "../errors.ts";
 import { type LocatedTensor, parseSafetensorsHeader, safetensorsHeaderSize } from "./safetensors.ts";
-import { tensorForRead, type WeightSource } from "./source.ts";
+import { readMemory, tensorForRead, type WeightSource } from "./source.ts";
 
 const SINGLE = "model.safetensors";
 const INDEX = "model.safetensors.index.json";
@@ -153,10 +153,10 @@ function fileSource(place: string, files: readonly OpenFile[], promised?: Readon
   return {
     place,
     tensors,
-    async read(name, byteOffset, byteLength) {
+    async read(name, byteOffset, byteLength, into) {
       const { file, fileOffset } = tensorForRead(place, tensors, name, byteOffset, byteLength);
       if (closed) throw new RuntimeError(`${place} ${name}`, "read after the checkpoint was closed");
-      const bytes = new Uint8Array(byteLength);
+      const bytes = readMemory(byteLength, into);
       let done = 0;
       while (done < byteLength) {
         const position = fileOffset + byteOffset + done;

@@ -15,7 +15,7 @@ import {
   type StreamKey,
   streamKey,
 } from "./random-values.ts";
-import { ITEM_SIZE, printShape, type StoredTensor, tensorForRead, type WeightSource } from "./source.ts";
+import { ITEM_SIZE, printShape, readMemory, type StoredTensor, tensorForRead, type WeightSource } from "./source.ts";
 
 const WEIGHT_STD = 0.02;
 const POSITION_STD = 0.01;
@@ -69,10 +69,15 @@ export class RandomSource implements WeightSource {
     this.tensors = made;
   }
 
-  async read(name: string, byteOffset: number, byteLength: number): Promise<Uint8Array<ArrayBuffer>> {
+  async read(
+    name: string,
+    byteOffset: number,
+    byteLength: number,
+    into?: Uint8Array<ArrayBuffer>,
+  ): Promise<Uint8Array<ArrayBuffer>> {
     // Checked first: a wrong length should not be allocated.
     tensorForRead(this.place, this.tensors, name, byteOffset, byteLength);
-    const bytes = new Uint8Array(byteLength);
+    const bytes = readMemory(byteLength, into);
     this.fill(name, byteOffset, bytes);
     return bytes;
   }

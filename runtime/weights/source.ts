@@ -42,13 +42,23 @@ export interface WeightSource {
   readonly place: string;
   readonly tensors: ReadonlyMap<string, StoredTensor>;
   /**
-   * `byteLength` bytes of the tensor called `name`, from `byteOffset` within it. The result is the caller's own.
+   * `byteLength` bytes of the tensor called `name`, from `byteOffset` within it. The result is the caller's own: the
+   * beginning of `into`, where that is given, large enough, and of use to the source; else new memory.
    * @throws RuntimeError when there is no such tensor, the range leaves it, or the bytes cannot be read.
    */
-  read(name: string, byteOffset: number, byteLength: number): Promise<Uint8Array<ArrayBuffer>>;
+  read(
+    name: string,
+    byteOffset: number,
+    byteLength: number,
+    into?: Uint8Array<ArrayBuffer>,
+  ): Promise<Uint8Array<ArrayBuffer>>;
   /** Releases what the source holds open. Reading afterwards is an error; closing twice is not. */
   close(): Promise<void>;
 }
+
+/** Memory for the bytes that a `read` gives: the beginning of `into`, or new. */
+export const readMemory = (byteLength: number, into?: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> =>
+  into && into.length >= byteLength ? into.subarray(0, byteLength) : new Uint8Array(byteLength);
 
 /** `[768, 3072]`, the form in which every message prints a shape. */
 export const printShape = (shape: readonly number[]): string => `[${shape.join(", ")}]`;

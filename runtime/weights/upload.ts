@@ -1,7 +1,9 @@
-// Weights from a source to GPU buffers: in bounded chunks, the next one read while the last one is uploaded, converted on
-// the way where source and plan store them differently.
+// Weights from a source to GPU buffers: in bounded chunks, the next ones read while the last one is uploaded, converted on
+// the way where source and plan store them differently. All of it in memory that is used again: new memory has to be
+// cleared by the system first, which takes longer than reading a file that is cached.
 import { RuntimeError } from "../errors.ts";
-import type { PlanWeight } from "../plan.ts";
+import type { PlanDType, PlanWeight } from "../plan.ts";
+import { CHUNK_BYTES, type Chunk, chunksOf, takeColumns } from "./chunks.ts";
 import { isFloatDType, toF16Bits, toF32 } from "./convert.ts";
 import { ITEM_SIZE, type StoredTensor, type WeightSource } from "./source.ts";
 
@@ -29,29 +31,18 @@ export interface UploadTarget {
   finish(place: string): Promise<void>;
 }
 
-/** Bytes read at a time, and bytes handed to the GPU before waiting for it: together they bound the host's memory. */
-const CHUNK_BYTES = 8 * 1024 * 1024;
-const IN_FLIGHT_BYTES = 64 * 1024 * 1024;
+/** Reads that are under way or wait to be uploaded. Two threads read a cached file faster than one. */
+const READS = 3;
+/** Bytes handed to the GPU between two waits. While it works on one such window the next is filled. */
+const WINDOW_BYTES = 16 * 1024 * 1024;
 
 /** How much of so many bytes of weights is on its way to the GPU at most. */
-export const uploadBytes = (weightBytes: number): number => Math.min(weightBytes, IN_FLIGHT_BYTES + CHUNK_BYTES);
-
-/** One read of the source and where its elements go. */
-interface Chunk {
-  readonly weight: PlanWeight;
-  readonly stored: StoredTensor;
-  /** In bytes of the stored tensor. */
-  readonly offset: number;
-  readonly length: number;
-  /** Columns of each row to keep, in elements; all when absent. */
-  readonly columns?: { readonly width: number; readonly start: number; readonly count: number };
-  /** In elements of the plan's weight. */
-  readonly target: number;
-}
+export const uploadBytes = (weightBytes: number): number => Math.min(weightBytes, 2 * WINDOW_BYTES + CHUNK_BYTES);
 
 /**
  * Uploads all weights. `found` maps the names that the plan gives (or, for a part of a weight, the whole's name) to names in
- * the source. Returns the weights that hold values which are not finite, when asked to look.
+ * the source. Returns the weights that hold values which are not finite, when asked to look, or when f32 is stored as f16,
+ * whose largest number is 65504.
  */
 export async function uploadWeights(
   target: UploadTarget,
@@ -63,35 +54,53 @@ export async function uploadWeights(
   const chunks = weights.flatMap((weight) => chunksOf(weight, storedTensor(source, found, weight)));
   const total = chunks.reduce((n, c) => n + c.length, 0);
   const counts = new Map<string, number>();
-  let [done, waiting] = [0, 0];
-  const read = (chunk: Chunk | undefined) => {
-    const bytes = chunk && source.read(chunk.stored.name, chunk.offset, chunk.length);
-    // A failed read is reported where it is awaited; until then it must not count as unhandled.
-    bytes?.catch(() => undefined);
-    return bytes;
-  };
-  let next = read(chunks[0]);
-  for (const [i, chunk] of chunks.entries()) {
-    const bytes = await next;
-    next = read(chunks[i + 1]);
-    if (!bytes) break;
-    const kept = chunk.columns ? takeColumns(bytes, chunk.columns, ITEM_SIZE[chunk.stored.dtype]) : bytes;
-    if (options.checkFinite) {
-      const bad = countNotFinite(toF32(kept, floatDType(chunk)));
+  const toPlan = new Converter();
+  const reads = readChunks(source, chunks);
+  let [done, window, previous] = [0, 0, Promise.resolve()];
+  for (const chunk of chunks) {
+    const bytes = await reads.next();
+    const data = toPlan.convert(bytes, chunk);
+    if (options.checkFinite || narrows(chunk)) {
+      const bad = countNotFinite(data, chunk.weight.dtype);
       counts.set(chunk.weight.name, (counts.get(chunk.weight.name) ?? 0) + bad);
     }
-    const data = convert(kept, chunk);
     target.write(chunk.weight.buffer, data, chunk.target * (chunk.weight.dtype === "f16" ? 2 : 4));
+    reads.release();
     done += bytes.byteLength;
-    waiting += data.byteLength;
-    if (waiting >= IN_FLIGHT_BYTES) {
-      await target.finish(`loading ${source.place}`);
-      waiting = 0;
+    window += data.byteLength;
+    if (window >= WINDOW_BYTES) {
+      await previous;
+      previous = target.finish(`loading ${source.place}`);
+      previous.catch(() => undefined);
+      window = 0;
     }
     options.onProgress?.({ bytes: done, total, weight: chunk.weight.name });
   }
+  await previous;
   await target.finish(`loading ${source.place}`);
   return [...counts].filter(([, count]) => count > 0).map(([weight, count]) => ({ weight, count }));
+}
+
+/** Reads the chunks in order and ahead. What `next` gives holds until `release`. */
+function readChunks(source: WeightSource, chunks: readonly Chunk[]) {
+  const size = Math.max(0, ...chunks.map((c) => c.length));
+  const memories = Array.from({ length: Math.min(READS, chunks.length) }, () => new Uint8Array(size));
+  const waiting: Promise<Uint8Array<ArrayBuffer>>[] = [];
+  let begun = 0;
+  const begin = () => {
+    const chunk = chunks[begun];
+    if (!chunk) return;
+    const bytes = source.read(chunk.stored.name, chunk.offset, chunk.length, memories[begun % READS]);
+    begun++;
+    // A failed read is reported where it is awaited; until then it must not count as unhandled.
+    bytes.catch(() => undefined);
+    waiting.push(bytes);
+  };
+  for (const _ of memories) begin();
+  return {
+    next: async () => (await waiting.shift()) ?? new Uint8Array(),
+    release: begin,
+  };
 }
 
 /** The tensor that a plan's weight is, or is a part of, as the checkpoint calls it. */
@@ -113,74 +122,43 @@ const floatDType = ({ stored, weight }: Chunk) => {
   throw new RuntimeError(weight.name, `is stored as ${stored.dtype}, which is no float`);
 };
 
-/** Chunks of whole rows, an even number of elements each, so that f16 data stays aligned to four bytes. */
-function chunksOf(weight: PlanWeight, stored: StoredTensor): readonly Chunk[] {
-  const item = ITEM_SIZE[stored.dtype];
-  const { part } = weight;
-  const alongRows = part?.axis === 1;
-  const rows = alongRows ? (part.shape[0] ?? 1) : 1;
-  const rowElements = alongRows ? (part.shape[1] ?? 1) : weight.shape.reduce((n, d) => n * d, 1);
-  if (alongRows) {
-    const count = weight.shape[1] ?? 1;
-    const atOnce = Math.max(2, 2 * Math.floor(CHUNK_BYTES / (rowElements * item) / 2));
-    return steps(rows, atOnce).map(({ start, size }) => ({
-      weight,
-      stored,
-      offset: start * rowElements * item,
-      length: size * rowElements * item,
-      columns: { width: rowElements, start: part.start, count },
-      target: start * count,
-    }));
+/** The chunk's values lose precision, and perhaps their range. */
+const narrows = ({ stored, weight }: Chunk): boolean => weight.dtype === "f16" && stored.dtype !== "F16";
+
+/** Bytes as the plan stores them, padded to four. A result holds until the next call. */
+class Converter {
+  #wide = new ArrayBuffer(0);
+  #narrow = new ArrayBuffer(0);
+
+  convert(bytes: Uint8Array<ArrayBuffer>, chunk: Chunk): Uint8Array<ArrayBuffer> {
+    const { stored, weight } = chunk;
+    const kept = chunk.columns ? takeColumns(bytes, chunk.columns, ITEM_SIZE[stored.dtype]) : bytes;
+    const same = stored.dtype.toLowerCase() === weight.dtype;
+    if (same && kept.byteLength % 4 === 0) return kept;
+    const elements = kept.byteLength / ITEM_SIZE[stored.dtype];
+    if (stored.dtype !== "F32" && this.#wide.byteLength < 4 * elements) this.#wide = new ArrayBuffer(4 * elements);
+    const values = toF32(kept, floatDType(chunk), this.#wide);
+    if (weight.dtype !== "f16") return asBytes(values);
+    // Halves lie in pairs, so that the last one may need company.
+    const even = elements + (elements % 2);
+    if (this.#narrow.byteLength < 2 * even) this.#narrow = new ArrayBuffer(2 * even);
+    toF16Bits(values, new Uint16Array(this.#narrow, 0, elements));
+    if (even > elements) new Uint16Array(this.#narrow)[elements] = 0;
+    return new Uint8Array(this.#narrow, 0, 2 * even);
   }
-  const first = part ? part.start * part.shape.slice(1).reduce((n, d) => n * d, 1) : 0;
-  return steps(rowElements, CHUNK_BYTES / item).map(({ start, size }) => ({
-    weight,
-    stored,
-    offset: (first + start) * item,
-    length: size * item,
-    target: start,
-  }));
 }
 
-function steps(total: number, step: number): readonly { readonly start: number; readonly size: number }[] {
-  return Array.from({ length: Math.ceil(total / step) }, (_, i) => ({
-    start: i * step,
-    size: Math.min(step, total - i * step),
-  }));
-}
-
-function takeColumns(
-  bytes: Uint8Array<ArrayBuffer>,
-  { width, start, count }: NonNullable<Chunk["columns"]>,
-  item: number,
-): Uint8Array<ArrayBuffer> {
-  const rows = bytes.byteLength / (width * item);
-  const kept = new Uint8Array(rows * count * item);
-  for (let row = 0; row < rows; row++) {
-    const from = (row * width + start) * item;
-    kept.set(bytes.subarray(from, from + count * item), row * count * item);
-  }
-  return kept;
-}
-
-/** The bytes as the plan stores them, padded to four. */
-function convert(bytes: Uint8Array<ArrayBuffer>, chunk: Chunk): Uint8Array<ArrayBuffer> {
-  const { stored, weight } = chunk;
-  const same = (stored.dtype === "F16" && weight.dtype === "f16") || (stored.dtype === "F32" && weight.dtype === "f32");
-  if (same && bytes.byteLength % 4 === 0) return bytes;
-  if (weight.dtype !== "f16") return asBytes(toF32(bytes, floatDType(chunk)));
-  const halves = same ? new Uint16Array(bytes.slice().buffer) : toF16Bits(toF32(bytes, floatDType(chunk)));
-  if (halves.length % 2 === 0) return asBytes(halves);
-  const padded = new Uint16Array(halves.length + 1);
-  padded.set(halves);
-  return asBytes(padded);
-}
-
-const asBytes = (a: Float32Array<ArrayBuffer> | Uint16Array<ArrayBuffer>): Uint8Array<ArrayBuffer> =>
+const asBytes = (a: Float32Array<ArrayBuffer>): Uint8Array<ArrayBuffer> =>
   new Uint8Array(a.buffer, a.byteOffset, a.byteLength);
 
-function countNotFinite(values: Float32Array): number {
+/** How many values have the exponent of infinities and NaN. */
+function countNotFinite(data: Uint8Array<ArrayBuffer>, dtype: PlanDType): number {
+  const { buffer, byteOffset, byteLength } = data.byteOffset % 4 === 0 ? data : data.slice();
+  const [bits, exponent] =
+    dtype === "f16"
+      ? [new Uint16Array(buffer, byteOffset, byteLength / 2), 0x7c00]
+      : [new Uint32Array(buffer, byteOffset, byteLength / 4), 0x7f800000];
   let count = 0;
-  for (const x of values) if (!Number.isFinite(x)) count++;
+  for (let i = 0; i < bits.length; i++) if (((bits[i] ?? 0) & exponent) === exponent) count++;
   return count;
 }

@@ -44,8 +44,12 @@ gpuTest("--json prints one object with the tokens, the text and the figures", as
   assert.equal(object.tokens, reference[0]?.continuation);
   assert.match(object.text, /^I'll tell thee, I'll tell thee/);
   assert.is(object.finish, "length");
-  const { tokens_per_second, time_to_first_token_ms, dispatches_per_token, ...rest } = object.stats;
+  const { tokens_per_second, time_to_first_token_ms, dispatches_per_token, ...more } = object.stats;
   assert.ok(tokens_per_second > 0 && time_to_first_token_ms > 0 && dispatches_per_token > 0);
+  const { load_ms, load_bytes, peak_rss_bytes, gpu_bytes, memory, ...rest } = more;
+  assert.ok(load_ms > 0 && peak_rss_bytes > load_bytes);
+  assert.is(load_bytes, 4 * 1353728);
+  assert.is(gpu_bytes, memory.weights + memory.caches + memory.activations + memory.inputs_and_outputs - 16);
   assert.equal(rest, { adapter: adapter?.description, software: adapter?.software });
 });
 

@@ -66,7 +66,10 @@ gpuTest("--json prints one object with every log-probability", async () => {
   assert.is(object.next.length, 3);
   assert.is(object.next[0].token, given.argmax.at(-1));
   assert.equal(Object.keys(object.next[0]), ["token", "text", "logit", "probability"]);
-  assert.equal(object.stats, { adapter: adapter?.description, software: adapter?.software });
+  const { load_ms, load_bytes, peak_rss_bytes, gpu_bytes, memory, ...stats } = object.stats;
+  assert.ok(load_ms > 0 && load_bytes === 4 * 1353728 && peak_rss_bytes > load_bytes);
+  assert.ok(memory.total > gpu_bytes && gpu_bytes > memory.weights);
+  assert.equal(stats, { adapter: adapter?.description, software: adapter?.software });
 });
 
 gpuTest("--logits writes them as safetensors, [tokens, vocabulary]", async () => {

@@ -51,7 +51,7 @@ export const matmulBlockedQuads = defineKernel({
         weightFunction(region),
         region.storeFunction("store_result", y, ["row", "column"]),
       ],
-      workgroups: [count([fixed(columns) / 4, lanes]), count([rows, blockRows]), count()],
+      workgroups: [count([rows, blockRows]), count([fixed(columns) / 4, lanes]), count()],
     };
   },
 });

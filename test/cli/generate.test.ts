@@ -49,7 +49,7 @@ gpuTest("--json prints one object with the tokens, the text and the figures", as
   const { load_ms, load_bytes, peak_rss_bytes, gpu_bytes, memory, ...rest } = more;
   assert.ok(load_ms > 0 && peak_rss_bytes > load_bytes);
   assert.is(load_bytes, 4 * 1353728);
-  assert.is(gpu_bytes, memory.weights + memory.caches + memory.activations + memory.inputs_and_outputs - 16);
+  assert.is(gpu_bytes, memory.weights + memory.caches + memory.activations + memory.inputs_and_outputs);
   assert.equal(rest, { adapter: adapter?.description, software: adapter?.software });
 });
 

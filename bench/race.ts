@@ -12,7 +12,7 @@ import { pathToFileURL } from "node:url";
 import { parseArgs, promisify } from "node:util";
 import { readConfig } from "../cli/open-model.ts";
 import { compileGpt2, targetForAdapter } from "../codegen/index.ts";
-import { Model, openCheckpoint, openDawn, printAdapter } from "../runtime/index.ts";
+import { drawAhead, Model, openCheckpoint, openDawn, printAdapter } from "../runtime/index.ts";
 
 /** What one side measured in one round, in tokens a second, and the tokens it picked. */
 interface Lap {
@@ -51,22 +51,22 @@ const median = (xs: readonly number[]): number => {
   return ((sorted[(sorted.length - 1) >> 1] ?? Number.NaN) + (sorted[sorted.length >> 1] ?? Number.NaN)) / 2;
 };
 
-/** The largest logit's token. Two sides may differ where two logits are closer than f32 rounds. */
-const best = (logits: Float32Array): number => logits.reduce((top, x, i) => (x > (logits[top] ?? x) ? i : top), 0);
-
 async function lapOf(model: Model): Promise<Lap> {
   let greedy: number[] = [];
   const decode = async () => {
     model.reset();
-    greedy = [best(await model.feed(promptIds(16)))];
-    const start = performance.now();
-    while (greedy.length < tokens) greedy.push(best(await model.feed(greedy.slice(-1))));
+    greedy = [];
+    let start = 0;
+    for await (const token of drawAhead(model, promptIds(16), { temperature: 0, seed: 0, count: tokens })) {
+      if (greedy.length === 0) start = performance.now();
+      greedy.push(token);
+    }
     return ((tokens - 1) * 1000) / (performance.now() - start);
   };
   const prefill = async () => {
     model.reset();
     const start = performance.now();
-    await model.feed(promptIds(128));
+    await model.drawAfter(promptIds(128), { temperature: 0 }, 0);
     return 128000 / (performance.now() - start);
   };
   const [decoded, prefilled] = [await measure(decode, { runs }), await measure(prefill, { runs })];

@@ -1,7 +1,7 @@
-// WebGPU on Node: Dawn, through the npm package `webgpu`. The only file of the runtime that a browser must not load, beside
-// those that read files.
-import { create, globals } from "webgpu";
-import { type AdapterReport, describeAdapter, type OpenDevice, openDevice } from "./device.ts";
+// WebGPU on Node: Dawn, through the npm package `webgpu`, which is loaded when a GPU is first asked for: what compiles needs
+// none of it, and runs where its binary does not. A browser must not load this file, nor those that read files.
+import { type AdapterReport, describeAdapter, firstLine, type OpenDevice, openDevice } from "./device.ts";
+import { RuntimeError } from "./errors.ts";
 import { withoutDawnWarnings } from "./quiet-dawn.ts";
 
 /** `null` runs nothing: it validates shaders and measures the host's own cost. */
@@ -26,12 +26,13 @@ const devices: GPUDevice[] = [];
 
 /** An instance whose adapters are found; Dawn warns then, and once. */
 async function findGpu(options: DawnOptions): Promise<GPU> {
-  const gpu = createGpu(options);
+  const gpu = await createGpu(options);
   if (options.quiet) await withoutDawnWarnings(() => gpu.requestAdapter());
   return gpu;
 }
 
-function createGpu({ backend, enable = [], disable = [] }: DawnOptions): GPU {
+async function createGpu({ backend, enable = [], disable = [] }: DawnOptions): Promise<GPU> {
+  const { create, globals } = await loadDawn();
   Object.assign(globalThis, globals);
   const options = [
     ...(backend === undefined ? [] : [`backend=${backend}`]),
@@ -44,6 +45,13 @@ function createGpu({ backend, enable = [], disable = [] }: DawnOptions): GPU {
   instances.set(key, gpu);
   return gpu;
 }
+
+/** @throws RuntimeError where the package is missing, or has no binary for this system. */
+const loadDawn = () =>
+  import("webgpu").catch((error: unknown) => {
+    const why = error instanceof Error ? firstLine(error.message) : String(error);
+    throw new RuntimeError("dawn", `the package webgpu can't be loaded: ${why}`, "install it again on this system");
+  });
 
 const NO_ADAPTER = "run `wgpt doctor`: it says which driver to install";
 

@@ -1,6 +1,6 @@
 // WebGPU on Node: Dawn, through the npm package `webgpu`, which is loaded when a GPU is first asked for: what compiles needs
 // none of it, and runs where its binary does not. A browser must not load this file, nor those that read files.
-import { type AdapterReport, describeAdapter, firstLine, type OpenDevice, openDevice } from "./device.ts";
+import { type AdapterReport, describeAdapter, firstLine, type OpenDevice, openDevice, type Wait } from "./device.ts";
 import { RuntimeError } from "./errors.ts";
 import { withoutDawnWarnings } from "./quiet-dawn.ts";
 
@@ -53,11 +53,40 @@ const loadDawn = () =>
     throw new RuntimeError("dawn", `the package webgpu can't be loaded: ${why}`, "install it again on this system");
   });
 
+const REST_MS = 0.5;
+const cell = new Int32Array(new SharedArrayBuffer(4));
+let pending = 0;
+let resting = false;
+
+/**
+ * While a promise of Dawn's is pending, its binding asks again in every turn of the event loop, and the thread is never
+ * idle. Beside a GPU that costs nothing but power; a software adapter computes on the same cores and loses one of them.
+ * So the thread rests in every turn, for less than a frame of anything else that it serves, however many are pending.
+ */
+const restingWait: Wait = (promise) => {
+  pending++;
+  void restWhilePending();
+  return promise.finally(() => {
+    pending--;
+  });
+};
+
+async function restWhilePending(): Promise<void> {
+  if (resting) return;
+  resting = true;
+  while (pending > 0) {
+    await new Promise((resolve) => setImmediate(resolve));
+    if (pending > 0) Atomics.wait(cell, 0, 0, REST_MS);
+  }
+  resting = false;
+}
+
 const NO_ADAPTER = "run `wgpt doctor`: it says which driver to install";
 
 /** Opens the best adapter. Close it when done; the process then exits by itself. */
 export async function openDawn(options: DawnOptions = {}): Promise<OpenDevice> {
-  const open = await openDevice(await findGpu(options), NO_ADAPTER);
+  const waitFor = ({ software }: AdapterReport): Wait => (software ? restingWait : (promise) => promise);
+  const open = await openDevice(await findGpu(options), NO_ADAPTER, waitFor);
   devices.push(open.device);
   return open;
 }

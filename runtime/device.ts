@@ -15,12 +15,17 @@ export interface AdapterReport {
 export interface OpenDevice {
   readonly device: GPUDevice;
   readonly adapter: AdapterReport;
+  /** Waits for the GPU as the host does best; see `Wait`. */
+  readonly wait: Wait;
   /** Waits for what is queued and throws the first error that WebGPU has reported since the last call. */
   check(place: string): Promise<void>;
   /** Throws the first error that WebGPU has reported by now, without waiting. */
   throwReported(place: string): void;
   close(): void;
 }
+
+/** Gives what a promise of WebGPU's gives, which settles when the GPU is done. */
+export type Wait = <T>(promise: Promise<T>) => Promise<T>;
 
 const SOFTWARE = /llvmpipe|lavapipe|swiftshader|software|warp/i;
 
@@ -60,7 +65,11 @@ export const printAdapter = (report: AdapterReport): string =>
  * The best adapter there is and a device with all it offers. Throws a RuntimeError when there is none; a software
  * adapter is taken when it is all there is.
  */
-export async function openDevice(gpu: GPU, noAdapterHint?: string): Promise<OpenDevice> {
+export async function openDevice(
+  gpu: GPU,
+  noAdapterHint?: string,
+  waitFor: (adapter: AdapterReport) => Wait = () => (promise) => promise,
+): Promise<OpenDevice> {
   const adapter =
     (await gpu.requestAdapter({ powerPreference: "high-performance" })) ??
     (await gpu.requestAdapter({ forceFallbackAdapter: true }));
@@ -85,12 +94,14 @@ export async function openDevice(gpu: GPU, noAdapterHint?: string): Promise<Open
     const [first = ""] = errors.splice(0);
     throw new RuntimeError(place, firstLine(first));
   };
+  const wait = waitFor(report);
   return {
     device,
     adapter: report,
+    wait,
     throwReported,
     async check(place) {
-      await device.queue.onSubmittedWorkDone();
+      await wait(device.queue.onSubmittedWorkDone());
       throwReported(place);
     },
     close() {

@@ -113,7 +113,8 @@ export class Executor {
     const staging = this.#takeStaging(size);
     encoder.copyBufferToBuffer(this.#buffer(buffer), offset, staging, 0, size);
     this.#open.device.queue.submit([encoder.finish()]);
-    const mapped = await staging.mapAsync(GPUMapMode.READ, 0, size).catch((error: unknown) => ({ error }));
+    const map = this.#open.wait(staging.mapAsync(GPUMapMode.READ, 0, size));
+    const mapped = await map.catch((error: unknown) => ({ error }));
     this.#open.throwReported(`running ${name}`);
     if (mapped) throw new RuntimeError(`running ${name}`, firstLine(String(mapped.error)));
     return this.#returnStaging(staging, size);
@@ -158,7 +159,7 @@ export class Executor {
     const encoder = device.createCommandEncoder({ label: `read ${buffer}` });
     encoder.copyBufferToBuffer(this.#buffer(buffer), 0, staging, 0, padded);
     device.queue.submit([encoder.finish()]);
-    await staging.mapAsync(GPUMapMode.READ, 0, padded).catch(() => undefined);
+    await this.#open.wait(staging.mapAsync(GPUMapMode.READ, 0, padded)).catch(() => undefined);
     await this.#open.check(`reading ${buffer}`);
     return this.#returnStaging(staging, size);
   }

@@ -19,6 +19,7 @@ import { openSync, readdirSync, readSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { chooseDType } from "../cli/check-checkpoint.ts";
+import { peakRssBytes } from "../cli/memory.ts";
 import { readConfig } from "../cli/open-model.ts";
 import { compileGpt2, targetByName, targetForAdapter } from "../codegen/index.ts";
 import { Executor, openCheckpoint, openDawn, type Plan, printAdapter, type WeightSource } from "../runtime/index.ts";
@@ -136,7 +137,7 @@ async function loadOnce(): Promise<Adapter> {
     (n, { dtype, shape }) => n + shape.reduce((m, d) => m * d, dtype === "f16" ? 2 : 4),
     0,
   );
-  const peak = process.resourceUsage().maxRSS * 1024;
+  const peak = peakRssBytes();
   const hostBytes = open.adapter.software ? peak - onAdapter : peak;
   executor.destroy();
   open.close();

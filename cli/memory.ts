@@ -1,9 +1,27 @@
 // What the command knows of memory: how much this machine has left, and how a need is told.
+import { readFileSync } from "node:fs";
 import { freemem } from "node:os";
 import { type AdapterReport, type MemoryNeed, type Model, printBytes, printNeed } from "../runtime/index.ts";
 
 /** What the system would give without swapping; less where the process runs in a container with a limit. */
 export const freeBytes = (): number => Math.min(freemem(), process.availableMemory?.() ?? Number.POSITIVE_INFINITY);
+
+/**
+ * The largest resident size that the process had. Linux's answer to getrusage is no less than what the parent had when it
+ * started this process; its own file about the process knows better.
+ */
+export function peakRssBytes(): number {
+  const kib = process.platform === "linux" ? /^VmHWM:\s+(\d+) kB$/m.exec(readStatus())?.[1] : undefined;
+  return 1024 * (kib === undefined ? process.resourceUsage().maxRSS : Number(kib));
+}
+
+function readStatus(): string {
+  try {
+    return readFileSync("/proc/self/status", "utf8");
+  } catch {
+    return "";
+  }
+}
 
 /** Who loads less need not be told. */
 const WORTH_TELLING = 2 ** 30;
@@ -27,8 +45,7 @@ interface Loaded {
 export const loadStats = ({ load, model, memory }: Loaded) => ({
   load_ms: load.ms,
   load_bytes: load.bytes,
-  // The system counts in KiB.
-  peak_rss_bytes: process.resourceUsage().maxRSS * 1024,
+  peak_rss_bytes: peakRssBytes(),
   gpu_bytes: model.bufferBytes,
   memory: memoryJson(memory),
 });

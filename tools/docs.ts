@@ -21,7 +21,7 @@ import { makeCheckpointCommand } from "../cli/make-checkpoint.ts";
 import { scoreCommand } from "../cli/score.ts";
 import { ROOT } from "./run-command.mjs";
 
-const DOCUMENTS = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md"];
+const DOCUMENTS = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md", "bench/README.md"];
 const COMMANDS: readonly Command[] = [
   generateCommand,
   scoreCommand,

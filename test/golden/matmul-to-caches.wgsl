@@ -50,9 +50,10 @@ fn store_result(row: u32, column: u32, value: f32) {
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_id) lane: vec3u, @builtin(local_invocation_index) index: u32) {
   let first = ((group.y * groups.x + group.x) * LANES + lane.x) * VECTORS;
 
-  // Vectors beyond the last one read the last one again, and are not stored.
+  // Vectors beyond the last one read the last one again, and are not stored; an invocation beyond it has nothing to read.
   var sums: array<Vector, VECTORS>;
-  for (var k = lane.y; k < INNER; k += SPLIT) {
+  let inner = select(0u, INNER, first < WIDTH);
+  for (var k = lane.y; k < inner; k += SPLIT) {
     let x = load_a(0u, k);
     for (var j = 0u; j < VECTORS; j++) {
       sums[j] += x * load_b(k * WIDTH + min(first + j, WIDTH - 1u));

@@ -1,63 +1,135 @@
 import { join } from "node:path";
-import { Command } from "commander";
-import { compileGpt2, targetByName } from "../codegen/index.ts";
-import { printGraph } from "../ir/index.ts";
+import { Command, Option } from "commander";
+import { bundleTexts, compileBundle, targetByName, VARIANTS, type VariantName } from "../codegen/index.ts";
+import type { Gpt2Config } from "../ir/index.ts";
 import { dumper } from "../passes/index.ts";
-import { chooseDType } from "./check-checkpoint.ts";
+import { openCheckpoint, printBytes, RuntimeError } from "../runtime/index.ts";
+import { readTokenizerJson } from "../runtime/tokenizer-files.ts";
+import { checkBundle } from "./check-bundle.ts";
+import { checkCheckpoint, chooseDType } from "./check-checkpoint.ts";
+import { loadBar } from "./load-bar.ts";
 import { contextOption, dtypeOption, type MemoryOptions, withContext } from "./memory-options.ts";
-import { readConfig } from "./open-model.ts";
+import { isPreset, readConfig } from "./open-model.ts";
 import { BUNDLE, DUMP, refuseForeign, replaceFolder } from "./output-folder.ts";
+import { packWeights } from "./pack-weights.ts";
 import { collect, wholeNumber } from "./usage.ts";
 
 interface Options extends MemoryOptions {
-  readonly out: string;
+  readonly out?: string;
+  readonly check?: string;
+  readonly name?: string;
   readonly target: string;
+  readonly variant?: readonly VariantName[];
   readonly chunk?: number;
+  readonly packWeights?: boolean;
   readonly disablePass?: readonly string[];
   readonly dump?: string;
 }
 
 export const compileCommand = new Command("compile")
-  .summary("write kernels and plan as files")
+  .summary("write kernels, plan and a typed module as files")
   .description(
-    "Compiles MODEL, a preset or a checkpoint folder, to files: kernels/*.wgsl, plan.json and graph.txt. Needs no GPU and no weights.",
+    "Compiles MODEL, a preset or a checkpoint folder, to a bundle: index.ts with .js and .d.ts, plan.json, weights.json, kernels/*.wgsl and graph.txt. Needs no GPU, and no weights unless they are packed.",
   )
   .argument(
-    "<model>",
+    "[model]",
     "a preset (gpt2, gpt2-medium, gpt2-large, gpt2-xl, gpt2-xl-overview) or a folder with config.json",
   )
-  .requiredOption("--out <dir>", "the folder to write; an older bundle in it is replaced")
+  .option("--out <dir>", "the folder to write; an older bundle in it is replaced")
+  .option("--check <dir>", "write nothing; fail unless the bundle in DIR is what would be written today")
+  .option("--name <name>", "what the module calls the model (default: gpt2)")
   .option("--target <name>", "what the kernels may count on", "webgpu-default")
+  .addOption(
+    new Option("--variant <name>", "compile this variant; may be given several times (default: all)")
+      .choices(Object.keys(VARIANTS))
+      .argParser((name: string, before: readonly string[] = []) => collect(variantName(name), before)),
+  )
   .addOption(dtypeOption())
   .addOption(contextOption())
   .option("--chunk <n>", "tokens of one prefill call", wholeNumber)
+  .option("--pack-weights", "write the weights too, as the plan stores them, in shards with their SHA-256")
   .option("--disable-pass <name>", "leave a pass out; may be given several times", collect)
   .option("--dump <dir>", "also write the graph of every entry point after every pass")
   .action(run);
 
-async function run(model: string, options: Options): Promise<void> {
-  await refuseForeign(options.out, BUNDLE);
-  if (options.dump !== undefined) await refuseForeign(options.dump, DUMP);
-  const target = targetByName(options.target);
-  const dumps = new Map<string, string>();
-  const config = withContext(await readConfig(model), options.context);
-  const compiled = compileGpt2(config, {
-    target,
-    weights: await chooseDType(options.dtype, model, config),
-    disable: options.disablePass ?? [],
-    ...(options.chunk === undefined ? {} : { chunk: options.chunk }),
-    ...(options.dump === undefined
-      ? {}
-      : { observe: (entry: string) => [dumper((name, text) => dumps.set(join(entry, name), text))] }),
-  });
-  const { plan, entries } = compiled;
-  const files = new Map<string, string>(plan.kernels.map((k) => [join("kernels", `${k.name}.wgsl`), k.wgsl]));
-  files.set("plan.json", `${JSON.stringify(plan, undefined, 1)}\n`);
-  files.set("graph.txt", entries.map((e) => `# ${e.name}\n${printGraph(e.fused)}`).join("\n"));
-  const bytes = await replaceFolder(options.out, files);
-  if (options.dump !== undefined) await replaceFolder(options.dump, dumps);
-  process.stdout.write(
-    `${options.out}: ${plan.kernels.length} kernels, ${bytes} bytes in ${files.size} files, for ${target.name}\n`,
+function variantName(name: string): string {
+  if (Object.hasOwn(VARIANTS, name)) return name;
+  throw new RuntimeError(
+    "--variant",
+    `there is no variant ${name}`,
+    `variants are ${Object.keys(VARIANTS).join(", ")}`,
   );
-  for (const e of plan.entries) process.stdout.write(`  ${e.name}: ${e.steps.length} dispatches\n`);
+}
+
+async function run(model: string | undefined, options: Options): Promise<void> {
+  if (options.check !== undefined) {
+    const files = await checkBundle(options.check);
+    process.stdout.write(`${options.check}: up to date, all ${files} files\n`);
+    return;
+  }
+  if (model === undefined || options.out === undefined)
+    throw new RuntimeError(
+      "compile",
+      model === undefined ? "there is no model to compile" : "there is no folder to write to",
+      "give MODEL and --out DIR, or --check DIR",
+    );
+  await compile(model, options.out, options);
+}
+
+async function compile(model: string, out: string, options: Options): Promise<void> {
+  const began = performance.now();
+  await refuseForeign(out, BUNDLE);
+  if (options.dump !== undefined) await refuseForeign(options.dump, DUMP);
+  const config = withContext(await readConfig(model), options.context);
+  const tokenizer = isPreset(model) ? undefined : readTokenizerJson(model);
+  const dumps = new Map<string, string>();
+  const bundle = compileBundle(config, {
+    target: targetByName(options.target),
+    weights: await chooseDType(options.dtype, model, config),
+    ...(options.name !== undefined && { name: options.name }),
+    ...(options.variant && { variants: options.variant }),
+    ...(options.chunk !== undefined && { chunk: options.chunk }),
+    ...(options.disablePass && { disable: options.disablePass }),
+    ...(tokenizer && { tokenizer: [...tokenizer.keys()] }),
+    ...(options.dump !== undefined && {
+      observe: (entry: string) => [dumper((name, text) => dumps.set(join(entry, name), text))],
+    }),
+  });
+  let packed = 0;
+  const bytes = await replaceFolder(out, async (temporary) => {
+    const shards = options.packWeights ? await pack(temporary, model, config, bundle.weights.tensors) : undefined;
+    packed = shards?.reduce((n, s) => n + s.bytes, 0) ?? 0;
+    const weights = { ...bundle.weights, ...(shards && { shards }) };
+    return new Map([...(await bundleTexts({ ...bundle, weights })), ...(tokenizer ?? [])]);
+  });
+  if (options.dump !== undefined) await replaceFolder(options.dump, dumps);
+  const seconds = ((performance.now() - began) / 1000).toFixed(1);
+  const { variants } = bundle.plan;
+  process.stderr.write(`[${seconds} s]\n`);
+  process.stdout.write(
+    `${out}: ${bundle.kernels.size} kernels in ${variants.length} ${variants.length === 1 ? "variant" : "variants"}, ${bytes} bytes of text${packed > 0 ? ` and ${printBytes(packed)} of weights` : ""}, for ${options.target}\n`,
+  );
+  for (const v of variants) {
+    const entries = v.entries.map((e) => `${e.name} ${e.steps.length}`).join(", ");
+    const needs = v.requiredFeatures.length === 0 ? "" : `, needs ${v.requiredFeatures.join(", ")}`;
+    process.stdout.write(`  ${v.name}: dispatches of ${entries}${needs}\n`);
+  }
+}
+
+async function pack(folder: string, model: string, config: Gpt2Config, tensors: Parameters<typeof packWeights>[1]) {
+  if (isPreset(model))
+    throw new RuntimeError(
+      "--pack-weights",
+      `${model} is a preset, which has no weights`,
+      "give a checkpoint's folder, or make one with `wgpt make-checkpoint`",
+    );
+  const source = await openCheckpoint(model);
+  const bar = loadBar(model);
+  try {
+    checkCheckpoint(config, source);
+    return await packWeights(folder, tensors, source, (done, total) => bar?.update(done, total));
+  } finally {
+    bar?.stop();
+    await source.close();
+  }
 }

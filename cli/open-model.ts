@@ -73,6 +73,8 @@ export interface OpenModelOptions {
   readonly progress?: boolean;
 }
 
+export const isPreset = (model: string): boolean => Object.hasOwn(PRESETS, model);
+
 /** A preset's or a checkpoint folder's configuration. */
 export async function readConfig(model: string): Promise<Gpt2Config> {
   const preset = PRESETS[model];
@@ -103,20 +105,20 @@ export async function readConfig(model: string): Promise<Gpt2Config> {
 
 export async function openModel(options: OpenModelOptions = {}): Promise<OpenModel> {
   const folder = options.model ?? (await embeddedModel());
-  const isPreset = PRESETS[folder] !== undefined;
-  if (isPreset && !options.randomWeights)
+  const preset = isPreset(folder);
+  if (preset && !options.randomWeights)
     throw new RuntimeError(
       folder,
       "is a preset, which has no weights",
       "give the folder of a checkpoint; `wgpt inspect` needs none",
     );
   const config = withContext(await readConfig(folder), options.context);
-  const source = isPreset ? randomSource(config, options.dtype) : await openCheckpoint(folder);
+  const source = preset ? randomSource(config, options.dtype) : await openCheckpoint(folder);
   try {
     const checked = checkCheckpoint(config, source);
     const { surplus } = checked;
     const dtype = options.dtype === undefined || options.dtype === "auto" ? checked.dtype : options.dtype;
-    const tokenizer = isPreset ? undefined : await loadTokenizer(folder);
+    const tokenizer = preset ? undefined : await loadTokenizer(folder);
     if (tokenizer && tokenizer.vocabSize > config.n_vocab)
       throw new RuntimeError(
         folder,

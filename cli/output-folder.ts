@@ -10,7 +10,11 @@ export interface FolderKind {
   readonly files: RegExp;
 }
 
-export const BUNDLE: FolderKind = { name: "bundle", files: /^(plan\.json|graph\.txt|kernels\/[^/]+\.wgsl)$/ };
+export const BUNDLE: FolderKind = {
+  name: "bundle",
+  files:
+    /^(index\.(ts|js|d\.ts)|(plan|weights|tokenizer|tokenizer_config)\.json|graph\.txt|kernels\/[^/]+\.wgsl|weights\/\d{5}-of-\d{5}\.safetensors)$/,
+};
 export const DUMP: FolderKind = { name: "dump", files: /^(prefill|decode|logits)\/\d\d-[a-z-]+\.txt$/ };
 
 /** Throws where `path` is a file, or a folder with anything in it that no `kind` holds: replacing it would lose that. */
@@ -32,16 +36,20 @@ export async function refuseForeign(path: string, kind: FolderKind): Promise<voi
 
 /**
  * Writes the files beside the folder and puts it in place at the end, so that a failure leaves the old one and nothing of
- * the new. Returns the bytes written. Check with `refuseForeign` first.
+ * the new. Returns the bytes of the texts. Check with `refuseForeign` first. What is not text, `files` writes itself into
+ * the folder that it is given.
  */
-export async function replaceFolder(path: string, files: ReadonlyMap<string, string>): Promise<number> {
+export async function replaceFolder(
+  path: string,
+  files: ReadonlyMap<string, string> | ((temporary: string) => Promise<ReadonlyMap<string, string>>),
+): Promise<number> {
   const whole = resolve(path);
   const temporary = join(dirname(whole), `.${basename(whole)}.${process.pid}.part`);
   let made: string | undefined;
   try {
     made = await makeFolder(temporary);
     let bytes = 0;
-    for (const [name, text] of files) {
+    for (const [name, text] of typeof files === "function" ? await files(temporary) : files) {
       await makeFolder(dirname(join(temporary, name)));
       await writeFile(join(temporary, name), text);
       bytes += Buffer.byteLength(text);

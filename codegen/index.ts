@@ -1,4 +1,12 @@
 export * from "./compile.ts";
+export {
+  type Bundle,
+  type BundleOptions,
+  bundleTexts,
+  compileBundle,
+  VARIANTS,
+  type VariantName,
+} from "./emit/bundle.ts";
 export { type Kernel, renderShader, type Shader } from "./kernel.ts";
 export { KERNELS } from "./kernels/index.ts";
 export { checkPlaces, MemoryPlan } from "./plan-memory.ts";

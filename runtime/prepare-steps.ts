@@ -41,23 +41,27 @@ export function checkPlan({ device, adapter }: OpenDevice, plan: Plan): void {
       `its format is version ${plan.version}, but this runtime reads ${PLAN_VERSION}`,
       "compile it again",
     );
-  const missing = plan.requiredFeatures.filter((f) => !device.features.has(f));
+  const missing = lacks({ device, adapter }, plan);
   if (missing.length > 0)
     throw new RuntimeError(
       place,
-      `needs ${missing.join(", ")}, but ${adapter.description} has not`,
-      "compile for a target without it",
+      `needs ${missing.join(" and ")}`,
+      "compile for another target; a smaller model, or a shorter context, needs less",
     );
+}
+
+/** What a plan needs and the device has not, as `maxBufferSize 16, but an adapter offers 8`. */
+export function lacks(
+  { device, adapter }: Pick<OpenDevice, "device" | "adapter">,
+  { requiredFeatures, requiredLimits }: Pick<Plan, "requiredFeatures" | "requiredLimits">,
+): readonly string[] {
   const limits = device.limits as unknown as Readonly<Record<string, number>>;
-  for (const [name, needed] of Object.entries(plan.requiredLimits)) {
-    const offered = limits[name] ?? 0;
-    if (needed > offered)
-      throw new RuntimeError(
-        place,
-        `needs ${name} ${needed}, but ${adapter.description} offers ${offered}`,
-        "a smaller model, or a shorter context, needs less",
-      );
-  }
+  return [
+    ...requiredFeatures.filter((f) => !device.features.has(f)).map((f) => `${f}, but ${adapter.description} has not`),
+    ...Object.entries(requiredLimits)
+      .filter(([name, needed]) => needed > (limits[name] ?? 0))
+      .map(([name, needed]) => `${name} ${needed}, but ${adapter.description} offers ${limits[name] ?? 0}`),
+  ];
 }
 
 export async function createPipeline(

@@ -19,17 +19,43 @@ const PAIRS = [
  * @throws RuntimeError when the files are there but unreadable, not JSON, incomplete, or no byte-level BPE.
  */
 export async function loadTokenizer(folder: string): Promise<Tokenizer | undefined> {
+  const found = findTokenizer(folder);
+  return found && createTokenizer(found.place, found.json, found.config);
+}
+
+/**
+ * The same as the texts of files that a browser can read: `tokenizer.json`, made of the older pair where there is none, and
+ * `tokenizer_config.json`.
+ */
+export function readTokenizerJson(folder: string): ReadonlyMap<string, string> | undefined {
+  const found = findTokenizer(folder);
+  return (
+    found &&
+    new Map([
+      ["tokenizer.json", JSON.stringify(found.json)],
+      ...(found.config === undefined ? [] : [["tokenizer_config.json", JSON.stringify(found.config)] as const]),
+    ])
+  );
+}
+
+interface FoundTokenizer {
+  readonly place: string;
+  readonly json: unknown;
+  readonly config: unknown;
+}
+
+function findTokenizer(folder: string): FoundTokenizer | undefined {
   const has = (name: string): boolean => existsSync(join(folder, name));
   const configPath = join(folder, "tokenizer_config.json");
   const config = has("tokenizer_config.json") ? readJson(configPath) : undefined;
 
   const whole = join(folder, "tokenizer.json");
-  if (has("tokenizer.json")) return createTokenizer(whole, readJson(whole), config);
+  if (has("tokenizer.json")) return { place: whole, json: readJson(whole), config };
 
   const complete = PAIRS.find((pair) => pair.every(has));
   if (complete) {
     const [vocab, merges] = [join(folder, complete[0]), join(folder, complete[1])];
-    return createTokenizer(`${vocab} + ${complete[1]}`, gpt2TokenizerJson(readJson(vocab), readText(merges)), config);
+    return { place: `${vocab} + ${complete[1]}`, json: gpt2TokenizerJson(readJson(vocab), readText(merges)), config };
   }
   for (const pair of PAIRS) {
     const [there] = pair.filter(has);

@@ -42,19 +42,34 @@ const refused = {
   insideFile: compile(at("a-file", "bundle")),
   nowhere: compile("/proc/wgpt-bundle"),
   unknownPass: compile(at("never"), "--disable-pass", "magic"),
+  unknownVariant: compile(at("never"), "--variant", "magic"),
+  presetWeights: runCli(["compile", "gpt2", "--pack-weights", "--out", at("never")]),
 } as const;
 
-test("writes kernels, the plan and the graph, and says how many dispatches each entry point takes", async () => {
+test("writes module, plan, weight map, graph and kernels, and says how many dispatches each entry point takes", async () => {
   const text = output(await first);
-  assert.match(text, /: \d+ kernels, \d+ bytes in \d+ files, for webgpu-default\n/);
-  assert.match(text, /^ {2}decode: \d+ dispatches$/m);
+  assert.match(text, /: \d+ kernels in 2 variants, \d+ bytes of text, for webgpu-default\n/);
+  assert.match(text, /^ {2}base: dispatches of prefill \d+, decode 34, logits \d+$/m);
+  assert.match(text, /^ {2}subgroups: dispatches of .*, needs subgroups$/m);
   const files = read(at("deep", "er", "bundle"));
   const plan = JSON.parse(files.get("plan.json") ?? "");
   assert.match(files.get("graph.txt") ?? "", /^# prefill\ngraph gpt2\(/);
   const kernels = [...files.keys()].filter((name) => name.startsWith("kernels"));
-  assert.is(kernels.length, plan.kernels.length);
-  for (const { name, wgsl } of plan.kernels) assert.is(files.get(join("kernels", `${name}.wgsl`)), wgsl);
-  assert.is(files.size, kernels.length + 2);
+  const used = plan.variants.flatMap((v: { readonly kernels: readonly { readonly file: string }[] }) =>
+    v.kernels.map((k) => k.file),
+  );
+  assert.equal(kernels.sort(), [...new Set<string>(used)].sort(), "each distinct shader once, and no other");
+  const rest = [...files.keys()].filter((name) => !name.startsWith("kernels")).sort();
+  assert.equal(rest, [
+    "graph.txt",
+    "index.d.ts",
+    "index.js",
+    "index.ts",
+    "plan.json",
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "weights.json",
+  ]);
 });
 
 test("a second run replaces the bundle by the same bytes", async () => {
@@ -87,6 +102,8 @@ test("a place that can't be written is named, and nothing is left over", async (
   assertFails(await refused.insideFile, /a-file\/bundle: is a file or lies in one/);
   assertFails(await refused.nowhere, /\/proc\/wgpt-bundle: can't be written: /);
   assertFails(await refused.unknownPass, /there is no pass magic/);
+  assertFails(await refused.unknownVariant, /there is no variant magic \(variants are base, subgroups\)/);
+  assertFails(await refused.presetWeights, /--pack-weights: gpt2 is a preset, which has no weights/);
   await Promise.all([second, ...Object.values(refused)]);
   assert.equal(readdirSync(root).sort(), ["a-file", "deep", "dump", "kernels-of-mine", "notes"]);
   assert.not.ok(existsSync(at("never")));

@@ -49,7 +49,7 @@ const WRONG: readonly (readonly [args: readonly string[], message: RegExp])[] = 
   [["inspect", "gpt2", "--target", "abacus"], /no target abacus \(targets are webgpu-default,/],
   [["inspect", "gpt2", "--disable-pass", "magic"], /no pass magic \(passes are .*fuse-attention/],
   [["inspect", "gpt3"], /gpt3: there is no such folder, and no preset.*gpt2-xl/],
-  [["compile", "gpt2"], /required option '--out <dir>' not specified/],
+  [["compile", "gpt2"], /compile: there is no folder to write to \(give MODEL and --out DIR, or --check DIR\)/],
 ];
 
 const wrong = WRONG.map(([args, message]) => ({ args, message, run: runCli(args) }));

@@ -1,0 +1,44 @@
+// Whether a bundle is what this version of wgpt would write today, from what its plan.json says it was compiled from.
+import { readdir, readFile } from "node:fs/promises";
+import { join, relative, sep } from "node:path";
+import { type BundleOptions, bundleTexts, compileBundle, targetByName } from "../codegen/index.ts";
+import { readGpt2Config } from "../ir/index.ts";
+import { readBundlePlan, readBundleWeights } from "../runtime/bundle.ts";
+import { openBundleFolder } from "../runtime/bundle-folder.ts";
+import { type BundlePlan, type BundleWeights, RuntimeError } from "../runtime/index.ts";
+
+/** Returns how many files were compared. @throws RuntimeError that names the files that differ. */
+export async function checkBundle(folder: string): Promise<number> {
+  const files = await openBundleFolder(folder);
+  const [plan, weights] = [await readBundlePlan(files), await readBundleWeights(files)];
+  const wanted = await texts(plan, weights, `${folder}/plan.json`);
+  const problems: string[] = [];
+  for (const [name, text] of wanted) {
+    const found = await readFile(join(folder, name), "utf8").catch(() => undefined);
+    if (found !== text) problems.push(found === undefined ? `${name} is missing` : `${name} differs`);
+  }
+  const kernels = await readdir(join(folder, "kernels"), { recursive: true }).catch((): string[] => []);
+  for (const name of kernels.map((k) => relative(".", join("kernels", k)).split(sep).join("/")))
+    if (!wanted.has(name)) problems.push(`${name} is left over`);
+  if (problems.length === 0) return wanted.size;
+  const listed = problems.slice(0, 3).join(", ") + (problems.length > 3 ? `, and ${problems.length - 3} more` : "");
+  throw new RuntimeError(
+    folder,
+    `is not what this wgpt compiles: ${listed}`,
+    "compile it again, or use the version that compiled it",
+  );
+}
+
+async function texts(plan: BundlePlan, weights: BundleWeights, place: string): Promise<ReadonlyMap<string, string>> {
+  const { target, ...options } = plan.source.options as Omit<BundleOptions, "target"> & { readonly target: string };
+  const { config } = plan.source;
+  const bundle = compileBundle(readGpt2Config(config, place), {
+    ...options,
+    name: plan.name,
+    target: targetByName(target),
+    ...(plan.tokenizer && { tokenizer: plan.tokenizer }),
+  });
+  // What was packed is compared by its hashes, when it is loaded with `verify`.
+  const { shards } = weights;
+  return bundleTexts({ ...bundle, weights: { ...bundle.weights, ...(shards && { shards }) } });
+}

@@ -1,0 +1,104 @@
+// Weights as a bundle's plan stores them, in shards beside it: converted on the way exactly as they would be on the way to
+// the GPU, and hashed.
+import { createHash } from "node:crypto";
+import { createReadStream } from "node:fs";
+import { mkdir, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { pipeline } from "node:stream/promises";
+import type { BundleShard, PlanWeight, WeightSource } from "../runtime/index.ts";
+import { matchWeights } from "../runtime/weights/match.ts";
+import { sourceOf, uploadWeights } from "../runtime/weights/upload.ts";
+import { dataBytes, type TensorToWrite } from "../runtime/weights/write-safetensors.ts";
+import { createSafetensors } from "../runtime/weights/write-safetensors-file.ts";
+
+/** A shard ends with the tensor that reaches this: small enough to be fetched, hashed and kept in memory as a whole. */
+const SHARD_BYTES = 64 * 1024 * 1024;
+
+interface PackedWeight extends TensorToWrite {
+  readonly weight: PlanWeight;
+}
+
+/** Writes the shards into `folder`/weights and returns what weights.json says of them. */
+export async function packWeights(
+  folder: string,
+  weights: readonly PlanWeight[],
+  source: WeightSource,
+  onProgress?: (bytes: number, total: number) => void,
+): Promise<readonly BundleShard[]> {
+  await mkdir(join(folder, "weights"), { recursive: true });
+  const { found } = matchWeights([...new Map(weights.map(sourceOf).map((w) => [w.name, w])).values()], source);
+  const dealt = dealShards(weights);
+  const total = dealt.flat().reduce((n, t) => n + dataBytes(t), 0);
+  const shards: BundleShard[] = [];
+  let done = 0;
+  for (const [i, tensors] of dealt.entries()) {
+    const number = (n: number) => String(n).padStart(5, "0");
+    const file = `weights/${number(i + 1)}-of-${number(dealt.length)}.safetensors`;
+    await writeShard(join(folder, file), tensors, source, found);
+    done += tensors.reduce((n, t) => n + dataBytes(t), 0);
+    onProgress?.(done, total);
+    const path = join(folder, file);
+    shards.push({ file, bytes: (await stat(path)).size, sha256: await hashFile(path) });
+  }
+  return shards;
+}
+
+function dealShards(weights: readonly PlanWeight[]): readonly (readonly PackedWeight[])[] {
+  const shards: PackedWeight[][] = [];
+  let [current, bytes]: [PackedWeight[], number] = [[], 0];
+  for (const weight of weights) {
+    const tensor = {
+      name: weight.name,
+      dtype: weight.dtype === "f16" ? "F16" : "F32",
+      shape: weight.shape,
+      weight,
+    } as const;
+    if (current.length > 0 && bytes + dataBytes(tensor) > SHARD_BYTES) {
+      shards.push(current);
+      [current, bytes] = [[], 0];
+    }
+    current.push(tensor);
+    bytes += dataBytes(tensor);
+  }
+  return [...shards, current];
+}
+
+async function writeShard(
+  path: string,
+  tensors: readonly PackedWeight[],
+  source: WeightSource,
+  found: ReadonlyMap<string, string>,
+): Promise<void> {
+  const file = await createSafetensors(path, tensors);
+  const sizes = new Map(tensors.map((t) => [t.weight.buffer, dataBytes(t)]));
+  let writing = Promise.resolve();
+  const target = {
+    write(buffer: string, data: Uint8Array<ArrayBuffer>, offset: number): void {
+      // An odd number of halves is padded for the GPU; and the memory is used again after this call.
+      const bytes = data.slice(0, (sizes.get(buffer) ?? 0) - offset);
+      writing = writing.then(() => file.write(bytes));
+      // It is awaited by `finish`; until then a failure must not count as unhandled.
+      writing.catch(() => undefined);
+    },
+    finish: () => writing,
+  };
+  try {
+    await uploadWeights(
+      target,
+      tensors.map((t) => t.weight),
+      source,
+      found,
+    );
+    await writing;
+    await file.finish();
+  } catch (error) {
+    await file.abandon();
+    throw error;
+  }
+}
+
+async function hashFile(path: string): Promise<string> {
+  const hash = createHash("sha256");
+  await pipeline(createReadStream(path), hash);
+  return hash.digest("hex");
+}

@@ -1,0 +1,132 @@
+// A bundle as data: the same model compiled for several sets of features, and the text of every file of it. Not here: the
+// typed module (module.ts), and the weights themselves, which the command packs.
+import { type Gpt2Config, printGraph } from "../../ir/index.ts";
+import type { BundleKernel, BundlePlan, BundleVariant, BundleVersion, BundleWeights } from "../../runtime/bundle.ts";
+import type { Plan, PlanKernel } from "../../runtime/plan.ts";
+import { type Compilation, type CompileOptions, compileGpt2 } from "../compile.ts";
+import { targetByName } from "../target.ts";
+
+const VERSION: BundleVersion = 1;
+
+/** Which features each variant may use; the plainest first, and of those that an adapter can run the last is taken. */
+export const VARIANTS = {
+  base: [],
+  subgroups: ["subgroups"],
+} as const satisfies Readonly<Record<string, readonly string[]>>;
+export type VariantName = keyof typeof VARIANTS;
+
+const ALL = Object.keys(VARIANTS) as readonly VariantName[];
+
+export interface BundleOptions extends Omit<CompileOptions, "kernelFor" | "entries"> {
+  /** What the module calls the model; `gpt2` when absent. */
+  readonly name?: string;
+  /** All when absent. One whose kernels are those of a plainer one is left out. */
+  readonly variants?: readonly VariantName[];
+  /** Files of a tokenizer that lie in the bundle. */
+  readonly tokenizer?: readonly string[];
+}
+
+export interface Bundle {
+  readonly plan: BundlePlan;
+  readonly weights: BundleWeights;
+  /** Distinct shaders by file name. */
+  readonly kernels: ReadonlyMap<string, string>;
+  /** The graphs that the base variant's kernels were printed from. */
+  readonly graphs: Compilation["entries"];
+}
+
+/** Compiles a GPT-2 once for each variant. The same input gives the same data, wherever it is done. */
+export function compileBundle(config: Gpt2Config, options: BundleOptions = {}): Bundle {
+  const { name = "gpt2", variants = ALL, tokenizer, observe, ...compile } = options;
+  const target = options.target ?? targetByName("webgpu-default");
+  const files = new KernelFiles();
+  const made: { readonly variant: BundleVariant; readonly compilation: Compilation }[] = [];
+  for (const variant of variants) {
+    const compilation = compileGpt2(config, {
+      ...compile,
+      target: { ...target, features: VARIANTS[variant] },
+      // Passes do not see features: the first variant's graphs are every variant's.
+      ...(observe && made.length === 0 && { observe }),
+    });
+    const kernels = compilation.plan.kernels.map((k) => files.add(k, variant));
+    const next = variantOf(variant, compilation.plan, kernels);
+    if (!made.some(({ variant: v }) => sameKernels(v, next))) made.push({ variant: next, compilation });
+  }
+  const [base] = made;
+  if (!base) throw new RangeError("a bundle without variants");
+  const { model, maxima, weights } = base.compilation.plan;
+  if (!model) throw new RangeError("a plan without a model");
+  return {
+    plan: {
+      format: "wgpt-bundle",
+      version: VERSION,
+      name,
+      target: target.name,
+      model,
+      maxima,
+      variants: made.map((m) => m.variant),
+      ...(tokenizer && { tokenizer }),
+      source: { config, options: recorded(target.name, variants, compile) },
+    },
+    weights: { format: "wgpt-weights", version: VERSION, tensors: weights },
+    kernels: files.texts,
+    graphs: base.compilation.entries,
+  };
+}
+
+/** Every file of the bundle but its weights and tokenizer: the module, plan.json, weights.json, graph.txt, kernels/*.wgsl. */
+export async function bundleTexts(bundle: Bundle): Promise<ReadonlyMap<string, string>> {
+  // ts-morph takes its time to load; who only compiles need not wait for it.
+  const { printModule } = await import("./module.ts");
+  const module = printModule(bundle);
+  const json = (value: unknown) => `${JSON.stringify(value, undefined, 1)}\n`;
+  return new Map([
+    ["index.ts", module.ts],
+    ["index.js", module.js],
+    ["index.d.ts", module.dts],
+    ["plan.json", json(bundle.plan)],
+    ["weights.json", json(bundle.weights)],
+    ["graph.txt", bundle.graphs.map((e) => `# ${e.name}\n${printGraph(e.fused)}`).join("\n")],
+    ...bundle.kernels,
+  ]);
+}
+
+/** In an order of its own, whatever that of the caller's keys. */
+const recorded = (
+  target: string,
+  variants: readonly VariantName[],
+  { weights, chunk, disable }: CompileOptions,
+): object => ({
+  target,
+  variants,
+  ...(weights !== undefined && { weights }),
+  ...(chunk !== undefined && { chunk }),
+  ...(disable !== undefined && disable.length > 0 && { disable }),
+});
+
+function variantOf(name: string, plan: Plan, kernels: readonly BundleKernel[]): BundleVariant {
+  const { requiredFeatures, requiredLimits, buffers, entries } = plan;
+  return { name, requiredFeatures, requiredLimits, buffers, entries, kernels };
+}
+
+const sameKernels = (a: BundleVariant, b: BundleVariant): boolean =>
+  a.kernels.map((k) => k.file).join() === b.kernels.map((k) => k.file).join();
+
+/** One file for each distinct shader; variants whose shaders share a name but no text get their own. */
+class KernelFiles {
+  readonly #byText = new Map<string, string>();
+
+  get texts(): ReadonlyMap<string, string> {
+    return new Map([...this.#byText].map(([text, file]) => [file, text]));
+  }
+
+  add({ wgsl, ...kernel }: PlanKernel, variant: string): BundleKernel {
+    const known = this.#byText.get(wgsl);
+    if (known !== undefined) return { ...kernel, file: known };
+    const plain = `kernels/${kernel.name}.wgsl`;
+    const taken = [...this.#byText.values()].includes(plain);
+    const file = taken ? `kernels/${kernel.name}.${variant}.wgsl` : plain;
+    this.#byText.set(wgsl, file);
+    return { ...kernel, file };
+  }
+}

@@ -1,0 +1,41 @@
+// The runtime for a browser: all of index.ts but what reads a disk or loads Dawn. package.json's `exports` gives it to
+// bundlers and import maps that ask for `browser`.
+import type { BundleModel } from "./bundle-model.ts";
+import { openBundleUrl } from "./bundle-url.ts";
+import { type OpenDevice, openDevice } from "./device.ts";
+import { RuntimeError } from "./errors.ts";
+import { type GpuChoice, type LoadOptions, loadBundleIn, type WeightsChoice } from "./load-bundle.ts";
+import { openSafetensorsUrl } from "./weights/url-source.ts";
+
+export * from "./common.ts";
+
+/** Nothing to choose: the browser picks the adapter. */
+export type GpuOptions = Readonly<Record<string, never>>;
+
+/** Opens the browser's adapter. Throws a RuntimeError that says why where there is no WebGPU. */
+export function openGpu(): Promise<OpenDevice> {
+  const { navigator } = globalThis as { readonly navigator?: { readonly gpu?: GPU } };
+  const gpu = navigator?.gpu;
+  if (!gpu)
+    throw new RuntimeError(
+      "WebGPU",
+      "this browser does not offer it",
+      "use a current Chrome, Edge, Firefox or Safari, over https or on localhost",
+    );
+  return openDevice(gpu, "look at chrome://gpu, or try another browser");
+}
+
+/** Loads the bundle whose files lie under `folder`, an address. See `loadBundleIn`. */
+export const loadBundle = (
+  folder: URL | string,
+  gpu?: GpuChoice<GpuOptions>,
+  weights?: WeightsChoice,
+  options?: LoadOptions,
+): Promise<BundleModel> =>
+  loadBundleIn(
+    { openFiles: openBundleUrl, openGpu: async () => openGpu(), openWeights: openSafetensorsUrl },
+    folder,
+    gpu,
+    weights,
+    options,
+  );

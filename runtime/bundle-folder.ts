@@ -1,0 +1,39 @@
+// A bundle's files in a folder, for Node.
+import { type FileHandle, open, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import type { BundleFiles } from "./bundle.ts";
+import { RuntimeError } from "./errors.ts";
+
+export async function openBundleFolder(folder: URL | string): Promise<BundleFiles> {
+  const place = typeof folder === "string" ? folder : fileURLToPath(folder);
+  const handles = new Map<string, Promise<FileHandle>>();
+  const failed = (file: string) => (error: Error) => {
+    throw new RuntimeError(
+      join(place, file),
+      `can't be read: ${error.message}`,
+      "a bundle is the whole folder that `wgpt compile` wrote",
+    );
+  };
+  return {
+    place: place.replace(/[/\\]$/, ""),
+    text: (file) => readFile(join(place, file), "utf8").catch(failed(file)),
+    async bytes(file, offset, length) {
+      const handle = handles.get(file) ?? open(join(place, file));
+      handles.set(file, handle);
+      const into = new Uint8Array(length);
+      const reader = await handle.catch(failed(file));
+      for (let done = 0; done < length; ) {
+        const { bytesRead } = await reader.read(into, done, length - done, offset + done).catch(failed(file));
+        if (bytesRead === 0)
+          throw new RuntimeError(join(place, file), `ends before byte ${offset + length}`, "copy the bundle again");
+        done += bytesRead;
+      }
+      return into;
+    },
+    async close() {
+      for (const handle of handles.values()) await handle.then((h) => h.close()).catch(() => undefined);
+      handles.clear();
+    },
+  };
+}

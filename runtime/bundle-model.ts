@@ -1,0 +1,98 @@
+// A loaded bundle: the model behind the object that a generated module returns.
+import type { AdapterReport } from "./device.ts";
+import { RuntimeError } from "./errors.ts";
+import { type GenerateOptions, type GenerateResult, type GenerateStep, generate } from "./generate.ts";
+import type { Model } from "./model.ts";
+import type { PlanModel } from "./plan.ts";
+import type { Tensor } from "./tensor.ts";
+import type { Tokenizer } from "./tokenizer.ts";
+
+export class BundleModel {
+  /** The variant of the bundle's plan that runs. */
+  readonly variant: string;
+  /** Absent where the bundle holds none. */
+  readonly tokenizer: Tokenizer | undefined;
+  readonly #model: Model;
+  readonly #close: () => Promise<void>;
+
+  constructor(model: Model, variant: string, tokenizer: Tokenizer | undefined, close: () => Promise<void>) {
+    this.#model = model;
+    this.variant = variant;
+    this.tokenizer = tokenizer;
+    this.#close = close;
+  }
+
+  get facts(): PlanModel {
+    return this.#model.facts;
+  }
+  get adapter(): AdapterReport {
+    return this.#model.adapter;
+  }
+  /** How many tokens the caches hold. */
+  get past(): number {
+    return this.#model.past;
+  }
+  /** Bytes of all GPU buffers. */
+  get bufferBytes(): number {
+    return this.#model.bufferBytes;
+  }
+
+  /** The variant that runs, which is one of `names`. */
+  variantIn<const V extends string>(names: readonly V[]): V {
+    const found = names.find((name) => name === this.variant);
+    if (found === undefined)
+      throw mismatch(`its module knows the variants ${names.join(", ")}`, `its plan runs ${this.variant}`);
+    return found;
+  }
+
+  needTokenizer(): Tokenizer {
+    if (!this.tokenizer) throw mismatch("its module was made with a tokenizer", "its plan names none");
+    return this.tokenizer;
+  }
+
+  /** Forgets all tokens. */
+  reset(): void {
+    this.#model.reset();
+  }
+
+  /** Appends tokens; the logits after the last one. `shape` is what the caller has been compiled for. */
+  async append<const S extends readonly [1, number]>(tokens: readonly number[], shape: S): Promise<Tensor<"f32", S>> {
+    this.#checkWidth(shape[1]);
+    return { dtype: "f32", shape, data: await this.#model.feed(tokens) };
+  }
+
+  /** Appends tokens; the logits after each of them. */
+  async appendAll<const V extends number>(
+    tokens: readonly number[],
+    width: V,
+  ): Promise<Tensor<"f32", readonly [rows: number, width: V]>> {
+    this.#checkWidth(width);
+    const data = new Float32Array(tokens.length * width);
+    for await (const { start, logits } of this.#model.feedAll(tokens)) data.set(logits, start * width);
+    return { dtype: "f32", shape: [tokens.length, width], data };
+  }
+
+  /** Continues a prompt from the beginning: token ids, or a text where the bundle has a tokenizer. */
+  generate(prompt: string | readonly number[], options: GenerateOptions): AsyncGenerator<GenerateStep, GenerateResult> {
+    return generate(this.#model, this.tokenizer, this.#encode(prompt), options);
+  }
+
+  /** Frees what the model holds on the GPU, and the device if the bundle opened it. */
+  close(): Promise<void> {
+    return this.#close();
+  }
+
+  #encode(prompt: string | readonly number[]): readonly number[] {
+    if (typeof prompt !== "string") return prompt;
+    if (this.tokenizer) return this.tokenizer.encode(prompt);
+    throw new RuntimeError("prompt", "is a text, but the bundle has no tokenizer", "give token ids");
+  }
+
+  #checkWidth(width: number): void {
+    const { n_vocab } = this.#model.facts;
+    if (width !== n_vocab) throw mismatch(`its module was made for ${width} logits`, `its plan gives ${n_vocab}`);
+  }
+}
+
+const mismatch = (module: string, plan: string): RuntimeError =>
+  new RuntimeError("bundle", `${module}, but ${plan}`, "they come from different compilations: compile it again");

@@ -1,0 +1,51 @@
+// A bundle's files over HTTP, in ranges, for a browser.
+import type { BundleFiles } from "./bundle.ts";
+import { RuntimeError } from "./errors.ts";
+
+const OK = 200;
+const PARTIAL = 206;
+
+/** Files below `folder`, an address that ends in a slash or is meant to. */
+export async function openBundleUrl(folder: URL | string): Promise<BundleFiles> {
+  const base = new URL(`${String(folder).replace(/\/$/, "")}/`);
+  const get = async (file: string, headers: Record<string, string> = {}): Promise<Response> => {
+    const address = new URL(file, base);
+    const response = await fetch(address, { headers }).catch((error: unknown) => {
+      throw new RuntimeError(
+        address.href,
+        `can't be fetched: ${error instanceof Error ? error.message : String(error)}`,
+      );
+    });
+    if (!response.ok)
+      throw new RuntimeError(
+        address.href,
+        `the server answers ${response.status}`,
+        "a bundle is the whole folder that `wgpt compile` wrote",
+      );
+    return response;
+  };
+  /** The file that a server without ranges sent whole: the next range is likely to be of the same one. */
+  let whole: { readonly file: string; readonly bytes: ArrayBuffer } | undefined;
+  return {
+    place: base.href.replace(/\/$/, ""),
+    text: async (file) => (await get(file)).text(),
+    async bytes(file, offset, length) {
+      const end = offset + length;
+      if (whole?.file !== file) {
+        const response = await get(file, { Range: `bytes=${offset}-${end - 1}` });
+        const bytes = await response.arrayBuffer();
+        if (response.status === PARTIAL) return part(file, bytes, 0, length);
+        if (response.status === OK) whole = { file, bytes };
+      }
+      return part(file, whole?.bytes ?? new ArrayBuffer(0), offset, length);
+    },
+    close: async () => {
+      whole = undefined;
+    },
+  };
+
+  function part(file: string, bytes: ArrayBuffer, offset: number, length: number): Uint8Array<ArrayBuffer> {
+    if (bytes.byteLength >= offset + length) return new Uint8Array(bytes.slice(offset, offset + length));
+    throw new RuntimeError(new URL(file, base).href, `ends before byte ${offset + length}`, "upload the bundle again");
+  }
+}

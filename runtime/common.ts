@@ -1,0 +1,46 @@
+// What the runtime offers everywhere, on Node and in a browser.
+export {
+  BUNDLE_VERSION,
+  type BundleFiles,
+  type BundleKernel,
+  type BundlePlan,
+  type BundleShard,
+  type BundleVariant,
+  type BundleVersion,
+  type BundleWeights,
+} from "./bundle.ts";
+export type { BundleModel } from "./bundle-model.ts";
+export { type AdapterReport, describeAdapter, type OpenDevice, openDevice, printAdapter, type Wait } from "./device.ts";
+export { type DrawOptions, drawAhead } from "./draw-ahead.ts";
+export { RuntimeError } from "./errors.ts";
+export { type BufferRange, Executor, type TensorData } from "./executor.ts";
+export {
+  type FinishReason,
+  type GenerateOptions,
+  type GenerateResult,
+  type GenerateStep,
+  generate,
+} from "./generate.ts";
+export type { GpuChoice, LoadOptions, WeightsChoice } from "./load-bundle.ts";
+export {
+  checkMemory,
+  largestBuffers,
+  type MemoryBounds,
+  type MemoryNeed,
+  memoryNeed,
+  memoryParts,
+  printBytes,
+  printNeed,
+} from "./memory.ts";
+export { Model } from "./model.ts";
+export * from "./plan.ts";
+export { createRng, type Rng } from "./rng.ts";
+export { logSoftmax, type SamplerSettings, type TokenScore, topTokens } from "./sampler.ts";
+export { type ScoreOptions, type ScoreResult, score } from "./score.ts";
+export type { Tensor } from "./tensor.ts";
+export { StopMatcher, TextStream } from "./text-stream.ts";
+export { createTokenizer, type EncodeOptions, type Tokenizer } from "./tokenizer.ts";
+export { openRandomWeights, type RandomTensor } from "./weights/random.ts";
+export type { RandomDType } from "./weights/random-values.ts";
+export type { StoredDType, StoredTensor, WeightSource } from "./weights/source.ts";
+export type { LoadProgress, NotFinite, UploadOptions } from "./weights/upload.ts";

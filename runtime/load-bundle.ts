@@ -1,0 +1,91 @@
+// From a bundle's files to a model that runs: what a generated module calls. What is special to Node or to a browser comes
+// as an Environment; see index.ts and browser.ts.
+import { type BundleFiles, chooseVariant, readBundlePlan, readBundleWeights, readPlan } from "./bundle.ts";
+import { BundleModel } from "./bundle-model.ts";
+import type { OpenDevice } from "./device.ts";
+import { Model } from "./model.ts";
+import { openPackedWeights } from "./packed-weights.ts";
+import { createTokenizer, type Tokenizer } from "./tokenizer.ts";
+import type { WeightSource } from "./weights/source.ts";
+import type { LoadProgress } from "./weights/upload.ts";
+
+/** How this side of the world opens files and GPUs. `G` are the options with which it chooses an adapter. */
+export interface Environment<G> {
+  openFiles(folder: URL | string): Promise<BundleFiles>;
+  openGpu(options?: G): Promise<OpenDevice>;
+  /** A checkpoint, by its folder or address. */
+  openWeights(place: URL | string): Promise<WeightSource>;
+}
+
+export interface LoadOptions {
+  /** The variant to run, whatever else the adapter could; the last that it can, when absent. */
+  readonly variant?: string;
+  /** Compares packed weights with their hashes before they are used. */
+  readonly verify?: boolean;
+  readonly onProgress?: (progress: LoadProgress) => void;
+}
+
+/** A device that is open already, or the options to open one; or nothing, for the best adapter there is. */
+export type GpuChoice<G> = OpenDevice | G;
+/** Packed weights when absent; else a checkpoint's folder or address, or any source. */
+export type WeightsChoice = WeightSource | URL | string;
+
+/**
+ * Loads the bundle in `folder`. A device that it opened is closed with the model; one that was given stays.
+ * @throws RuntimeError for a bundle of another format version, an adapter that can run none of its variants, and weights
+ * that are missing or do not fit.
+ */
+export async function loadBundleIn<G extends object>(
+  environment: Environment<G>,
+  folder: URL | string,
+  gpu?: GpuChoice<G>,
+  weights?: WeightsChoice,
+  options: LoadOptions = {},
+): Promise<BundleModel> {
+  const files = await environment.openFiles(folder);
+  const closers: (() => void | Promise<void>)[] = [() => files.close()];
+  try {
+    const bundle = await readBundlePlan(files);
+    const map = await readBundleWeights(files);
+    const open = isOpen(gpu) ? gpu : await environment.openGpu(gpu);
+    if (open !== gpu) closers.push(() => open.close());
+    const variant = chooseVariant(bundle, open, options.variant);
+    const plan = await readPlan(files, bundle, variant, map);
+    const source = await openSource(environment, files, map, weights, options);
+    // What was packed lies as the plan has it; what was not has to be looked up in the whole tensors of a checkpoint.
+    const parts = weights === undefined ? plan.weights.map(({ part: _, ...w }) => w) : plan.weights;
+    const { onProgress } = options;
+    const model = await Model.load(open, { ...plan, weights: parts }, source, onProgress ? { onProgress } : {});
+    await source.close();
+    const tokenizer = await readTokenizer(files, bundle.tokenizer);
+    return new BundleModel(model, variant.name, tokenizer, async () => {
+      model.destroy();
+      for (const close of closers.toReversed()) await close();
+    });
+  } catch (error) {
+    for (const close of closers.toReversed()) await close();
+    throw error;
+  }
+}
+
+const isOpen = (gpu: object | undefined): gpu is OpenDevice => gpu !== undefined && "device" in gpu && "check" in gpu;
+
+function openSource<G>(
+  environment: Environment<G>,
+  files: BundleFiles,
+  map: Parameters<typeof openPackedWeights>[1],
+  weights: WeightsChoice | undefined,
+  { verify = false }: LoadOptions,
+): Promise<WeightSource> {
+  if (weights === undefined) return openPackedWeights(files, map, verify);
+  if (typeof weights === "string" || weights instanceof URL) return environment.openWeights(weights);
+  return Promise.resolve(weights);
+}
+
+async function readTokenizer(files: BundleFiles, names: readonly string[] | undefined): Promise<Tokenizer | undefined> {
+  if (!names) return undefined;
+  const [json, config] = await Promise.all(
+    names.map(async (name): Promise<unknown> => JSON.parse(await files.text(name))),
+  );
+  return createTokenizer(`${files.place}/${names[0]}`, json, config);
+}

@@ -72,7 +72,7 @@ function statementsOf(bundle: ModuleSource): (StatementStructures | string)[] {
       moduleSpecifier: "wgpt/runtime",
       namedImports: [
         ...["AdapterReport", "GenerateOptions", "GenerateResult", "GenerateStep", "GpuChoice", "GpuOptions"],
-        ...["LoadOptions", "Tensor", "Tokenizer", "WeightsChoice"],
+        ...["LoadOptions", "Tensor", ...(plan.tokenizer ? ["Tokenizer"] : []), "WeightsChoice"],
       ]
         .map((name) => ({ name, isTypeOnly: true }))
         .concat([{ name: "loadBundle", isTypeOnly: false }]),

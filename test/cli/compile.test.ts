@@ -1,5 +1,5 @@
 // `wgpt compile`: which files it writes, when it replaces a folder, and that it never destroys one.
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
 import { suite } from "uvu";
@@ -78,6 +78,32 @@ test("a second run replaces the bundle by the same bytes", async () => {
   output(await second);
   assert.equal(read(at("deep", "er", "bundle")), before);
   assert.equal(readdirSync(at("deep", "er")), ["bundle"], "nothing is left beside it");
+});
+
+test("--check says whether a bundle is what would be written today, and which files are not", async () => {
+  output(await second);
+  const bundle = at("deep", "er", "bundle");
+  assert.match(output(await runCli(["compile", "--check", bundle])), /: up to date, all \d+ files\n$/);
+  const copy = at("checked");
+  cpSync(bundle, copy, { recursive: true });
+  const [kernel = "", other = ""] = readdirSync(join(copy, "kernels")).sort();
+  writeFileSync(join(copy, "kernels", kernel), "// edited\n");
+  rmSync(join(copy, "kernels", other));
+  writeFileSync(join(copy, "kernels", "old.wgsl"), "// old\n");
+  const wrong = await runCli(["compile", "--check", copy]);
+  for (const problem of [`${kernel} differs`, `${other} is missing`, "old.wgsl is left over"])
+    assert.ok(wrong.stderr.includes(problem), `${wrong.stderr} has ${problem}`);
+  assertFails(wrong, /checked: is not what this wgpt compiles: .*\(compile it again/);
+  rmSync(copy, { recursive: true });
+  assertFails(await runCli(["compile", "--check", at("notes")]), /notes\/plan.json: can't be read/);
+});
+
+test("needs neither a GPU nor a driver nor Dawn", async () => {
+  output(await runCli(["compile", EMBEDDED, "--out", at("bare")], { noDriver: true, noDawn: true }));
+  assert.equal(read(at("bare")), read(at("deep", "er", "bundle")), "the same bytes as where there is one");
+  rmSync(at("bare"), { recursive: true });
+  const running = await runCli(["generate", "x", "--max-new-tokens", "1"], { noDawn: true });
+  assertFails(running, /dawn: the package webgpu can't be loaded: it is not installed \(install it again/);
 });
 
 test("--dump writes the graph of every entry point after every pass", async () => {

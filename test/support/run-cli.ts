@@ -19,6 +19,8 @@ export interface CliOptions {
   readonly input?: string;
   /** The environment without any Vulkan driver. */
   readonly noDriver?: boolean;
+  /** As if the package with Dawn's binary were not installed. */
+  readonly noDawn?: boolean;
   readonly cwd?: string;
 }
 
@@ -28,6 +30,8 @@ const AT_ONCE = 2;
 const MAIN = fileURLToPath(new URL("../../cli/main.ts", import.meta.url));
 // The command's own figure comes through descriptor 3, so that neither stream is touched.
 const METER = `data:text/javascript,import{writeSync}from"node:fs";process.on("exit",()=>{const{user,system}=process.cpuUsage();writeSync(3,String((user+system)/1e6))})`;
+const NO_WEBGPU = `data:text/javascript,${encodeURIComponent('export const resolve=async(name,context,next)=>{if(name==="webgpu")throw new Error("it is not installed");return next(name,context)}')}`;
+const NO_DAWN = `data:text/javascript,${encodeURIComponent(`import{register}from"node:module";register(${JSON.stringify(NO_WEBGPU)})`)}`;
 const NO_DRIVER = { VK_ICD_FILENAMES: "/nonexistent", VK_DRIVER_FILES: "/nonexistent" };
 
 let running = 0;
@@ -46,9 +50,13 @@ export async function runCli(args: readonly string[], options: CliOptions = {}):
   }
 }
 
-function spawnCli(args: readonly string[], { input, noDriver = false, cwd }: CliOptions): Promise<CliResult> {
+function spawnCli(
+  args: readonly string[],
+  { input, noDriver = false, noDawn = false, cwd }: CliOptions,
+): Promise<CliResult> {
   return new Promise((resolve) => {
-    const child = spawn(process.execPath, ["--import", import.meta.resolve("tsx"), "--import", METER, MAIN, ...args], {
+    const imports = [import.meta.resolve("tsx"), METER, ...(noDawn ? [NO_DAWN] : [])].flatMap((m) => ["--import", m]);
+    const child = spawn(process.execPath, [...imports, MAIN, ...args], {
       stdio: ["pipe", "pipe", "pipe", "pipe"],
       env: { ...process.env, NO_COLOR: "1", ...(noDriver ? NO_DRIVER : {}) },
       ...(cwd === undefined ? {} : { cwd }),

@@ -1,0 +1,39 @@
+// tiny for webgpu-default, compiled by wgpt. Generated: change the model or the compiler's options, not this file.
+import { loadBundle } from "wgpt/runtime";
+/** What is known of the model before it is loaded. */
+export const facts = {
+  name: "tiny",
+  target: "webgpu-default",
+  n_layer: 2,
+  n_head: 2,
+  n_embd: 16,
+  n_ctx: 32,
+  n_vocab: 61,
+  eos_token_id: 60,
+  weights: "f32",
+  chunk: 8,
+  variants: ["base", "subgroups"],
+};
+/**
+ * Loads the model onto a GPU.
+ * @param gpu - a device that is open, or how to choose one; the best adapter when absent.
+ * @param weights - a checkpoint's folder or address, or any source; the packed weights when absent.
+ * @throws RuntimeError when no adapter can run it, or the weights are missing or do not fit.
+ */
+export async function load(gpu, weights, options) {
+  const model = await loadBundle(new URL(".", import.meta.url), gpu, weights, options);
+  return {
+    facts,
+    variant: model.variantIn(facts.variants),
+    adapter: model.adapter,
+    tokenizer: undefined,
+    get past() { return model.past; },
+    get bufferBytes() { return model.bufferBytes; },
+    prefill: (tokens) => model.append(tokens, [1, 61]),
+    decode: (token) => model.append([token], [1, 61]),
+    logits: (tokens) => model.appendAll(tokens, 61),
+    generate: (prompt, options) => model.generate(prompt, options),
+    reset: () => model.reset(),
+    close: () => model.close(),
+  };
+}

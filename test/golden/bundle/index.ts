@@ -1,0 +1,82 @@
+// tiny for webgpu-default, compiled by wgpt. Generated: change the model or the compiler's options, not this file.
+import { type AdapterReport, type GenerateOptions, type GenerateResult, type GenerateStep, type GpuChoice, type GpuOptions, type LoadOptions, type Tensor, type WeightsChoice, loadBundle } from "wgpt/runtime";
+
+/** What is known of the model before it is loaded. */
+export const facts = {
+  name: "tiny",
+  target: "webgpu-default",
+  n_layer: 2,
+  n_head: 2,
+  n_embd: 16,
+  n_ctx: 32,
+  n_vocab: 61,
+  eos_token_id: 60,
+  weights: "f32",
+  chunk: 8,
+  variants: ["base", "subgroups"],
+} as const;
+
+/** The model, loaded: one sequence of up to 32 tokens. */
+export interface Tiny {
+  /** What is known of the model before it is loaded. */
+  readonly facts: typeof facts;
+  /** Which of the bundle's variants runs. */
+  readonly variant: (typeof facts.variants)[number];
+  /** What it runs on. */
+  readonly adapter: AdapterReport;
+  /** The bundle holds none. */
+  readonly tokenizer: undefined;
+  /** How many tokens it holds. */
+  readonly past: number;
+  /** Bytes of all its GPU buffers. */
+  readonly bufferBytes: number;
+  /**
+   * Appends tokens, in chunks of 8: ids from 0 to 60, with those before them 32 at most.
+   * Returns the logits after the last one, f32[1, 61], before any softmax.
+   * @throws RuntimeError for an id that is none, and a context that is full.
+   */
+  prefill(tokens: readonly number[]): Promise<Tensor<"f32", readonly [rows: 1, n_vocab: 61]>>;
+  /**
+   * Appends one token, an id from 0 to 60, and returns the logits after it, f32[1, 61].
+   * @throws RuntimeError for an id that is none, and a context that is full.
+   */
+  decode(token: number): Promise<Tensor<"f32", readonly [rows: 1, n_vocab: 61]>>;
+  /**
+   * Appends tokens and returns the logits after each of them, f32[tokens, 61].
+   * @throws RuntimeError for an id that is none, and a context that is full.
+   */
+  logits(tokens: readonly number[]): Promise<Tensor<"f32", readonly [rows: number, n_vocab: 61]>>;
+  /**
+   * Forgets all tokens and continues `prompt`: yields each new token, and returns them all with the reason of the end.
+   * @throws RuntimeError for options out of range, and a prompt of more than 32 tokens.
+   */
+  generate(prompt: readonly number[], options: GenerateOptions): AsyncGenerator<GenerateStep, GenerateResult>;
+  /** Forgets all tokens. */
+  reset(): void;
+  /** Frees what the model holds on the GPU, and the device unless it was given to `load`. */
+  close(): Promise<void>;
+}
+
+/**
+ * Loads the model onto a GPU.
+ * @param gpu - a device that is open, or how to choose one; the best adapter when absent.
+ * @param weights - a checkpoint's folder or address, or any source; the packed weights when absent.
+ * @throws RuntimeError when no adapter can run it, or the weights are missing or do not fit.
+ */
+export async function load(gpu?: GpuChoice<GpuOptions>, weights?: WeightsChoice, options?: LoadOptions): Promise<Tiny> {
+  const model = await loadBundle(new URL(".", import.meta.url), gpu, weights, options);
+  return {
+    facts,
+    variant: model.variantIn(facts.variants),
+    adapter: model.adapter,
+    tokenizer: undefined,
+    get past() { return model.past; },
+    get bufferBytes() { return model.bufferBytes; },
+    prefill: (tokens) => model.append(tokens, [1, 61]),
+    decode: (token) => model.append([token], [1, 61]),
+    logits: (tokens) => model.appendAll(tokens, 61),
+    generate: (prompt, options) => model.generate(prompt, options),
+    reset: () => model.reset(),
+    close: () => model.close(),
+  };
+}

@@ -1,0 +1,124 @@
+// scaled_dot_product_attention: one workgroup per head and block of 4 query rows, which takes the keys 128 at a time. Its 64
+// invocations score a key each for every row of the block, turn the scores into weights, and then mix a row's vector of
+// columns each. A larger score than those of the tiles before rescales what there is so far: an online softmax.
+struct Symbols { B: u32, T: u32, P: u32 }
+@group(0) @binding(0) var<storage, read> query: array<f32>;
+@group(0) @binding(1) var<storage, read> keys: array<vec4f>;
+@group(0) @binding(2) var<storage, read> values: array<vec4f>;
+@group(0) @binding(3) var<storage, read_write> y: array<f32>;
+@group(1) @binding(0) var<uniform> symbols: Symbols;
+
+const HEADS = 2u;
+const SIZE = 8u;
+// In vectors of four.
+const VECTORS = SIZE / 4u;
+const WIDTH = HEADS * VECTORS;
+const SCALE = 0.35355339059327373;
+const LANES = 64u;
+const TILE = 128u;
+const ROWS = 4u;
+// Every column's mixture is cut into so many parts, each over every PARTSth key, to give all invocations something to do.
+const PARTS = 32u;
+// Lower than any score, and finite: exp(LOWEST − LOWEST) must not be NaN.
+const LOWEST = -1e30;
+
+var<workgroup> scaled: array<vec4f, ROWS * VECTORS>;
+var<workgroup> weights: array<f32, ROWS * TILE>;
+var<workgroup> mixed: array<vec4f, ROWS * PARTS * VECTORS>;
+var<workgroup> partial: array<f32, ROWS * LANES>;
+// Each row's largest score so far, and what its sum and mixture shrink by when that grows.
+var<workgroup> largest: array<f32, ROWS>;
+var<workgroup> keep: array<f32, ROWS>;
+// VECTORS, but not to the compiler: unrolled, the loop over it takes software drivers many seconds to compile.
+var<workgroup> vectors: u32;
+
+fn load_query(row: u32, column: u32) -> f32 {
+  let query_at_0 = query[row * 16u + column];
+  return query_at_0;
+}
+
+fn store_result(row: u32, column: u32, value: f32) {
+  y[row * 16u + column] = value;
+}
+
+@compute @workgroup_size(LANES)
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
+  let head = group.y;
+  let rows = symbols.T;
+  let first_row = group.x * ROWS;
+  // The last query sees every key, each one before it one less; no query sees the keys behind its block's last row.
+  let length = symbols.T + symbols.P;
+  let visible = length + min(first_row + ROWS, rows) - rows;
+
+  // Rows beyond the last one are that one again, and are not stored.
+  for (var i = lane; i < ROWS * VECTORS; i += LANES) {
+    let row = min(first_row + i / VECTORS, rows - 1u);
+    let c = head * SIZE + 4u * (i % VECTORS);
+    scaled[i] = SCALE * vec4f(load_query(row, c), load_query(row, c + 1u), load_query(row, c + 2u), load_query(row, c + 3u));
+  }
+  for (var i = lane; i < ROWS * PARTS * VECTORS; i += LANES) { mixed[i] = vec4f(); }
+  for (var r = lane; r < ROWS; r += LANES) { largest[r] = LOWEST; }
+  if (lane == 0u) { vectors = VECTORS; }
+  workgroupBarrier();
+
+  var sums: array<f32, ROWS>;
+  for (var first = 0u; first < visible; first += TILE) {
+    let count = min(TILE, visible - first);
+    for (var r = 0u; r < ROWS; r++) { partial[r * LANES + lane] = LOWEST; }
+    for (var k = lane; k < count; k += LANES) {
+      let place = (first + k) * WIDTH + head * VECTORS;
+      // Written out: Dawn on Vulkan sets a variable without initial value to zero once, not every time around the loop.
+      var scores = array<f32, ROWS>();
+      for (var d = 0u; d < vectors; d++) {
+        let key = keys[place + d];
+        for (var r = 0u; r < ROWS; r++) { scores[r] += dot(scaled[r * VECTORS + d], key); }
+      }
+      for (var r = 0u; r < ROWS; r++) {
+        let score = select(LOWEST, scores[r], first + k + rows < length + min(first_row + r + 1u, rows));
+        weights[r * TILE + k] = score;
+        partial[r * LANES + lane] = max(partial[r * LANES + lane], score);
+      }
+    }
+    workgroupBarrier();
+
+    for (var r = lane; r < ROWS; r += LANES) {
+      var next = largest[r];
+      for (var i = 0u; i < LANES; i++) { next = max(next, partial[r * LANES + i]); }
+      keep[r] = exp(largest[r] - next);
+      largest[r] = next;
+    }
+    workgroupBarrier();
+
+    for (var r = 0u; r < ROWS; r++) {
+      sums[r] *= keep[r];
+      for (var k = lane; k < count; k += LANES) {
+        let p = exp(weights[r * TILE + k] - largest[r]);
+        weights[r * TILE + k] = p;
+        sums[r] += p;
+      }
+    }
+    workgroupBarrier();
+
+    for (var i = lane; i < PARTS * VECTORS; i += LANES) {
+      var y = array<vec4f, ROWS>();
+      for (var k = i / VECTORS; k < count; k += PARTS) {
+        let value = values[(first + k) * WIDTH + head * VECTORS + i % VECTORS];
+        for (var r = 0u; r < ROWS; r++) { y[r] += weights[r * TILE + k] * value; }
+      }
+      for (var r = 0u; r < ROWS; r++) { mixed[r * PARTS * VECTORS + i] = mixed[r * PARTS * VECTORS + i] * keep[r] + y[r]; }
+    }
+    workgroupBarrier();
+  }
+
+  for (var r = 0u; r < ROWS; r++) { partial[r * LANES + lane] = sums[r]; }
+  workgroupBarrier();
+  for (var e = lane; e < ROWS * SIZE; e += LANES) {
+    let r = e / SIZE;
+    let c = e % SIZE;
+    var total = 0.0;
+    for (var l = 0u; l < LANES; l++) { total += partial[r * LANES + l]; }
+    var y = 0.0;
+    for (var part = 0u; part < PARTS; part++) { y += mixed[(r * PARTS + part) * VECTORS + c / 4u][c % 4u]; }
+    if (first_row + r < rows) { store_result(first_row + r, head * SIZE + c, y / total); }
+  }
+}

@@ -40,7 +40,10 @@ export const compileCommand = new Command("compile")
   .option("--name <name>", "what the module calls the model (default: gpt2)")
   .option("--target <name>", "what the kernels may count on", "webgpu-default")
   .addOption(
-    new Option("--variant <name>", "compile this variant; may be given several times (default: all)")
+    new Option(
+      "--variant <name>",
+      "compile this variant; may be given several times (default: all but subgroup-matrix, which no adapter has run yet)",
+    )
       .choices(Object.keys(VARIANTS))
       .argParser((name: string, before: readonly string[] = []) => collect(variantName(name), before)),
   )

@@ -4,6 +4,7 @@ export {
   type BundleOptions,
   bundleTexts,
   compileBundle,
+  DEFAULT_VARIANTS,
   VARIANTS,
   type VariantName,
 } from "./emit/bundle.ts";

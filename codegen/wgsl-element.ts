@@ -18,8 +18,12 @@ import { flatIndex, INDEX_MATH, type Index, indexName, indexOf } from "./wgsl-in
 
 /** The type of an element in a register: halves are widened as they are read. */
 export const registerType = (dtype: DType): string => (dtype === "f16" ? "f32" : dtype);
-/** The type of an element in a storage buffer: bool has no place there, and halves lie in pairs. */
-export const storageType = (dtype: DType): string => (dtype === "bool" || dtype === "f16" ? "u32" : dtype);
+/** How a kernel reads halves: as pairs in a u32, on any adapter, or as the f16 of the feature `shader-f16`. */
+export type Halves = "packed" | "native";
+
+/** The type of an element in a storage buffer: bool has no place there, and halves may lie in pairs. */
+export const storageType = (dtype: DType, halves: Halves): string =>
+  dtype === "bool" || (dtype === "f16" && halves === "packed") ? "u32" : dtype;
 
 /** WGSL has no literals for what is not finite, and refuses constants that come to it; a parameter is no constant. */
 export const F32_OF_BITS = "fn f32_of_bits(bits: u32) -> f32 { return bitcast<f32>(bits); }";
@@ -45,14 +49,16 @@ export class ElementWriter {
   readonly helpers = new Set<string>();
   readonly #index: GraphIndex;
   readonly #bindings: ReadonlyMap<Value, string>;
+  readonly #halves: Halves;
   readonly #blocks = new Map<object, Map<string, string>>();
   #known = new Map<string, string>();
   readonly #counts = new Map<string, number>();
   readonly #streams = new Map<Value, string>();
 
-  constructor(body: Graph, bindings: ReadonlyMap<Value, string>) {
+  constructor(body: Graph, bindings: ReadonlyMap<Value, string>, halves: Halves) {
     this.#index = indexGraph(body);
     this.#bindings = bindings;
+    this.#halves = halves;
   }
 
   /** From here on, `value` at any index is this expression: the stream that an anchor hands to its epilogue. */
@@ -122,6 +128,8 @@ export class ElementWriter {
 
   #load(binding: string, value: Value, index: readonly Index[]): string {
     const flat = flatIndex(index, value.type.shape);
+    if (value.type.dtype === "f16" && this.#halves === "native")
+      return this.let(`${binding}_at`, `f32(${binding}[${flat.text}])`);
     if (value.type.dtype === "f16") {
       const i = this.let("half", flat.text);
       return this.let(`${binding}_at`, `unpack2x16float(${binding}[${i} >> 1u])[${i} & 1u]`);

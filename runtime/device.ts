@@ -42,7 +42,13 @@ const LIMITS = [
 ] as const;
 
 /** Features that kernels can use; the device gets those of them that the adapter has. */
-export const OPTIONAL_FEATURES: readonly GPUFeatureName[] = ["shader-f16", "subgroups", "timestamp-query"];
+export const OPTIONAL_FEATURES: readonly GPUFeatureName[] = [
+  "shader-f16",
+  "subgroups",
+  "timestamp-query",
+  // Chromium's experiment, which the types of the standard do not know.
+  "chromium-experimental-subgroup-matrix" as GPUFeatureName,
+];
 
 export function describeAdapter(adapter: GPUAdapter): AdapterReport {
   const { vendor, architecture, description, device } = adapter.info;

@@ -11,16 +11,20 @@ const VERSION: BundleVersion = 1;
 /** Which features each variant may use; the plainest first, and of those that an adapter can run the last is taken. */
 export const VARIANTS = {
   base: [],
+  f16: ["shader-f16"],
   subgroups: ["subgroups"],
+  "f16-subgroups": ["shader-f16", "subgroups"],
+  "subgroup-matrix": ["subgroups", "chromium-experimental-subgroup-matrix"],
 } as const satisfies Readonly<Record<string, readonly string[]>>;
 export type VariantName = keyof typeof VARIANTS;
 
-const ALL = Object.keys(VARIANTS) as readonly VariantName[];
+/** All but the one that nothing has run so far: its shaders are validated, and that is all that is known of them. */
+export const DEFAULT_VARIANTS: readonly VariantName[] = ["base", "f16", "subgroups", "f16-subgroups"];
 
 export interface BundleOptions extends Omit<CompileOptions, "kernelFor" | "entries"> {
   /** What the module calls the model; `gpt2` when absent. */
   readonly name?: string;
-  /** All when absent. One whose kernels are those of a plainer one is left out. */
+  /** `DEFAULT_VARIANTS` when absent. One whose kernels are those of a plainer one is left out. */
   readonly variants?: readonly VariantName[];
   /** Files of a tokenizer that lie in the bundle. */
   readonly tokenizer?: readonly string[];
@@ -37,7 +41,7 @@ export interface Bundle {
 
 /** Compiles a GPT-2 once for each variant. The same input gives the same data, wherever it is done. */
 export function compileBundle(config: Gpt2Config, options: BundleOptions = {}): Bundle {
-  const { name = "gpt2", variants = ALL, tokenizer, observe, ...compile } = options;
+  const { name = "gpt2", variants = DEFAULT_VARIANTS, tokenizer, observe, ...compile } = options;
   const target = options.target ?? targetByName("webgpu-default");
   const files = new KernelFiles();
   const made: { readonly variant: BundleVariant; readonly compilation: Compilation }[] = [];

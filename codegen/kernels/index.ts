@@ -12,6 +12,7 @@ import { matmulGemvNormalized } from "./matmul-gemv-normalized.ts";
 import { matmulGemvRows } from "./matmul-gemv-rows.ts";
 import { matmulGemvVec4 } from "./matmul-gemv-vec4.ts";
 import { matmulNaive } from "./matmul-naive.ts";
+import { matmulSubgroupMatrix } from "./matmul-subgroup-matrix.ts";
 import { pointwiseKernel } from "./pointwise.ts";
 import { reduceKernel } from "./reduce.ts";
 import { sampleTokenKernel } from "./sample-token.ts";
@@ -33,6 +34,7 @@ export const KERNELS: readonly Kernel[] = [
   matmulBlockedRows,
   matmulBlocked,
   matmulBlockedQuads,
+  matmulSubgroupMatrix,
   matmulGemvRows,
   matmulGemvVec4,
   matmulGemvNormalized,

@@ -128,7 +128,10 @@ test("a place that can't be written is named, and nothing is left over", async (
   assertFails(await refused.insideFile, /a-file\/bundle: is a file or lies in one/);
   assertFails(await refused.nowhere, /\/proc\/wgpt-bundle: can't be written: /);
   assertFails(await refused.unknownPass, /there is no pass magic/);
-  assertFails(await refused.unknownVariant, /there is no variant magic \(variants are base, subgroups\)/);
+  assertFails(
+    await refused.unknownVariant,
+    /there is no variant magic \(variants are base, f16, subgroups, f16-subgroups, subgroup-matrix\)/,
+  );
   assertFails(await refused.presetWeights, /--pack-weights: gpt2 is a preset, which has no weights/);
   await Promise.all([second, ...Object.values(refused)]);
   assert.equal(readdirSync(root).sort(), ["a-file", "deep", "dump", "kernels-of-mine", "notes"]);

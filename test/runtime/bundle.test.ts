@@ -22,6 +22,9 @@ test.after(() => rmSync(root, { recursive: true, force: true }));
 const packed = join(root, "packed");
 const made = adapter && runCli(["compile", EMBEDDED, "--name", "shakespeare", "--pack-weights", "--out", packed]);
 
+const halves = join(root, "halves");
+const madeHalves = adapter && runCli(["compile", EMBEDDED, "--dtype", "f16", "--pack-weights", "--out", halves]);
+
 const GREEDY: GenerateOptions = { maxNewTokens: 12, temperature: 0, seed: 0 };
 const ROMEO = [858, 25, 198];
 
@@ -62,6 +65,14 @@ gpuTest(
       assert.equal(await tokensOf(gpu, packed, undefined, { variant }), want);
   },
 );
+
+gpuTest("reads halves as f16 or as pairs, with the same tokens", async (gpu) => {
+  output(await (madeHalves ?? Promise.reject(new Error("this test needs a GPU"))));
+  const want = await tokensOf(gpu, halves, undefined, { variant: "base", verify: true });
+  for (const variant of ["f16", "subgroups", "f16-subgroups"])
+    if (gpu.device.features.has("shader-f16") && gpu.device.features.has("subgroups"))
+      assert.equal(await tokensOf(gpu, halves, undefined, { variant }), want, variant);
+});
 
 gpuTest("takes texts, has logits of every position, and says what it runs", async (gpu) => {
   const model = await loadBundle(packed, gpu);

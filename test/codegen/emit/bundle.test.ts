@@ -4,7 +4,7 @@ import { dirname, join } from "node:path";
 import ts from "typescript";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { compileBundle } from "../../../codegen/emit/bundle.ts";
+import { compileBundle, VARIANTS, type VariantName } from "../../../codegen/emit/bundle.ts";
 import { TARGETS } from "../../../codegen/target.ts";
 import { at } from "../../../ir/errors.ts";
 import { PRESETS, readGpt2Config } from "../../../ir/models/gpt2-config.ts";
@@ -12,6 +12,8 @@ import { nullDevice, withErrorScopes } from "../../support/gpu.ts";
 import { GOLDEN, readTexts, TINY_CONFIG, tinyBundle, tinyTexts } from "./tiny-bundle.ts";
 
 const test = suite("bundle");
+
+const ALL = Object.keys(VARIANTS) as VariantName[];
 
 test("a tiny model's bundle is the one that is checked in, byte by byte", async () => {
   const made = await tinyTexts();
@@ -48,7 +50,7 @@ test("the emitted module has no diagnostics under the project's own flags, and n
 
 test("every shader stands alone: Tint takes it as it is, and its first line says what it computes", async () => {
   const bundles = Object.values(TARGETS).map((target) =>
-    compileBundle(readGpt2Config(TINY_CONFIG, "tiny"), { target, weights: "f16", chunk: 8 }),
+    compileBundle(readGpt2Config(TINY_CONFIG, "tiny"), { target, weights: "f16", chunk: 8, variants: ALL }),
   );
   await withErrorScopes(await nullDevice(), "bundle shaders", async ({ device }) => {
     for (const { kernels } of [tinyBundle(), ...bundles])
@@ -79,11 +81,31 @@ test("a variant is written where its kernels differ, and shares the files of tho
   const shared = base?.filter((file) => subgroups?.includes(file)) ?? [];
   assert.ok(shared.length > 0 && shared.length < (base?.length ?? 0));
   assert.is(kernels.size, new Set([...(base ?? []), ...(subgroups ?? [])]).size);
+  const halves = compileBundle(readGpt2Config(TINY_CONFIG, "tiny"), { weights: "f16" });
+  assert.equal(
+    halves.plan.variants.map((v) => [v.name, v.requiredFeatures]),
+    [
+      ["base", []],
+      ["f16", ["shader-f16"]],
+      ["subgroups", ["subgroups"]],
+      ["f16-subgroups", ["shader-f16", "subgroups"]],
+    ],
+  );
+  for (const [file, code] of halves.kernels)
+    assert.is(code.includes("enable f16;"), /vec4h|mat2x4h|array<f16>/.test(code), file);
   const alone = compileBundle(readGpt2Config(TINY_CONFIG, "tiny"), { variants: ["base"] });
   assert.equal(
     alone.plan.variants.map((v) => v.name),
     ["base"],
   );
+});
+
+test("a prefill on subgroup matrices is compiled where it is asked for, and nowhere else", () => {
+  const { plan, kernels } = compileBundle(readGpt2Config(TINY_CONFIG, "tiny"), { variants: ALL });
+  const last = at(plan.variants, -1);
+  assert.equal(last.requiredFeatures, ["chromium-experimental-subgroup-matrix"]);
+  assert.ok([...kernels].some(([, code]) => code.includes("subgroupMatrixMultiplyAccumulate")));
+  assert.not.ok([...tinyBundle().kernels].some(([, code]) => code.includes("subgroup_matrix")));
 });
 
 test("gpt2-xl has as many shaders as it has kinds of step, not as it has layers", () => {

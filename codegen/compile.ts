@@ -108,6 +108,9 @@ export function compileEntries(
       maxStorageBuffersPerShaderStage: Math.max(0, ...table.kernels.map((k) => k.access.length)),
       maxStorageBufferBindingSize: largest,
       maxBufferSize: largest,
+      // Kernels keep to the target's, and may use all of it.
+      maxComputeWorkgroupStorageSize: target.limits.maxComputeWorkgroupStorageSize,
+      maxComputeInvocationsPerWorkgroup: target.limits.maxComputeInvocationsPerWorkgroup,
     },
     maxima,
     buffers,

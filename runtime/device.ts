@@ -56,7 +56,8 @@ export function describeAdapter(adapter: GPUAdapter): AdapterReport {
   return {
     vendor,
     architecture,
-    description: description || device || architecture || vendor || "an unnamed adapter",
+    // Browsers tell vendor and architecture, and keep the rest to themselves.
+    description: description || device || `${vendor} ${architecture}`.trim() || "an unnamed adapter",
     software: adapter.info.isFallbackAdapter || SOFTWARE.test(text),
     features: [...adapter.features].sort(),
     limits: Object.fromEntries(LIMITS.map((name) => [name, adapter.limits[name]])),

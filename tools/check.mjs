@@ -9,6 +9,7 @@ const BIN = join(ROOT, "node_modules");
 
 const STEPS = /** @type {const} */ ([
   ["types", ["typescript/bin/tsc", "--noEmit", "-p", "tsconfig.json"]],
+  ["types of the page", ["typescript/bin/tsc", "--noEmit", "-p", "examples/browser/page/tsconfig.json"]],
   ["format and lint", ["@biomejs/biome/bin/biome", "ci", "--colors=off"]],
   ["layers", ["dependency-cruiser/bin/dependency-cruise.mjs", "--config", ".dependency-cruiser.cjs", ...folders()]],
   ["dead code", ["knip/bin/knip.js", "--no-progress"]],

@@ -1,0 +1,46 @@
+// A bundle in a browser: compiles the embedded model, or another, and serves the page that runs it.
+//
+//   npx tsx examples/browser/serve.ts
+//   npx tsx examples/browser/serve.ts --model path/to/gpt2 --port 8081
+//   npx tsx examples/browser/serve.ts --out site            writes the static files and serves nothing
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { basename, join, resolve } from "node:path";
+import { parseArgs } from "node:util";
+import { RuntimeError } from "../../runtime/errors.ts";
+import { buildSite } from "./site.ts";
+import { serveFolder } from "./static-server.ts";
+
+const { values } = parseArgs({
+  options: {
+    model: { type: "string", default: "models/shakespeare" },
+    port: { type: "string", default: "8080" },
+    out: { type: "string" },
+  },
+});
+const model = resolve(values.model);
+
+try {
+  if (values.out !== undefined) {
+    await buildSite(resolve(values.out), model, basename(model));
+    console.log(`${values.out}: put it on any web server that answers ranges, over https`);
+  } else await serve(Number(values.port));
+} catch (error) {
+  if (!(error instanceof RuntimeError)) throw error;
+  console.error(error.message);
+  process.exitCode = 1;
+}
+
+async function serve(port: number): Promise<void> {
+  const site = await mkdtemp(join(tmpdir(), "wgpt-browser-"));
+  const remove = () => rm(site, { recursive: true, force: true });
+  try {
+    await buildSite(site, model, basename(model));
+    const server = await serveFolder(site, port);
+    console.log(`${server.url}  (Ctrl-C ends it)`);
+    await new Promise((end) => process.once("SIGINT", end).once("SIGTERM", end));
+    await server.close();
+  } finally {
+    await remove();
+  }
+}

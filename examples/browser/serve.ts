@@ -24,11 +24,16 @@ try {
   if (values.out !== undefined) {
     await buildSite(resolve(values.out), model, basename(model));
     console.log(`${values.out}: put it on any web server that answers ranges, over https`);
-  } else await serve(Number(values.port));
+  } else await serve(portOf(values.port));
 } catch (error) {
   if (!(error instanceof RuntimeError)) throw error;
   console.error(error.message);
   process.exitCode = 1;
+}
+
+function portOf(text: string): number {
+  if (/^\d+$/.test(text) && Number(text) < 2 ** 16) return Number(text);
+  throw new RuntimeError("--port", `is ${text}`, "give a whole number below 65536; 0 is any port that is free");
 }
 
 async function serve(port: number): Promise<void> {

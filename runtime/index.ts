@@ -1,4 +1,8 @@
 // The runtime, on Node: loads and runs plans and bundles. It loads no compiler package. A browser gets browser.ts instead.
+//
+// The next line goes into the .d.ts: without it, `GPUDevice` is unknown to a program whose settings do not name the package.
+// A browser's program has these types from TypeScript's own DOM library, and the two do not go well together.
+/// <reference types="@webgpu/types" preserve="true" />
 import { fileURLToPath } from "node:url";
 import { openBundleFolder } from "./bundle-folder.ts";
 import type { BundleModel } from "./bundle-model.ts";

@@ -37,7 +37,7 @@ export async function ensurePackages() {
 }
 
 /** How to start npm: the one that started us if it did, because on Windows `npm` is a script for the shell. */
-function npm() {
+export function npm() {
   const cli = process.env["npm_execpath"];
   if (cli?.endsWith("npm-cli.js")) return /** @type {const} */ ([process.execPath, cli]);
   return /** @type {const} */ (["npm"]);

@@ -17,16 +17,16 @@ export const ROOT = fileURLToPath(new URL("..", import.meta.url));
 /**
  * Runs a program to its end and keeps what it printed.
  * @param {readonly [string, ...string[]]} command
- * @param {{ seconds?: number, env?: Record<string, string> }} [options]
+ * @param {{ seconds?: number, env?: Record<string, string>, cwd?: string }} [options]
  * @returns {Promise<Outcome>}
  */
-export function capture([program, ...args], { seconds = 600, env = {} } = {}) {
+export function capture([program, ...args], { seconds = 600, env = {}, cwd = ROOT } = {}) {
   return new Promise((resolve) => {
     let stdout = "";
     let output = "";
     let late = false;
     const child = spawn(program, args, {
-      cwd: ROOT,
+      cwd,
       env: { ...process.env, ...env },
       stdio: ["ignore", "pipe", "pipe"],
     });

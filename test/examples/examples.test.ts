@@ -18,6 +18,8 @@ const test = suite("examples");
 const gpuTest = skipUnless(test, adapter, "no Vulkan adapter");
 const files = readdirSync(FOLDER).filter((name) => name.endsWith(".ts"));
 const numbered = files.filter((name) => /^\d/.test(name));
+/** It needs a bundle, and what matters is that it runs without the compiler: test/package/package.test.ts has it. */
+const elsewhere = "07-run-a-bundle.ts";
 const ran = new Set<string>();
 
 test("each has 60 lines at most, and the numbered ones open with their command", () => {
@@ -89,7 +91,8 @@ test("06 names its tasks when it is given another", async () => {
 });
 
 test("none is left out here", () => {
-  assert.equal(adapter ? [...ran].sort() : numbered, numbered);
+  const here = numbered.filter((name) => name !== elsewhere);
+  assert.equal(adapter ? [...ran].sort() : here, here);
 });
 
 test.run();

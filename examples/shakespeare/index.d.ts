@@ -1,0 +1,62 @@
+import { type AdapterReport, type GenerateOptions, type GenerateResult, type GenerateStep, type GpuChoice, type GpuOptions, type LoadOptions, type Tensor, type Tokenizer, type WeightsChoice } from "wgpt/runtime";
+/** What is known of the model before it is loaded. */
+export declare const facts: {
+  readonly name: "shakespeare";
+  readonly target: "webgpu-default";
+  readonly n_layer: 6;
+  readonly n_head: 4;
+  readonly n_embd: 128;
+  readonly n_ctx: 256;
+  readonly n_vocab: 1024;
+  readonly eos_token_id: 1023;
+  readonly weights: "f32";
+  readonly chunk: 128;
+  readonly variants: readonly ["base", "subgroups"];
+};
+/** The model, loaded: one sequence of up to 256 tokens. */
+export interface Shakespeare {
+  /** What is known of the model before it is loaded. */
+  readonly facts: typeof facts;
+  /** Which of the bundle's variants runs. */
+  readonly variant: (typeof facts.variants)[number];
+  /** What it runs on. */
+  readonly adapter: AdapterReport;
+  /** From text to ids and back. */
+  readonly tokenizer: Tokenizer;
+  /** How many tokens it holds. */
+  readonly past: number;
+  /** Bytes of all its GPU buffers. */
+  readonly bufferBytes: number;
+  /**
+   * Appends tokens, in chunks of 128: ids from 0 to 1023, with those before them 256 at most.
+   * Returns the logits after the last one, f32[1, 1024], before any softmax.
+   * @throws RuntimeError for an id that is none, and a context that is full.
+   */
+  prefill(tokens: readonly number[]): Promise<Tensor<"f32", readonly [rows: 1, n_vocab: 1024]>>;
+  /**
+   * Appends one token, an id from 0 to 1023, and returns the logits after it, f32[1, 1024].
+   * @throws RuntimeError for an id that is none, and a context that is full.
+   */
+  decode(token: number): Promise<Tensor<"f32", readonly [rows: 1, n_vocab: 1024]>>;
+  /**
+   * Appends tokens and returns the logits after each of them, f32[tokens, 1024].
+   * @throws RuntimeError for an id that is none, and a context that is full.
+   */
+  logits(tokens: readonly number[]): Promise<Tensor<"f32", readonly [rows: number, n_vocab: 1024]>>;
+  /**
+   * Forgets all tokens and continues `prompt`: yields each new token, and returns them all with the reason of the end.
+   * @throws RuntimeError for options out of range, and a prompt of more than 256 tokens.
+   */
+  generate(prompt: string | readonly number[], options: GenerateOptions): AsyncGenerator<GenerateStep, GenerateResult>;
+  /** Forgets all tokens. */
+  reset(): void;
+  /** Frees what the model holds on the GPU, and the device unless it was given to `load`. */
+  close(): Promise<void>;
+}
+/**
+ * Loads the model onto a GPU.
+ * @param gpu - a device that is open, or how to choose one; the best adapter when absent.
+ * @param weights - a checkpoint's folder or address, or any source; the packed weights when absent.
+ * @throws RuntimeError when no adapter can run it, or the weights are missing or do not fit.
+ */
+export declare function load(gpu?: GpuChoice<GpuOptions>, weights?: WeightsChoice, options?: LoadOptions): Promise<Shakespeare>;

@@ -5,11 +5,33 @@ import { type BundleOptions, bundleTexts, compileBundle, targetByName } from "..
 import { readGpt2Config } from "../ir/index.ts";
 import { readBundlePlan, readBundleWeights } from "../runtime/bundle.ts";
 import { openBundleFolder } from "../runtime/bundle-folder.ts";
-import { type BundlePlan, type BundleWeights, RuntimeError } from "../runtime/index.ts";
+import { type BundleFiles, type BundlePlan, type BundleWeights, RuntimeError } from "../runtime/index.ts";
+import { openPackedWeights } from "../runtime/packed-weights.ts";
 
-/** Returns how many files were compared. @throws RuntimeError that names the files that differ. */
-export async function checkBundle(folder: string): Promise<number> {
+/**
+ * Returns how many files were compared, and of how many shards of weights the hashes, which `verify` asks for.
+ * @throws RuntimeError that names the files that differ.
+ */
+export async function checkBundle(
+  folder: string,
+  verify: boolean,
+): Promise<{ readonly texts: number; readonly shards: number }> {
   const files = await openBundleFolder(folder);
+  try {
+    return { texts: await checkTexts(folder, files), shards: verify ? await verifyShards(files) : 0 };
+  } finally {
+    await files.close();
+  }
+}
+
+async function verifyShards(files: BundleFiles): Promise<number> {
+  const weights = await readBundleWeights(files);
+  const source = await openPackedWeights(files, weights, true);
+  await source.close();
+  return weights.shards?.length ?? 0;
+}
+
+async function checkTexts(folder: string, files: BundleFiles): Promise<number> {
   const [plan, weights] = [await readBundlePlan(files), await readBundleWeights(files)];
   const wanted = await texts(plan, weights, `${folder}/plan.json`);
   const problems: string[] = [];

@@ -17,6 +17,7 @@ import { collect, wholeNumber } from "./usage.ts";
 interface Options extends MemoryOptions {
   readonly out?: string;
   readonly check?: string;
+  readonly verify?: boolean;
   readonly name?: string;
   readonly target: string;
   readonly variant?: readonly VariantName[];
@@ -37,6 +38,7 @@ export const compileCommand = new Command("compile")
   )
   .option("--out <dir>", "the folder to write; an older bundle in it is replaced")
   .option("--check <dir>", "write nothing; fail unless the bundle in DIR is what would be written today")
+  .option("--verify", "with --check: compare packed weights with their SHA-256 as well")
   .option("--name <name>", "what the module calls the model (default: gpt2)")
   .option("--target <name>", "what the kernels may count on", "webgpu-default")
   .addOption(
@@ -66,8 +68,9 @@ function variantName(name: string): string {
 
 async function run(model: string | undefined, options: Options): Promise<void> {
   if (options.check !== undefined) {
-    const files = await checkBundle(options.check);
-    process.stdout.write(`${options.check}: up to date, all ${files} files\n`);
+    const { texts, shards } = await checkBundle(options.check, options.verify === true);
+    const weights = shards === 0 ? "" : `, and ${shards} ${shards === 1 ? "shard" : "shards"} of weights`;
+    process.stdout.write(`${options.check}: up to date, all ${texts} files${weights}\n`);
     return;
   }
   if (model === undefined || options.out === undefined)

@@ -12,7 +12,7 @@ import type { LoadOptions } from "../../runtime/load-bundle.ts";
 import { adapter, onGpu } from "../support/gpu.ts";
 import { EMBEDDED, readReference, withModel } from "../support/models.ts";
 import { rejects } from "../support/rejects.ts";
-import { output, runCli } from "../support/run-cli.ts";
+import { assertFails, output, runCli } from "../support/run-cli.ts";
 
 const test = suite("bundle");
 const gpuTest = onGpu(test);
@@ -108,6 +108,18 @@ gpuTest("refuses a missing shard, one that is cut off, and with verify one flipp
     loadBundle(flipped, gpu, undefined, { verify: true }),
     /its SHA-256 is [0-9a-f]{64}, but weights.json says [0-9a-f]{64}.*copy the bundle again/s,
   );
+});
+
+gpuTest("--check --verify compares the weights' hashes too", async () => {
+  assert.match(
+    output(await runCli(["compile", "--check", packed, "--verify"], { noDriver: true })),
+    /: up to date, all \d+ files, and 1 shard of weights\n$/,
+  );
+  const flipped = await broken("flipped-too", SHARD, (bytes) => {
+    bytes[bytes.length - 5] = (bytes[bytes.length - 5] ?? 0) ^ 1;
+    return bytes;
+  });
+  assertFails(await runCli(["compile", "--check", flipped, "--verify"]), /its SHA-256 is .*, but weights.json says/);
 });
 
 gpuTest(

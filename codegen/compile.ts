@@ -1,5 +1,8 @@
-// The compiler, from a model's configuration or any graphs to a plan. Read this first: build, run the passes, place the
-// values in memory, choose and print a kernel for every node.
+/**
+ * The compiler, from a model's configuration or any graphs to a plan. Read this first: build, run the passes, place the
+ * values in memory, choose and print a kernel for every node.
+ * @module wgpt
+ */
 import { buildGpt2, type Gpt2Config, type Graph, type Input, type SymbolValues, verify } from "../ir/index.ts";
 import { type PassObserver, pipeline, runPasses, type WeightDType } from "../passes/index.ts";
 import type { Plan, PlanEntry, PlanModel, PlanTensor, PlanVersion, PlanWeight } from "../runtime/plan.ts";
@@ -19,6 +22,7 @@ export interface EntrySpec {
   readonly fixed?: SymbolValues;
 }
 
+/** How to compile: for which target, which passes, which entry points. */
 export interface CompileOptions {
   readonly target?: Target;
   /** Passes to leave out, by name. */
@@ -41,12 +45,15 @@ export interface Compilation {
   readonly entries: readonly { readonly name: string; readonly graph: Graph; readonly fused: Graph }[];
 }
 
+/** The ways to call a language model. */
 export const ENTRY_NAMES = ["prefill", "decode", "logits"] as const;
+/** `prefill` and `decode` give the last position's logits and draw a token, `logits` gives every position's. */
 export type EntryName = (typeof ENTRY_NAMES)[number];
 
 /**
  * Compiles a GPT-2 whose tokens stay on the GPU, in the state `tokens`: `prefill` and `decode` give the last position's
  * logits and append the token drawn from them; `logits` gives every position's and draws nothing.
+ * @throws CompileError for a pass to leave out that there is none of, and a model that the target can't hold.
  */
 export function compileGpt2(config: Gpt2Config, options: CompileOptions = {}): Compilation {
   const { n_layer, n_ctx, n_vocab, eos_token_id } = config;
@@ -60,7 +67,10 @@ export function compileGpt2(config: Gpt2Config, options: CompileOptions = {}): C
   return { ...compiled, plan: { ...compiled.plan, model } };
 }
 
-/** Compiles any graphs that share their weights and states by name. `maxima` bounds the symbols that no entry fixes. */
+/**
+ * Compiles any graphs that share their weights and states by name. `maxima` bounds the symbols that no entry fixes.
+ * @throws CompileError for a graph that is not valid, and a node that no kernel of the target takes.
+ */
 export function compileEntries(
   name: string,
   specs: readonly EntrySpec[],

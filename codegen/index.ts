@@ -1,3 +1,7 @@
+/**
+ * From a graph to kernels and a plan, or to a bundle. Needs no GPU.
+ * @module wgpt/codegen
+ */
 export * from "./compile.ts";
 export {
   type Bundle,
@@ -8,10 +12,11 @@ export {
   VARIANTS,
   type VariantName,
 } from "./emit/bundle.ts";
-export { type Kernel, renderShader, type Shader } from "./kernel.ts";
+export { type Kernel, type Lowered, renderShader, type Shader } from "./kernel.ts";
 export { KERNELS } from "./kernels/index.ts";
 export { checkPlaces, MemoryPlan } from "./plan-memory.ts";
-export { Region } from "./region.ts";
-export { type Candidate, candidates, kernelPolicy, selectKernel } from "./select-kernel.ts";
-export { TARGETS, type Target, targetByName, targetForAdapter } from "./target.ts";
-export { loadTemplate } from "./template.ts";
+export { type Binding, Region, type VectorSize } from "./region.ts";
+export { type Candidate, candidates, type KernelChoice, kernelPolicy, selectKernel } from "./select-kernel.ts";
+export { TARGETS, type Target, type TargetLimits, type Tuning, targetByName, targetForAdapter } from "./target.ts";
+export { loadTemplate, type Param, type Template } from "./template.ts";
+export type { Index } from "./wgsl-index.ts";

@@ -9,6 +9,7 @@ import type { Param, Template } from "./template.ts";
 export const COMMON_PARAMS = ["title", "bindings", "functions"] as const;
 export type CommonParam = (typeof COMMON_PARAMS)[number];
 
+/** What a kernel makes of a region: the template's parameters, and how many workgroups. */
 export interface Lowered {
   readonly params: Readonly<Record<string, Param>>;
   /** WGSL functions for the template's hooks: loads of what the anchor reads, the store of what becomes of its result. */
@@ -16,6 +17,7 @@ export interface Lowered {
   readonly workgroups: readonly [PlanCount, PlanCount, PlanCount];
 }
 
+/** A kernel: the regions it can compute, and how. */
 export interface Kernel {
   readonly name: string;
   readonly summary: string;
@@ -30,6 +32,7 @@ export interface Kernel {
   readonly takesNormalization?: boolean;
   /** Operands to bind as arrays of vectors, and how many elements those have. */
   readonly vectors?: (region: Region) => ReadonlyMap<Value, VectorSize>;
+  /** Parameters, functions and workgroups for a region that it does not refuse. */
   lower(region: Region, target: Target): Lowered;
 }
 
@@ -56,6 +59,10 @@ export interface Shader {
   readonly workgroups: Lowered["workgroups"];
 }
 
+/**
+ * The shader of a kernel for one node.
+ * @throws CompileError when the template and what the kernel gives it differ.
+ */
 export function renderShader(kernel: Kernel, node: Node, target: Target): Shader {
   const plain = new Region(node);
   const halves = target.features.includes("shader-f16") && target.tuning.nativeHalves ? "native" : "packed";

@@ -38,6 +38,7 @@ export class MemoryPlan {
     this.#maxima = maxima;
   }
 
+  /** All buffers so far; sizes are in bytes. */
   get buffers(): readonly PlanBuffer[] {
     return [...this.#named.values(), ...this.#temporaries].map(({ name, kind, bytes }) => ({ name, kind, bytes }));
   }

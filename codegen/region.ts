@@ -17,6 +17,7 @@ import { indent, writeEpilogue } from "./epilogue.ts";
 import { ElementWriter, type Halves, registerType, storageType } from "./wgsl-element.ts";
 import { flatIndex, type Index, indexName } from "./wgsl-index.ts";
 
+/** A storage buffer of a shader. */
 export interface Binding {
   readonly name: string;
   readonly access: PlanAccess;
@@ -54,6 +55,7 @@ function widenHalves(size: VectorSize, halves: Halves): string {
 /** What kind of kernel a region needs: an anchor's op name, or a trait where there is no anchor. */
 export type RegionKind = string;
 
+/** A node as kernels see it. */
 export class Region {
   readonly node: Node;
   readonly body: Graph;
@@ -85,6 +87,7 @@ export class Region {
     return this.#names.get(v) ?? `unbound_${v.name}`;
   }
 
+  /** Whether the value is an input of the body, and so lies in a buffer. */
   isInput(v: Value): boolean {
     return this.#names.has(v);
   }
@@ -170,6 +173,7 @@ export class Region {
     return this.bindings.some((b) => b.type.includes("f16") || b.type.endsWith("h"));
   }
 
+  /** Whether WGSL reads the symbols. */
   usesSymbols(code: string): boolean {
     return code.includes("symbols.");
   }

@@ -9,6 +9,7 @@ import type { Target } from "./target.ts";
 /** Which kernel computes a node. */
 export type KernelChoice = (node: Node, target: Target) => Kernel;
 
+/** A kernel of the right kind, and whether it takes the region. */
 export interface Candidate {
   readonly kernel: Kernel;
   /** Why it does not take the region; absent where it does. */
@@ -41,7 +42,10 @@ function families({ anchor }: Region): string[] {
   return [...(traits?.reduces ? ["reduces"] : []), ...(traits?.writes ? ["writes"] : [])];
 }
 
-/** The fastest kernel that takes the node; throws with every refusal when none does. */
+/**
+ * The fastest kernel that takes the node.
+ * @throws CompileError with every refusal when none does.
+ */
 export function selectKernel(node: Node, target: Target): Kernel {
   const all = candidates(node, target);
   const chosen = all.find((c) => c.refusal === undefined);

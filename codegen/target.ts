@@ -2,6 +2,7 @@
 import { CompileError } from "../ir/index.ts";
 import type { AdapterReport } from "../runtime/device.ts";
 
+/** WebGPU's limits of the same names; sizes in bytes. */
 export interface TargetLimits {
   readonly maxStorageBuffersPerShaderStage: number;
   readonly maxStorageBufferBindingSize: number;
@@ -10,6 +11,7 @@ export interface TargetLimits {
   readonly maxComputeInvocationsPerWorkgroup: number;
 }
 
+/** An adapter, or all of a kind, as far as the compiler counts on it. */
 export interface Target {
   readonly name: string;
   readonly summary: string;
@@ -90,6 +92,7 @@ const LAVAPIPE: Target = {
   },
 };
 
+/** Every target, by name. */
 export const TARGETS: Readonly<Record<string, Target>> = Object.fromEntries(
   [
     WEBGPU,
@@ -117,7 +120,10 @@ export const TARGETS: Readonly<Record<string, Target>> = Object.fromEntries(
   ].map((t) => [t.name, t]),
 );
 
-/** A target by name; throws naming the ones there are. */
+/**
+ * A target by name.
+ * @throws CompileError that names the ones there are.
+ */
 export function targetByName(name: string): Target {
   const target = TARGETS[name];
   if (!target)

@@ -4,11 +4,13 @@ import Handlebars from "handlebars";
 import { CompileError, castNumber } from "../ir/index.ts";
 import { wgslLiteral } from "./wgsl-element.ts";
 
+/** What a template can be given. */
 export type Param = number | string | boolean;
 
 /** A `.wgsl.hbs` file and the exact set of parameters it may read. */
 export interface Template<K extends string> {
   readonly file: string;
+  /** The text, without blank lines in a row. @throws CompileError for a parameter that is missing, or never read. */
   render(params: Readonly<Record<K, Param>>): string;
 }
 
@@ -31,8 +33,9 @@ function readPartials(folder: URL): Record<string, string> {
 }
 
 /**
- * Loads a template. Throws a CompileError when what it reads and what is declared differ: Handlebars renders a missing
- * `{{#if x}}` as false even when strict, so the names are compared on the syntax tree.
+ * Loads a template. Handlebars renders a missing `{{#if x}}` as false even when strict, so the names are compared on the
+ * syntax tree.
+ * @throws CompileError when what it reads and what is declared differ.
  */
 export function loadTemplate<const K extends string>(url: URL, declared: readonly K[]): Template<K> {
   const file = url.pathname.split("/").at(-1) ?? url.pathname;

@@ -2,9 +2,12 @@
 import { printNumber } from "./print-literal.ts";
 import { bindDim, type Dim, DTYPES, type DType, dimEquals, printDim, type SymbolValues } from "./type.ts";
 
+/** An attribute's value. */
 export type Attr = boolean | string | Dim | readonly Dim[];
+/** Attributes by name. */
 export type Attrs = Readonly<Record<string, Attr>>;
 
+/** The kinds of attributes. `word` is any name, `choice` one of some, `ints` a list of whole numbers, `dims` a shape. */
 export type AttrKind = "int" | "float" | "bool" | "choice" | "word" | "dim" | "dims" | "ints";
 
 /** What an attribute may be. Without a default it must be given. */
@@ -13,7 +16,9 @@ export interface AttrSpec<V extends Attr = Attr> {
   readonly default?: V;
   readonly choices?: readonly string[];
 }
+/** The attributes that an op has. */
 export type AttrSpecs = Readonly<Record<string, AttrSpec>>;
+/** The values that belong to specs. */
 export type AttrsOf<S extends AttrSpecs> = { readonly [K in keyof S]: S[K] extends AttrSpec<infer V> ? V : never };
 
 const spec = <V extends Attr>(kind: AttrKind, value?: V, choices?: readonly string[]): AttrSpec<V> => ({
@@ -24,14 +29,23 @@ const spec = <V extends Attr>(kind: AttrKind, value?: V, choices?: readonly stri
 
 /** The attribute kinds, for op files: `attrs: { axis: attr.int(-1), shape: attr.dims() }`. */
 export const attr = {
+  /** A whole number. */
   int: (value?: number) => spec<number>("int", value),
+  /** A number. */
   float: (value?: number) => spec<number>("float", value),
+  /** True or false. */
   bool: (value?: boolean) => spec<boolean>("bool", value),
+  /** A name. */
   word: (value?: string) => spec<string>("word", value),
+  /** A length, which may be symbolic. */
   dim: (value?: Dim) => spec<Dim>("dim", value),
+  /** A shape. */
   dims: (value?: readonly Dim[]) => spec<readonly Dim[]>("dims", value),
+  /** Whole numbers, such as an order of axes. */
   ints: (value?: readonly number[]) => spec<readonly number[]>("ints", value),
+  /** An element type. */
   dtype: (value?: DType) => spec<DType>("choice", value, DTYPES),
+  /** One of the names given. */
   choice: <const C extends string>(choices: readonly C[], value?: C) => spec<C>("choice", value, choices),
 };
 
@@ -57,6 +71,7 @@ export function attrProblem(spec: AttrSpec, value: Attr): string | undefined {
   return `is ${printAttr(value)}, but wants ${wanted}`;
 }
 
+/** The value as the graph's text has it. */
 export function printAttr(a: Attr): string {
   if (typeof a === "boolean" || typeof a === "string") return String(a);
   if (typeof a === "number") return Number.isInteger(a) ? String(a) : printNumber(a, "f32");
@@ -64,12 +79,14 @@ export function printAttr(a: Attr): string {
   return `[${a.map(printDim).join(", ")}]`;
 }
 
+/** Whether two values are the same. */
 export function attrEquals(a: Attr, b: Attr): boolean {
   if (isDim(a) && isDim(b)) return dimEquals(a, b);
   if (Array.isArray(a) && Array.isArray(b)) return printAttr(a) === printAttr(b);
   return a === b;
 }
 
+/** Whether two nodes have the same attributes. */
 export const attrsEqual = (a: Attrs, b: Attrs): boolean => {
   const keys = Object.keys(a);
   return keys.length === Object.keys(b).length && keys.every((k) => k in b && attrEquals(a[k] ?? "", b[k] ?? ""));

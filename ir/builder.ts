@@ -7,7 +7,10 @@ import { literal, printTypes } from "./print-literal.ts";
 import { type DType, printType, type TensorType } from "./type.ts";
 import type { Value } from "./value.ts";
 
-/** The attributes with defaults filled in; throws on an unknown, missing or unfit one. */
+/**
+ * The attributes with defaults filled in.
+ * @throws CompileError for an unknown, missing or unfit one.
+ */
 export function completeAttrs(op: Op, given: Attrs, place: string): Attrs {
   const out: Record<string, Attr> = {};
   for (const [name, spec] of Object.entries(op.attrs)) {
@@ -32,6 +35,7 @@ export function completeAttrs(op: Op, given: Attrs, place: string): Attrs {
   return out;
 }
 
+/** @throws CompileError when the op takes another number of operands. */
 export function checkOperandCount(op: Op, count: number, place: string): void {
   const wanted = op.operands.length;
   if (op.variadic ? count < wanted : count !== wanted)
@@ -42,7 +46,10 @@ export function checkOperandCount(op: Op, count: number, place: string): void {
     );
 }
 
-/** A node with its types inferred. Errors name the op and the result. */
+/**
+ * A node with its types inferred.
+ * @throws CompileError that names the op and the result, when operands, attributes or names do not fit.
+ */
 export function makeNode(op: Op, operands: readonly (Value | number)[], given: Attrs, names: readonly string[]): Node {
   const place = `${op.name} ${names[0] ?? ""}`.trim();
   const values = operands.map((v) => (typeof v === "number" ? literal(v, "f32") : v));
@@ -86,12 +93,17 @@ export class GraphBuilder {
     this.#name = name;
   }
 
+  /**
+   * Declares an input.
+   * @throws CompileError when the name is taken.
+   */
   input(name: string, type: TensorType, kind: InputKind = "input"): Value {
     const value: Value = { name: this.#claim(name), type };
     this.#inputs.push({ kind, value });
     return value;
   }
 
+  /** A scalar constant, to be used as an operand. */
   literal(value: number, dtype: DType = "f32"): Value {
     return literal(value, dtype);
   }
@@ -118,6 +130,7 @@ export class GraphBuilder {
     return node.results;
   }
 
+  /** The graph that returns `results`. Not verified; see `verify`. */
   build(results: readonly Value[]): Graph {
     return { name: this.#name, inputs: [...this.#inputs], nodes: [...this.#nodes], results };
   }

@@ -5,6 +5,7 @@ import { defineOp, type Op, type OpCase, type OpSpec, type Pointwise, type Point
 import { castNumber, countElements, forEachIndex, type HostTensor, stridesOf } from "./tensor.ts";
 import { broadcastShapes, type DType, printShape, printType, type TensorType, tensorType } from "./type.ts";
 
+/** A pointwise op as its file writes it. `N` are the operands' names, `S` the attributes' specs. */
 export interface PointwiseSpec<N extends readonly string[], S extends AttrSpecs> {
   readonly name: string;
   readonly summary: string;
@@ -19,15 +20,20 @@ export interface PointwiseSpec<N extends readonly string[], S extends AttrSpecs>
   readonly dtypes?: Readonly<Record<number, DType>>;
   /** The reference. A fused op has `decompose` instead. */
   readonly scalar?: (args: { readonly [K in keyof N]: number }, context: PointwiseContext) => number;
+  /** The element as a WGSL expression over expressions, which are names, literals or in parentheses. */
   wgsl(args: { readonly [K in keyof N]: string }, context: PointwiseContext): string;
   readonly helpers?: readonly string[];
+  /** The composition that a fused op stands for. */
   readonly decompose?: OpSpec<N, S>["decompose"];
   readonly cases?: readonly OpCase[];
 }
 
 const NUMBERS: readonly DType[] = ["f32", "f16", "i32", "u32"];
 
-/** The numpy broadcast of all operand types; throws naming the first pair that does not fit. */
+/**
+ * The numpy broadcast of all operand types.
+ * @throws CompileError that names the first pair that does not fit.
+ */
 export function broadcastTypes(op: string, names: readonly string[], types: readonly TensorType[]): TensorType {
   let shape = at(types, 0).shape;
   types.forEach((t, i) => {

@@ -5,14 +5,18 @@ import { defineOp, type ElementMath, type Op, type OpCase, type OpSpec, type Rea
 import { countElements, forEachIndex, type HostTensor, stridesOf } from "./tensor.ts";
 import { type Dim, evalDim } from "./type.ts";
 
+/** An op that moves elements, as its file writes it. */
 export interface ReadsSpec<N extends readonly string[], S extends AttrSpecs> {
   readonly name: string;
   readonly summary: string;
   readonly operands: N;
   readonly variadic?: boolean;
   readonly attrs?: S;
+  /** The result types. */
   infer: OpSpec<N, S>["infer"];
+  /** The element of a result at an index, which is one of the operands'. */
   element: Reads["element"];
+  /** Where each element of the first operand goes, for an op that can be run from that side. */
   readonly targets?: Writes["targets"];
   readonly cases: readonly OpCase[];
 }

@@ -39,6 +39,10 @@ export function defineReduction(spec: {
   });
 }
 
+/**
+ * The type of `x` with one axis folded.
+ * @throws CompileError when there is no such axis.
+ */
 export function reducedType(
   op: string,
   x: TensorType,

@@ -17,6 +17,7 @@ export const fused = defineOp({
   cases: [],
 });
 
+/** The anchor's name of a region that has none. */
 export const POINTWISE_ANCHOR = "pointwise";
 
 /** A fused node over `body`, whose inputs stand for `operands`. `names` are the results' names. */

@@ -3,6 +3,7 @@ import type { Attrs } from "./attr.ts";
 import type { Op } from "./op.ts";
 import type { Value } from "./value.ts";
 
+/** An op applied to values. */
 export interface Node {
   readonly op: Op;
   readonly operands: readonly Value[];
@@ -14,8 +15,10 @@ export interface Node {
 
 /** `input` changes with every call, `weight` never, `state` is what a step leaves for the next one. */
 export const INPUT_KINDS = ["input", "weight", "state"] as const;
+/** What an input is; see `INPUT_KINDS`. */
 export type InputKind = (typeof INPUT_KINDS)[number];
 
+/** An input of a graph. */
 export interface Input {
   readonly kind: InputKind;
   readonly value: Value;
@@ -30,6 +33,7 @@ export interface Part {
   readonly start: number;
 }
 
+/** A computation in SSA form. Nodes are in topological order. */
 export interface Graph {
   readonly name: string;
   readonly inputs: readonly Input[];
@@ -57,6 +61,7 @@ export class GraphIndex {
     }
   }
 
+  /** The node that makes `v`; none for an input and a literal. */
   producer(v: Value): Node | undefined {
     return this.#producers.get(v);
   }
@@ -64,6 +69,7 @@ export class GraphIndex {
   users(v: Value): readonly Node[] {
     return this.#users.get(v) ?? [];
   }
+  /** Whether the graph returns `v`. */
   isResult(v: Value): boolean {
     return this.#results.has(v);
   }

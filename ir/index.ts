@@ -1,3 +1,7 @@
+/**
+ * The language: graphs in SSA form, their text, their verifier and their interpreter; ops; GPT-2 as a graph. It imports nothing.
+ * @module wgpt/ir
+ */
 export * from "./attr.ts";
 export * from "./builder.ts";
 export * from "./define-pointwise.ts";

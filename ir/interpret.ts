@@ -11,6 +11,7 @@ import { isLiteral, type Value } from "./value.ts";
 /**
  * The graph's results for inputs given by name. Every symbol of the shapes needs a number; each input must have the
  * shape that its type has then.
+ * @throws CompileError for an input that is missing, or has another shape or dtype.
  */
 export function interpret(
   graph: Graph,

@@ -4,6 +4,7 @@ import type { HostTensor } from "./tensor.ts";
 import type { Dim, DType, TensorType } from "./type.ts";
 import type { Value } from "./value.ts";
 
+/** An operator. See `OpSpec` for how to write one. */
 export interface Op {
   readonly name: string;
   readonly summary: string;
@@ -11,7 +12,10 @@ export interface Op {
   readonly operands: readonly string[];
   readonly variadic: boolean;
   readonly attrs: AttrSpecs;
-  /** Result types. Throws a CompileError when the operands do not fit together. */
+  /**
+   * Result types.
+   * @throws CompileError when the operands do not fit together.
+   */
   infer(types: readonly TensorType[], attrs: Attrs): readonly TensorType[];
   /** The meaning, on host tensors whose shapes and attributes hold no symbols. Absent where `decompose` gives it. */
   readonly reference?: (args: readonly HostTensor[], attrs: Attrs) => readonly HostTensor[];
@@ -31,6 +35,7 @@ export interface OpCase {
   readonly attrs?: Attrs;
 }
 
+/** What shared code may ask of an op. */
 export interface Traits {
   /** f(a, b) = f(b, a). */
   readonly commutative?: boolean;
@@ -50,12 +55,14 @@ export interface Traits {
   readonly normalizes?: boolean;
 }
 
+/** What an element's computation knows beside the operands. */
 export interface PointwiseContext {
   readonly attrs: Attrs;
   /** The last operand's dtype, which is every operand's but a condition's. */
   readonly dtype: DType;
 }
 
+/** How one element follows from the operands' elements. */
 export interface Pointwise {
   /** On numbers; absent where the op has `decompose`. */
   readonly scalar?: (args: readonly number[], context: PointwiseContext) => number;
@@ -70,20 +77,31 @@ export interface Pointwise {
  * I: an index; E: an element; C: a condition.
  */
 export interface ElementMath<I, E, C> {
+  /** A length. */
   dim(d: Dim): I;
+  /** a + b */
   add(a: I, b: I): I;
+  /** a − b */
   sub(a: I, b: I): I;
+  /** a · b */
   mul(a: I, b: I): I;
+  /** ⌊a / b⌋ */
   div(a: I, b: I): I;
+  /** a mod b */
   mod(a: I, b: I): I;
+  /** a < b */
   less(a: I, b: I): C;
+  /** The operand's element at an index. */
   load(operand: number, at: readonly I[]): E;
   /** An integer element as an index, and an index as an element. */
   toIndex(e: E): I;
+  /** An index as an element. */
   toElement(i: I, dtype: DType): E;
+  /** One of two elements. Only the chosen one is loaded. */
   select(condition: C, whenTrue: () => E, whenFalse: () => E): E;
 }
 
+/** What an element's place may depend on. */
 export interface ElementContext {
   readonly types: readonly TensorType[];
   readonly attrs: Attrs;
@@ -91,10 +109,13 @@ export interface ElementContext {
   readonly result: number;
 }
 
+/** Which element of the operands each element of a result is. */
 export interface Reads {
+  /** The element of result `context.result` at `at`. */
   element<I, E, C>(at: readonly I[], math: ElementMath<I, E, C>, context: ElementContext): E;
 }
 
+/** The part of it that computes with indices alone. */
 export type IndexMath<I, C> = Pick<ElementMath<I, never, C>, "dim" | "add" | "sub" | "mul" | "div" | "mod" | "less">;
 
 /** Where one element goes: into `result` at `at`, when `lo ≤ place` and `place < hi` (both absent: always). */
@@ -104,9 +125,11 @@ export interface Target<I> {
   readonly when?: { readonly place: I; readonly lo: Dim; readonly hi: Dim };
 }
 
+/** Where each element of one operand goes. */
 export interface Writes {
   /** The operand whose elements move. */
   readonly operand: number;
+  /** The places of the operand's element at `at`. */
   targets<I>(
     at: readonly I[],
     math: IndexMath<I, unknown>,
@@ -114,19 +137,25 @@ export interface Writes {
   ): readonly Target<I>[];
 }
 
+/** How an axis is folded: from `identity` on, element by element. */
 export interface Reduction {
   readonly identity: number;
+  /** The fold of two folds. */
   combine(a: number, b: number): number;
   /** The same on WGSL expressions. */
   combineWgsl(a: string, b: string): string;
   /** Turns the fold of `count` elements into the result. */
   finish?(folded: number, count: number): number;
+  /** The same as `finish`, on WGSL expressions. */
   finishWgsl?(folded: string, count: string): string;
 }
 
-type TypesOf<N extends readonly string[]> = { readonly [K in keyof N]: TensorType };
-type TensorsOf<N extends readonly string[]> = { readonly [K in keyof N]: HostTensor };
-type ValuesOf<N extends readonly string[]> = { readonly [K in keyof N]: Value };
+/** A type for each operand. */
+export type TypesOf<N extends readonly string[]> = { readonly [K in keyof N]: TensorType };
+/** A tensor for each operand. */
+export type TensorsOf<N extends readonly string[]> = { readonly [K in keyof N]: HostTensor };
+/** A value for each operand. */
+export type ValuesOf<N extends readonly string[]> = { readonly [K in keyof N]: Value };
 
 /** An op as its file writes it: operands as a tuple, attributes typed from their specs. */
 export interface OpSpec<N extends readonly string[], S extends AttrSpecs> {
@@ -135,8 +164,14 @@ export interface OpSpec<N extends readonly string[], S extends AttrSpecs> {
   readonly operands: N;
   readonly variadic?: boolean;
   readonly attrs?: S;
+  /**
+   * The result types.
+   * @throws CompileError when the operands do not fit together.
+   */
   infer(types: TypesOf<N>, attrs: AttrsOf<S>): TensorType | readonly TensorType[];
+  /** The meaning, on host tensors. */
   reference?(args: TensorsOf<N>, attrs: AttrsOf<S>): HostTensor | readonly HostTensor[];
+  /** A fused op's meaning: the composition it replaces. */
   decompose?(emit: Emit, operands: ValuesOf<N>, attrs: AttrsOf<S>): Value | readonly Value[];
   readonly traits?: Traits;
   readonly cases: readonly OpCase[];

@@ -22,7 +22,10 @@ import {
 } from "./type.ts";
 import { isLiteral, type Value } from "./value.ts";
 
-/** Reads one graph. `extra` are a user's own ops. Throws a CompileError with line and column. */
+/**
+ * Reads one graph. `extra` are a user's own ops.
+ * @throws CompileError with line and column.
+ */
 export function parseGraph(text: string, extra: readonly Op[] = []): Graph {
   const lexer = lex(text);
   const graph = new Parser(lexer, [...extra, ...OPS]).graph();
@@ -30,7 +33,10 @@ export function parseGraph(text: string, extra: readonly Op[] = []): Graph {
   return graph;
 }
 
-/** Reads a type, such as `f32[T, 1600]`. */
+/**
+ * Reads a type, such as `f32[T, 1600]`.
+ * @throws CompileError with line and column.
+ */
 export function parseType(text: string): TensorType {
   const lexer = lex(text);
   const type = new Parser(lexer, []).type();

@@ -32,4 +32,5 @@ function printFloat(x: number): string {
   return /[.e]/.test(text) ? text : `${text}.0`;
 }
 
+/** Types as text, with commas between them. */
 export const printTypes = (types: readonly TensorType[]): string => types.map(printType).join(", ");

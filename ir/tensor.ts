@@ -8,6 +8,7 @@ export interface HostTensor {
   readonly data: Float64Array;
 }
 
+/** How many elements a shape has. */
 export const countElements = (shape: readonly number[]): number => shape.reduce((n, d) => n * d, 1);
 
 /** Row-major strides, in elements. */
@@ -17,6 +18,10 @@ export function stridesOf(shape: readonly number[]): number[] {
   return strides;
 }
 
+/**
+ * A tensor of the elements given, row-major.
+ * @throws CompileError when their number is not the shape's.
+ */
 export function hostTensor(dtype: DType, shape: readonly number[], data: ArrayLike<number>): HostTensor {
   if (data.length !== countElements(shape))
     throw new CompileError("tensor", `${data.length} elements, but the shape is [${shape.join(", ")}]`);

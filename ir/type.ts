@@ -2,10 +2,12 @@
 
 /** Element types. `bool` lives in registers and masks; in GPU memory it is a u32. */
 export const DTYPES = ["f32", "f16", "i32", "u32", "bool"] as const;
+/** An element type. */
 export type DType = (typeof DTYPES)[number];
 
 /** The symbols of a shape: `B` sequences, `T` new tokens, `P` past tokens. Each is ≥ 1, but P may be 0. */
 export const SYMBOLS = ["B", "T", "P"] as const;
+/** A symbol of a shape. */
 export type Sym = (typeof SYMBOLS)[number];
 
 /** `constant + Σ terms[s]·s`, with at least one non-zero term. Made only by `affine`, so equal dims look equal. */
@@ -13,9 +15,12 @@ export interface Affine {
   readonly constant: number;
   readonly terms: Readonly<Partial<Record<Sym, number>>>;
 }
+/** A length: a number, or a sum of symbols. */
 export type Dim = number | Affine;
+/** Lengths, from the outermost axis on. */
 export type Shape = readonly Dim[];
 
+/** The type of a value, such as `f32[T, 768]`. */
 export interface TensorType {
   readonly dtype: DType;
   readonly shape: Shape;
@@ -24,9 +29,12 @@ export interface TensorType {
 /** What the symbols stand for in one run. */
 export type SymbolValues = Readonly<Partial<Record<Sym, number>>>;
 
+/** How many tokens are new. */
 export const T: Affine = { constant: 0, terms: { T: 1 } };
+/** How many tokens were there before. */
 export const P: Affine = { constant: 0, terms: { P: 1 } };
 
+/** `f32[2, 3]` is `tensorType("f32", [2, 3])`. */
 export function tensorType(dtype: DType, shape: Shape): TensorType {
   return { dtype, shape };
 }
@@ -43,6 +51,7 @@ export function affine(constant: number, terms: Readonly<Partial<Record<Sym, num
 
 const parts = (d: Dim): Affine => (typeof d === "number" ? { constant: d, terms: {} } : d);
 
+/** a + b */
 export function addDims(a: Dim, b: Dim): Dim {
   const [x, y] = [parts(a), parts(b)];
   const terms: Partial<Record<Sym, number>> = {};
@@ -50,6 +59,7 @@ export function addDims(a: Dim, b: Dim): Dim {
   return affine(x.constant + y.constant, terms);
 }
 
+/** k · a */
 export function scaleDim(a: Dim, k: number): Dim {
   const x = parts(a);
   const terms: Partial<Record<Sym, number>> = {};
@@ -57,16 +67,20 @@ export function scaleDim(a: Dim, k: number): Dim {
   return affine(x.constant * k, terms);
 }
 
+/** a − b */
 export const subDims = (a: Dim, b: Dim): Dim => addDims(a, scaleDim(b, -1));
 
+/** Whether two lengths are equal for every value of the symbols. */
 export function dimEquals(a: Dim, b: Dim): boolean {
   const [x, y] = [parts(a), parts(b)];
   return x.constant === y.constant && SYMBOLS.every((s) => (x.terms[s] ?? 0) === (y.terms[s] ?? 0));
 }
 
+/** The same of all axes. */
 export const shapeEquals = (a: Shape, b: Shape): boolean =>
   a.length === b.length && a.every((d, i) => dimEquals(d, b[i] ?? -1));
 
+/** Whether shape and element type are the same. */
 export const typeEquals = (a: TensorType, b: TensorType): boolean =>
   a.dtype === b.dtype && shapeEquals(a.shape, b.shape);
 
@@ -121,6 +135,7 @@ export function sameElementCount(a: Shape, b: Shape): boolean {
   return m === n && rest.length === 0;
 }
 
+/** `2T+1` */
 export function printDim(d: Dim): string {
   if (typeof d === "number") return String(d);
   let text = "";
@@ -134,7 +149,9 @@ export function printDim(d: Dim): string {
   return d.constant < 0 ? `${text}${d.constant}` : `${text}+${d.constant}`;
 }
 
+/** `[T, 768]` */
 export const printShape = (shape: Shape): string => `[${shape.map(printDim).join(", ")}]`;
+/** `f32[T, 768]` */
 export const printType = (t: TensorType): string => `${t.dtype}${printShape(t.shape)}`;
 
 /**
@@ -159,4 +176,5 @@ export function resolveAxis(axis: number, rank: number): number | undefined {
   return Number.isInteger(k) && k >= 0 && k < rank ? k : undefined;
 }
 
+/** Whether an element type is one of floating point. */
 export const isFloat = (d: DType): boolean => d === "f32" || d === "f16";

@@ -11,4 +11,5 @@ export interface Value {
   readonly literal?: number;
 }
 
+/** Whether a value is a scalar constant. */
 export const isLiteral = (v: Value): v is Value & { readonly literal: number } => v.literal !== undefined;

@@ -27,7 +27,10 @@ export const INVARIANTS = {
   V11: "a part of a weight lies within the whole, and is as wide on the other axes",
 } as const;
 
-/** Throws a CompileError for the first invariant that does not hold. */
+/**
+ * Checks the invariants of `INVARIANTS`.
+ * @throws CompileError for the first that does not hold.
+ */
 export function verify(graph: Graph): void {
   const defined = new Set<Value>();
   const names = new Set<string>();

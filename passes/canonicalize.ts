@@ -229,6 +229,7 @@ const RULES: readonly Rule[] = [
 
 const permOf = (attrs: Attrs): readonly number[] => attrOf<readonly number[]>(attrs, "perm");
 
+/** One spelling for what has several. */
 export const canonicalize: Pass = {
   name: "canonicalize",
   summary: "one spelling for what has several",

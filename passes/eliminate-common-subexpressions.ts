@@ -17,6 +17,7 @@ import { type Replacement, rebuild } from "./rebuild.ts";
 const isOverwritten = (index: GraphIndex, v: Value): boolean =>
   index.users(v).some((user) => updatedOperands(user).includes(v));
 
+/** Computes once what is computed twice. */
 export const eliminateCommonSubexpressions: Pass = {
   name: "eliminate-common-subexpressions",
   summary: "compute equal nodes once: the causal mask, which every layer builds anew",

@@ -14,6 +14,10 @@ export class Emitter {
     this.#taken = namesOf(index.graph);
   }
 
+  /**
+   * Makes a node; a number stands for an f32 literal.
+   * @throws CompileError when the operands do not fit.
+   */
   readonly op = (op: Op, operands: readonly (Value | number)[], attrs: Attrs = {}): Value => {
     while (this.#taken.has(`${this.#old.name}.${this.#number}`)) this.#number++;
     const node = makeNode(op, operands, attrs, [`${this.#old.name}.${this.#number++}`]);

@@ -28,6 +28,7 @@ const literalsOnly: Rule = {
   },
 };
 
+/** Computes what depends on literals alone. */
 export const foldConstants: Pass = {
   name: "fold-constants",
   summary: "compute at compile time what depends on literals alone",

@@ -219,6 +219,7 @@ const causalSoftmax: Rule = {
   },
 };
 
+/** Recognises attention: scores, scale, mask, softmax and the sum of values. */
 export const fuseAttention: Pass = {
   name: "fuse-attention",
   summary:

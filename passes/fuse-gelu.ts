@@ -80,6 +80,7 @@ const rule = (name: string, summary: string, op: typeof tanh, approximate: "tanh
   },
 });
 
+/** Recognises both GELUs by their polynomials. */
 export const fuseGelu: Pass = {
   name: "fuse-gelu",
   summary: "½x(1 + tanh(…)) and ½x(1 + erf(x/√2)) → gelu(x)",

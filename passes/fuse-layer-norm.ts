@@ -78,6 +78,7 @@ const normalizedRows: Rule = {
   },
 };
 
+/** Recognises a layer norm. */
 export const fuseLayerNorm: Pass = {
   name: "fuse-layer-norm",
   summary: "mean, variance, normalisation, gain and shift → one layer_norm",

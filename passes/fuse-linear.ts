@@ -59,6 +59,7 @@ const bias: Rule = {
   replace: (m) => mergeRegion(m.index, matmul.name, [m.node, at(m.index.users(m.site), 0)]),
 };
 
+/** Takes a weight's transpose and a bias into their matmul. */
 export const fuseLinear: Pass = {
   name: "fuse-linear",
   summary: "a matmul takes in its weight's transpose and its bias",

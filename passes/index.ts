@@ -1,3 +1,7 @@
+/**
+ * Passes from graph to graph, the rules that they are made of, and the observers that tell what each rule said.
+ * @module wgpt/passes
+ */
 export { bindSymbols } from "./bind-symbols.ts";
 export { canonicalize } from "./canonicalize.ts";
 export { eliminateCommonSubexpressions } from "./eliminate-common-subexpressions.ts";

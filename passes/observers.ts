@@ -3,6 +3,7 @@ import { type Graph, printGraph } from "../ir/index.ts";
 import type { PassObserver } from "./pass.ts";
 import type { SiteReport } from "./rule.ts";
 
+/** What a rule of a pass said about one site. */
 export interface PassReport extends SiteReport {
   readonly pass: string;
 }
@@ -11,6 +12,7 @@ export interface PassReport extends SiteReport {
 export class Explainer implements PassObserver {
   readonly reports: PassReport[] = [];
 
+  /** Hears of a site. */
   site: NonNullable<PassObserver["site"]> = (pass, site) => {
     this.reports.push({ pass: pass.name, ...site });
   };

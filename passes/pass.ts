@@ -2,6 +2,7 @@
 import { type Graph, verify } from "../ir/index.ts";
 import type { SiteReport } from "./rule.ts";
 
+/** A pure function from graph to graph, with a name. */
 export interface Pass {
   readonly name: string;
   readonly summary: string;
@@ -13,11 +14,16 @@ export interface Pass {
 export interface PassObserver {
   /** Called once with the graph that the run starts from. */
   start?(graph: Graph): void;
+  /** Called after each pass; a graph that did not change is the same object. */
   after?(pass: Pass, graph: Graph, before: Graph): void;
+  /** Called for every site that a rule looked at. */
   site?(pass: Pass, site: SiteReport): void;
 }
 
-/** Runs the passes in order, verifying before the first and after each. */
+/**
+ * Runs the passes in order, verifying before the first and after each.
+ * @throws CompileError for a graph that is not valid.
+ */
 export function runPasses(graph: Graph, passes: readonly Pass[], observers: readonly PassObserver[] = []): Graph {
   verify(graph);
   for (const o of observers) o.start?.(graph);

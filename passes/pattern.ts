@@ -14,9 +14,11 @@ export type Pattern =
   | { readonly either: readonly Pattern[] }
   | { readonly literal: string };
 
+/** An op, what its operands have to match, and what else has to hold. */
 export interface OpPattern {
   readonly op: Op;
   readonly operands: readonly Pattern[];
+  /** Whether attributes and node pass too. */
   readonly when?: (attrs: Attrs, node: Node) => boolean;
 }
 
@@ -28,7 +30,9 @@ export const onWhere = (op: Op, when: NonNullable<OpPattern["when"]>, ...operand
   operands,
   when,
 });
+/** Any of several patterns. */
 export const either = (...patterns: readonly Pattern[]): Pattern => ({ either: patterns });
+/** Any literal, whose number is captured under that name. */
 export const literalOf = (name: string): Pattern => ({ literal: name });
 
 /** A reduction of the last axis that keeps it with length 1. */
@@ -37,7 +41,8 @@ export const overLastAxis: NonNullable<OpPattern["when"]> = (attrs, node) => {
   return resolveAxis(Number(attrs["axis"]), rank) === rank - 1 && attrs["keepdims"] === true;
 };
 
-type Captures = ReadonlyMap<string, Value | number>;
+/** What names stand for so far. */
+export type Captures = ReadonlyMap<string, Value | number>;
 
 /** Every way in which `value` matches, as captures. */
 export function matches(index: GraphIndex, value: Value, pattern: Pattern, known: Captures): readonly Captures[] {

@@ -17,6 +17,7 @@ import { storeWeightsAsF16 } from "./store-weights.ts";
 /** How weights of two or more axes are stored. */
 export type WeightDType = "f32" | "f16";
 
+/** What the passes have to know of the entry point and the target. */
 export interface PipelineOptions {
   /** `{ T: 1 }` compiles the decode step. */
   readonly symbols?: SymbolValues;
@@ -31,7 +32,10 @@ export interface PipelineOptions {
   readonly disable?: readonly string[];
 }
 
-/** The passes in order. Throws for a name in `disable` that is no pass. */
+/**
+ * The passes in order.
+ * @throws CompileError for a name in `disable` that is no pass, or of a pass that the entry point depends on.
+ */
 export function pipeline(options: PipelineOptions = {}): readonly Pass[] {
   const { symbols = {}, policy = defaultPolicy, maxWeightBytes, maxBuffers, weights = "f32", disable = [] } = options;
   const passes: readonly Pass[] = [

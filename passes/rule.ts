@@ -18,16 +18,20 @@ export class Match {
     this.node = node;
   }
 
+  /** The value that a predicate has set. */
   value(name: string): Value {
     return this.#values.get(name) ?? unreachable(`a rule reads ${name}, which no predicate has set`);
   }
+  /** The number that a predicate has set. */
   number(name: string): number {
     return this.#numbers.get(name) ?? unreachable(`a rule reads ${name}, which no predicate has set`);
   }
+  /** Remembers a finding for the predicates after this one and the replacement. */
   set(name: string, found: Value | number): void {
     if (typeof found === "number") this.#numbers.set(name, found);
     else this.#values.set(name, found);
   }
+  /** The node that makes `v`, which a predicate has made sure of. */
   producer(v: Value): Node {
     return this.index.producer(v) ?? unreachable(`${v.name} has no producer`);
   }
@@ -36,17 +40,21 @@ export class Match {
 /** `test` answers true, or the facts that speak against the site. */
 export interface Predicate {
   readonly name: string;
+  /** True, or the facts that speak against the site. */
   test(match: Match): true | string;
 }
 
+/** A predicate. */
 export const predicate = (name: string, test: Predicate["test"]): Predicate => ({ name, test });
 
+/** A rewrite of one kind of place. */
 export interface Rule {
   readonly name: string;
   readonly summary: string;
   /** The candidate sites that a node offers; none for most nodes. */
   sites(node: Node, index: GraphIndex): readonly Value[];
   readonly predicates: readonly Predicate[];
+  /** What stands in the site's place. Called only when every predicate agrees. */
   replace(match: Match): Replacement;
 }
 

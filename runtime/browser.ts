@@ -12,7 +12,10 @@ export * from "./common.ts";
 /** Nothing to choose: the browser picks the adapter. */
 export type GpuOptions = Readonly<Record<string, never>>;
 
-/** Opens the browser's adapter. Throws a RuntimeError that says why where there is no WebGPU. */
+/**
+ * Opens the browser's adapter.
+ * @throws RuntimeError that says why where there is no WebGPU.
+ */
 export function openGpu(): Promise<OpenDevice> {
   const { navigator } = globalThis as { readonly navigator?: { readonly gpu?: GPU } };
   const gpu = navigator?.gpu;

@@ -7,6 +7,7 @@ import { withoutDawnWarnings } from "./quiet-dawn.ts";
 /** `null` runs nothing: it validates shaders and measures the host's own cost. */
 export type DawnBackend = "vulkan" | "metal" | "d3d12" | "null";
 
+/** How Dawn chooses an adapter, and what it may do. */
 export interface DawnOptions {
   /**
    * Keeps Dawn's own warnings about limits off stderr while it looks for adapters; see quiet-dawn.ts. For a command, not
@@ -83,7 +84,10 @@ async function restWhilePending(): Promise<void> {
 
 const NO_ADAPTER = "run `wgpt doctor`: it says which driver to install";
 
-/** Opens the best adapter. Close it when done; the process then exits by itself. */
+/**
+ * Opens the best adapter. Close it when done; the process then exits by itself.
+ * @throws RuntimeError when there is none, or Dawn can not be loaded.
+ */
 export async function openDawn(options: DawnOptions = {}): Promise<OpenDevice> {
   const waitFor = ({ software }: AdapterReport): Wait => (software ? restingWait : (promise) => promise);
   const open = await openDevice(await findGpu(options), NO_ADAPTER, waitFor);
@@ -91,7 +95,10 @@ export async function openDawn(options: DawnOptions = {}): Promise<OpenDevice> {
   return open;
 }
 
-/** What the adapter that `openDawn` would take offers, or nothing when there is none. */
+/**
+ * What the adapter that `openDawn` would take offers, or nothing when there is none.
+ * @throws RuntimeError when Dawn can not be loaded.
+ */
 export async function findAdapter(options: DawnOptions = {}): Promise<AdapterReport | undefined> {
   const gpu = await findGpu(options);
   const adapter = await gpu.requestAdapter({ powerPreference: "high-performance" });

@@ -12,6 +12,7 @@ export interface AdapterReport {
   readonly limits: Readonly<Record<string, number>>;
 }
 
+/** A device with what is known of its adapter. */
 export interface OpenDevice {
   readonly device: GPUDevice;
   readonly adapter: AdapterReport;
@@ -21,6 +22,7 @@ export interface OpenDevice {
   check(place: string): Promise<void>;
   /** Throws the first error that WebGPU has reported by now, without waiting. */
   throwReported(place: string): void;
+  /** Frees the device. */
   close(): void;
 }
 
@@ -50,6 +52,7 @@ export const OPTIONAL_FEATURES: readonly GPUFeatureName[] = [
   "chromium-experimental-subgroup-matrix" as GPUFeatureName,
 ];
 
+/** What a user should know about an adapter. */
 export function describeAdapter(adapter: GPUAdapter): AdapterReport {
   const { vendor, architecture, description, device } = adapter.info;
   const text = [vendor, architecture, device, description].join(" ");
@@ -69,8 +72,8 @@ export const printAdapter = (report: AdapterReport): string =>
   `${report.description}${report.software ? " (software)" : ""}`;
 
 /**
- * The best adapter there is and a device with all it offers. Throws a RuntimeError when there is none; a software
- * adapter is taken when it is all there is.
+ * The best adapter there is and a device with all it offers. A software adapter is taken when it is all there is.
+ * @throws RuntimeError when there is none.
  */
 export async function openDevice(
   gpu: GPU,

@@ -12,8 +12,10 @@ export interface BufferRange {
   readonly size: number;
 }
 
+/** Elements of a tensor on the host, row-major. */
 export type TensorData = Float32Array<ArrayBuffer> | Int32Array<ArrayBuffer> | Uint32Array<ArrayBuffer>;
 
+/** A plan on a device: its buffers, shaders and bind groups, made once. */
 export class Executor {
   readonly plan: Plan;
   readonly #open: OpenDevice;
@@ -40,8 +42,8 @@ export class Executor {
   }
 
   /**
-   * Compiles the shaders, makes buffers and bind groups. Throws a RuntimeError when the adapter lacks a feature or a limit
-   * of the plan, or when WebGPU refuses anything.
+   * Compiles the shaders, makes buffers and bind groups.
+   * @throws RuntimeError when the adapter lacks a feature or a limit of the plan, or when WebGPU refuses anything.
    */
   static async create(open: OpenDevice, plan: Plan): Promise<Executor> {
     checkPlan(open, plan);
@@ -82,11 +84,18 @@ export class Executor {
     return [...this.#buffers.values(), this.#symbols.buffer].reduce((n, b) => n + b.size, 0);
   }
 
-  /** Writes part of a buffer (a weight, an input or a state), from `offset` bytes on. Multiples of 4 bytes. */
+  /**
+   * Writes part of a buffer (a weight, an input or a state), from `offset` bytes on. Multiples of 4 bytes.
+   * @throws RuntimeError for a buffer that is none.
+   */
   write(buffer: string, data: Uint8Array<ArrayBuffer> | TensorData, offset = 0): void {
     this.#open.device.queue.writeBuffer(this.#buffer(buffer), offset, data);
   }
 
+  /**
+   * An entry point of the plan.
+   * @throws RuntimeError when it has none of that name.
+   */
   entry(name: string): PlanEntry {
     const entry = this.plan.entries.find((e) => e.name === name);
     if (!entry)
@@ -98,7 +107,10 @@ export class Executor {
     return entry;
   }
 
-  /** Runs one entry point: one compute pass, one submit. The inputs must have been written. */
+  /**
+   * Runs one entry point: one compute pass, one submit. The inputs must have been written.
+   * @throws RuntimeError for an entry point that is none, and symbols that are missing or out of range.
+   */
   run(name: string, given: PlanSymbolValues): void {
     const encoder = this.#encode(name, given);
     this.#open.device.queue.submit([encoder.finish()]);
@@ -106,7 +118,8 @@ export class Executor {
 
   /**
    * Runs one entry point and returns bytes of a buffer as they are right after it, without waiting for anything queued later:
-   * any number of runs may be on their way at once. Throws what WebGPU reported.
+   * any number of runs may be on their way at once.
+   * @throws RuntimeError for what WebGPU reported, an entry point or a buffer that is none, and symbols out of range.
    */
   async runAndRead(name: string, given: PlanSymbolValues, { buffer, offset, size }: BufferRange): Promise<ArrayBuffer> {
     const encoder = this.#encode(name, given);
@@ -139,7 +152,10 @@ export class Executor {
     return encoder;
   }
 
-  /** An output's elements after `run`. Waits for the GPU; throws what WebGPU reported. */
+  /**
+   * An output's elements after `run`. Waits for the GPU.
+   * @throws RuntimeError for what WebGPU reported.
+   */
   async read(output: PlanTensor, symbols: PlanSymbolValues): Promise<TensorData> {
     const shape = output.shape.map((d) => evalPlanDim(d, symbols));
     const elements = shape.reduce((n, d) => n * d, 1);
@@ -182,7 +198,10 @@ export class Executor {
     return this.#open.device.createBuffer({ label: "staging", size, usage });
   }
 
-  /** Waits for what is queued and throws what WebGPU reported. */
+  /**
+   * Waits for what is queued.
+   * @throws RuntimeError for what WebGPU reported.
+   */
   finish(place: string): Promise<void> {
     return this.#open.check(place);
   }

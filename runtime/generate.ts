@@ -21,6 +21,7 @@ export interface GenerateOptions extends SamplerSettings {
 /** Why a generation ended: the length asked for, an end token, a stop string, or a full context. */
 export type FinishReason = "length" | "end-token" | "stop-string" | "context";
 
+/** A whole generation. The prompt is not part of it. */
 export interface GenerateResult {
   readonly tokens: readonly number[];
   readonly text: string;
@@ -39,7 +40,8 @@ export interface GenerateStep {
 
 /**
  * Continues `prompt`. Yields each new token and returns the whole. Without a tokenizer, texts are empty and stop strings
- * are refused. Throws a RuntimeError for settings out of range, a prompt that does not fit, or logits that are NaN.
+ * are refused.
+ * @throws RuntimeError for settings out of range, a prompt that does not fit, or logits that are NaN.
  */
 export async function* generate(
   model: Model,

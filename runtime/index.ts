@@ -1,5 +1,7 @@
-// The runtime, on Node: loads and runs plans and bundles. It loads no compiler package. A browser gets browser.ts instead.
-//
+/**
+ * The runtime, on Node: loads and runs plans and bundles. It loads no compiler package. A browser gets browser.ts instead.
+ * @module wgpt/runtime
+ */
 // The next line goes into the .d.ts: without it, `GPUDevice` is unknown to a program whose settings do not name the package.
 // A browser's program has these types from TypeScript's own DOM library, and the two do not go well together.
 /// <reference types="@webgpu/types" preserve="true" />

@@ -17,11 +17,13 @@ export interface Environment<G> {
   openWeights(place: URL | string): Promise<WeightSource>;
 }
 
+/** How to load a bundle. */
 export interface LoadOptions {
   /** The variant to run, whatever else the adapter could; the last that it can, when absent. */
   readonly variant?: string;
   /** Compares packed weights with their hashes before they are used. */
   readonly verify?: boolean;
+  /** Hears how many bytes of weights are on the GPU. */
   readonly onProgress?: (progress: LoadProgress) => void;
 }
 

@@ -20,6 +20,7 @@ export interface MemoryNeed {
   readonly total: number;
 }
 
+/** How much memory there is, in bytes. */
 export interface MemoryBounds {
   readonly adapter: AdapterReport;
   /** What the host has left: a software adapter's memory is the host's. */
@@ -28,6 +29,7 @@ export interface MemoryBounds {
   readonly limit?: number | undefined;
 }
 
+/** What a plan takes, in bytes; nothing is allocated for it. */
 export function memoryNeed(plan: Plan): MemoryNeed {
   const sum = (...kinds: readonly PlanBufferKind[]) =>
     plan.buffers.reduce((n, b) => (kinds.includes(b.kind) ? n + bufferBytes(b, plan.maxima) : n), 0);
@@ -58,7 +60,10 @@ export function largestBuffers(plan: Plan, count: number): readonly (PlanBuffer 
     .slice(0, count);
 }
 
-/** Throws a RuntimeError that names what is needed, what there is, and the ways out. */
+/**
+ * Whether the memory is there.
+ * @throws RuntimeError that names what is needed, what there is, and the ways out.
+ */
 export function checkMemory(plan: Plan, need: MemoryNeed, bounds: MemoryBounds): void {
   const { adapter } = bounds;
   const [largest] = largestBuffers(plan, 1);

@@ -8,6 +8,7 @@ import { matchWeights } from "./weights/match.ts";
 import type { WeightSource } from "./weights/source.ts";
 import { type NotFinite, sourceOf, type UploadOptions, uploadWeights } from "./weights/upload.ts";
 
+/** A language model on a device: one sequence, whose keys and values stay on the GPU. */
 export class Model {
   readonly facts: PlanModel;
   readonly adapter: AdapterReport;
@@ -32,7 +33,10 @@ export class Model {
     this.notFinite = notFinite;
   }
 
-  /** Checks the checkpoint against the plan, then compiles the shaders and uploads the weights in bounded chunks. */
+  /**
+   * Checks the checkpoint against the plan, then compiles the shaders and uploads the weights in bounded chunks.
+   * @throws RuntimeError when weights are missing or do not fit, or the adapter can not run the plan.
+   */
   static async load(open: OpenDevice, plan: Plan, source: WeightSource, options: UploadOptions = {}): Promise<Model> {
     const { model } = plan;
     if (!model)
@@ -71,7 +75,10 @@ export class Model {
     this.#past = 0;
   }
 
-  /** Appends tokens and returns the logits [n_vocab] after the last one. A long prompt is fed in chunks. */
+  /**
+   * Appends tokens and returns the logits f32[n_vocab] after the last one. A long prompt is fed in chunks.
+   * @throws RuntimeError for no tokens, an id that is none, and more tokens than the context holds.
+   */
   async feed(ids: readonly number[]): Promise<Float32Array> {
     const last = this.#append(ids);
     this.#run(last.entry, last.count);
@@ -99,19 +106,26 @@ export class Model {
   /**
    * Appends the token drawn last and draws the next, with the settings of `drawAfter`. Needs nothing from the host, so that
    * several may be asked for before the first is there.
+   * @throws RuntimeError when the context is full, or the logits are no distribution.
    */
   drawNext(): Promise<number> {
     return this.#draw("decode", 1);
   }
 
-  /** Forgets all tokens from position `past` on. */
+  /**
+   * Forgets all tokens from position `past` on.
+   * @throws RuntimeError when it holds fewer.
+   */
   rewind(past: number): void {
     if (!(Number.isInteger(past) && past >= 0 && past <= this.#past))
       throw new RuntimeError("model", `can't go back to ${past} tokens, for it holds ${this.#past}`);
     this.#past = past;
   }
 
-  /** Appends tokens and yields the logits of every one, chunk by chunk: [rows, n_vocab]. */
+  /**
+   * Appends tokens and yields the logits of every one, chunk by chunk: f32[rows, n_vocab].
+   * @throws RuntimeError for no tokens, an id that is none, and more tokens than the context holds.
+   */
   async *feedAll(
     ids: readonly number[],
   ): AsyncGenerator<{ readonly start: number; readonly rows: number; readonly logits: Float32Array }> {
@@ -124,6 +138,7 @@ export class Model {
     }
   }
 
+  /** Frees the model's buffers; the device stays. */
   destroy(): void {
     this.#executor.destroy();
   }

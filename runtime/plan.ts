@@ -5,11 +5,14 @@ export const PLAN_VERSION = 1;
 /** The compiler's number, checked against the runtime's where both are compiled. */
 export type PlanVersion = typeof PLAN_VERSION;
 
+/** The type of an element. */
 export type PlanDType = "f32" | "f16" | "i32" | "u32" | "bool";
 
 /** The symbols of a plan: T new tokens, P past tokens, B sequences. They lie in this order in the uniform, as u32. */
 export const PLAN_SYMBOLS = ["B", "T", "P"] as const;
+/** One of them. */
 export type PlanSymbol = (typeof PLAN_SYMBOLS)[number];
+/** Values of symbols. */
 export type PlanSymbolValues = Readonly<Partial<Record<PlanSymbol, number>>>;
 
 /** A number, or constant + Σ terms[s]·s. */
@@ -20,6 +23,7 @@ export type PlanDim =
 /** `weight`s are uploaded once, `state`s live from call to call, `temporary` ones are shared by values that never meet. */
 export type PlanBufferKind = "weight" | "state" | "input" | "output" | "temporary";
 
+/** A GPU buffer. */
 export interface PlanBuffer {
   readonly name: string;
   readonly kind: PlanBufferKind;
@@ -27,8 +31,10 @@ export interface PlanBuffer {
   readonly bytes: readonly (readonly PlanDim[])[];
 }
 
+/** How a kernel uses a storage buffer. */
 export type PlanAccess = "read" | "read_write";
 
+/** A shader and how it is bound. */
 export interface PlanKernel {
   readonly name: string;
   /** What it computes, in one line. */
@@ -43,6 +49,7 @@ export interface PlanKernel {
 /** Π ⌈dim / per⌉. */
 export type PlanCount = readonly { readonly dim: PlanDim; readonly per: number }[];
 
+/** One dispatch. */
 export interface PlanStep {
   readonly kernel: string;
   /** The IR value that the step computes; GPU objects are labelled with it. */
@@ -52,6 +59,7 @@ export interface PlanStep {
   readonly workgroups: readonly [PlanCount, PlanCount, PlanCount];
 }
 
+/** An input or an output of an entry point, row-major from the beginning of its buffer. */
 export interface PlanTensor {
   readonly name: string;
   readonly buffer: string;
@@ -71,6 +79,7 @@ export interface PlanEntry {
   readonly weightBytes: readonly (readonly PlanDim[])[];
 }
 
+/** What a weight buffer holds. */
 export interface PlanWeight {
   readonly name: string;
   readonly buffer: string;
@@ -94,6 +103,7 @@ export interface PlanModel {
   readonly eos_token_id?: number;
 }
 
+/** All that a runtime needs to run a model, but its weights. */
 export interface Plan {
   readonly version: number;
   readonly name: string;
@@ -119,6 +129,7 @@ export function evalPlanDim(dim: PlanDim, symbols: PlanSymbolValues): number {
   }, dim.constant);
 }
 
+/** Workgroups along one axis. */
 export const evalPlanCount = (count: PlanCount, symbols: PlanSymbolValues): number =>
   count.reduce((n, { dim, per }) => n * Math.ceil(evalPlanDim(dim, symbols) / per), 1);
 

@@ -12,6 +12,7 @@ export interface SamplerSettings {
   readonly topP?: number;
 }
 
+/** How likely a token is. */
 export interface TokenScore {
   readonly id: number;
   readonly logit: number;
@@ -43,7 +44,10 @@ export function checkSeed(seed: number): void {
     throw new RuntimeError("seed", `is ${seed}, but must be a whole number ≥ 0 and < 2^32`);
 }
 
-/** log(softmax(logits)) [n_vocab] in f64. */
+/**
+ * log(softmax(logits)) [n_vocab], in nats and f64. `place` is what errors call the logits.
+ * @throws RuntimeError for logits that are not finite.
+ */
 export function logSoftmax(logits: Float32Array, place = "log-softmax"): Float64Array {
   const shift = logSumExp(logits, place);
   const out = new Float64Array(logits);
@@ -51,7 +55,10 @@ export function logSoftmax(logits: Float32Array, place = "log-softmax"): Float64
   return out;
 }
 
-/** The `k` most likely tokens, most likely first; the lower id first where logits are equal. */
+/**
+ * The `k` most likely tokens, most likely first; the lower id first where logits are equal.
+ * @throws RuntimeError for logits that are not finite, and a k that is no whole number ≥ 1.
+ */
 export function topTokens(logits: Float32Array, k: number, place = "top tokens"): TokenScore[] {
   checkSampler({ temperature: 1, topK: k });
   const shift = logSumExp(logits, place);

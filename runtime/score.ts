@@ -3,6 +3,7 @@ import { RuntimeError } from "./errors.ts";
 import type { Model } from "./model.ts";
 import { logSoftmax } from "./sampler.ts";
 
+/** How likely a token of the text was, after those before it. */
 export interface TokenLikelihood {
   /** The predicted token, and where it stands in the text. */
   readonly token: number;
@@ -11,6 +12,7 @@ export interface TokenLikelihood {
   readonly logProbability: number;
 }
 
+/** How likely a text is. */
 export interface ScoreResult {
   readonly tokens: readonly TokenLikelihood[];
   /** Nats per predicted token; NaN when nothing was predicted. */
@@ -23,6 +25,7 @@ export interface ScoreResult {
   readonly leftOut: number;
 }
 
+/** How a text is cut, and who watches. */
 export interface ScoreOptions {
   /**
    * Cuts the text into windows of so many inputs, each starting anew; a text longer than the context needs it. Only whole
@@ -31,10 +34,14 @@ export interface ScoreOptions {
   readonly window?: number;
   /** Hears of the logits of every input, [rows, n_vocab], in order. */
   readonly onLogits?: (logits: Float32Array, rows: number) => void | Promise<void>;
+  /** Hears how many of the inputs are done. */
   readonly onProgress?: (done: number, total: number) => void;
 }
 
-/** Scores token ids. With a window of n, inputs i·n … i·n+n−1 each predict the token after them. */
+/**
+ * Scores token ids. With a window of n, inputs i·n … i·n+n−1 each predict the token after them.
+ * @throws RuntimeError for no tokens, a window that is none, a text longer than the context, and logits that are not finite.
+ */
 export async function score(model: Model, ids: readonly number[], options: ScoreOptions = {}): Promise<ScoreResult> {
   const { n_ctx, n_vocab } = model.facts;
   if (ids.length === 0) throw new RuntimeError("text", "has no token to score", "give a text, or token ids");

@@ -6,11 +6,13 @@ import { RuntimeError } from "./errors.ts";
 import { BYTE_CHARACTERS, bytesOfToken } from "./tokenizer-bytes.ts";
 import { checkTokenizerJson, findEos, libraryJson } from "./tokenizer-json.ts";
 
+/** How text becomes ids. */
 export interface EncodeOptions {
   /** Take special tokens such as `<|endoftext|>` in the text for themselves, not for ordinary characters. */
   readonly allowSpecial?: boolean;
 }
 
+/** Text to token ids and back. */
 export interface Tokenizer {
   /** One more than the largest id. A model may have more rows than that, for padding; their ids have no text. */
   readonly vocabSize: number;

@@ -12,6 +12,7 @@ const STEPS = /** @type {const} */ ([
   ["types of the page", ["typescript/bin/tsc", "--noEmit", "-p", "examples/browser/page/tsconfig.json"]],
   ["format and lint", ["@biomejs/biome/bin/biome", "ci", "--colors=off"]],
   ["layers", ["dependency-cruiser/bin/dependency-cruise.mjs", "--config", ".dependency-cruiser.cjs", ...folders()]],
+  ["API docs", ["typedoc/bin/typedoc", "--emit", "none"]],
   ["dead code", ["knip/bin/knip.js", "--no-progress"]],
 ]);
 
@@ -22,7 +23,7 @@ if (!existsSync(join(BIN, "typescript"))) {
 // They run side by side and are told in order.
 const runs = STEPS.map(([name, [file, ...args]]) => ({
   name,
-  result: capture([process.execPath, join(BIN, file), ...args]),
+  result: capture([process.execPath, join(BIN, file), ...args], { env: { NO_COLOR: "1" } }),
 }));
 let failed = 0;
 for (const { name, result } of runs) {

@@ -16,11 +16,13 @@ export const VARIANTS = {
   "f16-subgroups": ["shader-f16", "subgroups"],
   "subgroup-matrix": ["subgroups", "chromium-experimental-subgroup-matrix"],
 } as const satisfies Readonly<Record<string, readonly string[]>>;
+/** The name of a variant. */
 export type VariantName = keyof typeof VARIANTS;
 
 /** All but the one that nothing has run so far: its shaders are validated, and that is all that is known of them. */
 export const DEFAULT_VARIANTS: readonly VariantName[] = ["base", "f16", "subgroups", "f16-subgroups"];
 
+/** How to compile a bundle. */
 export interface BundleOptions extends Omit<CompileOptions, "kernelFor" | "entries"> {
   /** What the module calls the model; `gpt2` when absent. */
   readonly name?: string;
@@ -30,6 +32,7 @@ export interface BundleOptions extends Omit<CompileOptions, "kernelFor" | "entri
   readonly tokenizer?: readonly string[];
 }
 
+/** A bundle before it is written: its files as data. */
 export interface Bundle {
   readonly plan: BundlePlan;
   readonly weights: BundleWeights;

@@ -18,6 +18,7 @@ import { reduceKernel } from "./reduce.ts";
 import { sampleTokenKernel } from "./sample-token.ts";
 import { scatterKernel } from "./scatter.ts";
 
+/** Every kernel, each kind from slow to fast. */
 export const KERNELS: readonly Kernel[] = [
   pointwiseKernel,
   scatterKernel,

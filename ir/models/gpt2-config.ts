@@ -2,7 +2,9 @@
 // express what they ask for.
 import { CompileError } from "../errors.ts";
 
+/** The functions that an MLP can have. */
 export const ACTIVATIONS = ["gelu_new", "gelu", "relu"] as const;
+/** One of them. */
 export type Activation = (typeof ACTIVATIONS)[number];
 /** Other spellings of the same functions in published configs. */
 const ACTIVATION_ALIASES: Readonly<Record<string, Activation>> = {
@@ -10,7 +12,9 @@ const ACTIVATION_ALIASES: Readonly<Record<string, Activation>> = {
   gelu_tanh: "gelu_new",
 };
 
+/** How positions are told: a table of the checkpoint, or sines and cosines. */
 export const POSITION_ENCODINGS = ["learned", "sinusoidal"] as const;
+/** One of them. */
 export type PositionEncoding = (typeof POSITION_ENCODINGS)[number];
 
 /** The keys are GPT-2's own, but for `n_vocab` (Hugging Face: vocab_size) and `position_encoding` (ours). */
@@ -71,8 +75,8 @@ function oneOf<const C extends string>(json: Json, key: string, choices: readonl
 }
 
 /**
- * Reads a parsed config.json. Defaults are those of Hugging Face's GPT2Config. Throws a CompileError that names the key
- * for anything the graph can't express.
+ * Reads a parsed config.json. Defaults are those of Hugging Face's GPT2Config. `place` is what errors call it.
+ * @throws CompileError that names the key for anything the graph can't express.
  */
 export function readGpt2Config(json: unknown, place = "config.json"): Gpt2Config {
   if (typeof json !== "object" || json === null || Array.isArray(json)) return refuse(place, "is not a JSON object");
@@ -120,8 +124,8 @@ export function readGpt2Config(json: unknown, place = "config.json"): Gpt2Config
 }
 
 /**
- * The same model for texts of up to `tokens` tokens: its caches shrink, the checkpoint's weights stay what they are. Throws
- * a CompileError when the model has no such context.
+ * The same model for texts of up to `tokens` tokens: its caches shrink, the checkpoint's weights stay what they are.
+ * @throws CompileError when the model has no such context.
  */
 export function shortenContext(config: Gpt2Config, tokens: number): Gpt2Config {
   if (!Number.isInteger(tokens) || tokens < 1 || tokens > config.n_ctx)

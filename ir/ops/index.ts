@@ -42,6 +42,7 @@ import { sub } from "./sub.ts";
 import { tanh } from "./tanh.ts";
 import { transpose } from "./transpose.ts";
 
+/** Every op of the language. */
 export const OPS: readonly Op[] = [
   add,
   argmax,

@@ -6,6 +6,7 @@ import { toBf16Bits, toF16Bits } from "./convert.ts";
 
 /** The dtypes that random weights can have. */
 export const RANDOM_DTYPES = ["F32", "F16", "BF16"] as const;
+/** One of them. */
 export type RandomDType = (typeof RANDOM_DTYPES)[number];
 
 /** The stored bits of elements: 32 for F32, else 16. */

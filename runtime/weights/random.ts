@@ -21,6 +21,7 @@ const WEIGHT_STD = 0.02;
 const POSITION_STD = 0.01;
 const BIAS_STD = 0.01;
 
+/** A tensor to be made up. */
 export interface RandomTensor {
   readonly name: string;
   readonly shape: readonly number[];
@@ -41,6 +42,7 @@ export function openRandomWeights(tensors: readonly RandomTensor[], seed: number
   return new RandomSource(tensors, seed, dtype);
 }
 
+/** Weights made of a seed; see `openRandomWeights`. */
 export class RandomSource implements WeightSource {
   readonly place: string;
   readonly tensors: ReadonlyMap<string, MadeTensor>;

@@ -7,18 +7,22 @@ import { CHUNK_BYTES, type Chunk, chunksOf, takeColumns } from "./chunks.ts";
 import { isFloatDType, toF16Bits, toF32 } from "./convert.ts";
 import { ITEM_SIZE, type StoredTensor, type WeightSource } from "./source.ts";
 
+/** How far loading is, in bytes, and at which weight. */
 export interface LoadProgress {
   readonly bytes: number;
   readonly total: number;
   readonly weight: string;
 }
 
+/** What happens beside uploading. */
 export interface UploadOptions {
+  /** Hears of every chunk that was handed to the GPU. */
   readonly onProgress?: (progress: LoadProgress) => void;
   /** Looks at every value for NaN and infinities. */
   readonly checkFinite?: boolean;
 }
 
+/** A weight, and how many of its values are NaN or infinite. */
 export interface NotFinite {
   readonly weight: string;
   readonly count: number;

@@ -19,4 +19,5 @@ export { type Binding, Region, type VectorSize } from "./region.ts";
 export { type Candidate, candidates, type KernelChoice, kernelPolicy, selectKernel } from "./select-kernel.ts";
 export { TARGETS, type Target, type TargetLimits, type Tuning, targetByName, targetForAdapter } from "./target.ts";
 export { loadTemplate, type Param, type Template } from "./template.ts";
+export type { Halves } from "./wgsl-element.ts";
 export type { Index } from "./wgsl-index.ts";

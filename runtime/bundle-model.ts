@@ -7,6 +7,7 @@ import type { PlanModel } from "./plan.ts";
 import type { Tensor } from "./tensor.ts";
 import type { Tokenizer } from "./tokenizer.ts";
 
+/** One sequence of tokens on a GPU, and how to continue it. A generated module gives it the model's own types. */
 export class BundleModel {
   /** The variant of the bundle's plan that runs. */
   readonly variant: string;
@@ -22,9 +23,11 @@ export class BundleModel {
     this.#close = close;
   }
 
+  /** Layers, longest text, vocabulary and end token. */
   get facts(): PlanModel {
     return this.#model.facts;
   }
+  /** What it runs on. */
   get adapter(): AdapterReport {
     return this.#model.adapter;
   }
@@ -45,6 +48,7 @@ export class BundleModel {
     return found;
   }
 
+  /** @throws RuntimeError where the bundle holds none. */
   needTokenizer(): Tokenizer {
     if (!this.tokenizer) throw mismatch("its module was made with a tokenizer", "its plan names none");
     return this.tokenizer;

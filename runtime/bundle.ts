@@ -69,6 +69,7 @@ export interface BundleFiles {
   text(file: string): Promise<string>;
   /** `length` bytes from `offset` on. */
   bytes(file: string, offset: number, length: number): Promise<Uint8Array<ArrayBuffer>>;
+  /** Releases what reading holds open. */
   close(): Promise<void>;
 }
 

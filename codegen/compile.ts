@@ -99,7 +99,7 @@ export function compileEntries(
       outputs: fused.results
         .map(tensor)
         .filter((t) => !fused.inputs.some((i) => i.kind === "state" && i.value.name === t.buffer)),
-      steps: lowerGraph(fused, places, target, table, options.kernelFor),
+      steps: lowerGraph(fused, { entry: spec.name, places, target, table, kernelFor: options.kernelFor }),
       weightBytes: weightTraffic(fused),
     };
     return { entry, graph: spec.graph, fused };

@@ -32,12 +32,13 @@ export class KernelTable {
     return [...this.#features].sort();
   }
 
-  add(base: string, { features, title: summary, wgsl, region, usesSymbols }: Shader): PlanKernel {
+  /** `entry` tells two shaders apart that compute the same and differ in what their entry points fix. */
+  add(base: string, entry: string, { features, title: summary, wgsl, region, usesSymbols }: Shader): PlanKernel {
     for (const f of features) this.#features.add(f);
     const known = this.#byText.get(wgsl);
     if (known) return known;
-    let name = base;
-    for (let n = 2; this.#names.has(name); n++) name = `${base}-${n}`;
+    let name = this.#names.has(base) ? `${base}.${entry}` : base;
+    for (let n = 2; this.#names.has(name); n++) name = `${base}.${entry}-${n}`;
     this.#names.add(name);
     const access = region.bindings.map((b) => b.access);
     const made: PlanKernel = { name, summary, wgsl, access, usesSymbols };
@@ -46,33 +47,30 @@ export class KernelTable {
   }
 }
 
+/** What the nodes of one entry point are lowered with. */
+export interface Lowering {
+  /** The entry point's name. */
+  readonly entry: string;
+  readonly places: ReadonlyMap<Value, string>;
+  readonly target: Target;
+  readonly table: KernelTable;
+  readonly kernelFor?: KernelChoice | undefined;
+}
+
 /** The steps of one entry point, in the order of its nodes. */
-export function lowerGraph(
-  graph: Graph,
-  places: ReadonlyMap<Value, string>,
-  target: Target,
-  table: KernelTable,
-  kernelFor: KernelChoice = selectKernel,
-): readonly PlanStep[] {
-  return graph.nodes
+export const lowerGraph = (graph: Graph, lowering: Lowering): readonly PlanStep[] =>
+  graph.nodes
     .flatMap(perResult)
     .filter(hasElements)
-    .map((node) => lowerNode(node, places, target, table, kernelFor));
-}
+    .map((node) => lowerNode(node, lowering));
 
 /** A result without elements is there already; WGSL would not divide by its lengths. */
 const hasElements = (node: Node): boolean => node.results.some((r) => !r.type.shape.includes(0));
 
-function lowerNode(
-  node: Node,
-  places: ReadonlyMap<Value, string>,
-  target: Target,
-  table: KernelTable,
-  kernelFor: KernelChoice,
-): PlanStep {
+function lowerNode(node: Node, { entry, places, target, table, kernelFor = selectKernel }: Lowering): PlanStep {
   const shader = renderShader(kernelFor(node, target), node, target);
   const bindings = shader.region.bindings.map(({ value }) => places.get(value) ?? value.name);
-  const kernel = table.add(kernelName(node, shader.kernel.name), shader);
+  const kernel = table.add(kernelName(node, shader.kernel.name), entry, shader);
   return { kernel: kernel.name, label: at(node.results, 0).name, bindings, workgroups: shader.workgroups };
 }
 

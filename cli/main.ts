@@ -1,5 +1,6 @@
-#!/usr/bin/env node
-// The `wgpt` command: thin, one file per subcommand, over the compiler and the runtime.
+#!/usr/bin/env -S node --max-semi-space-size=4
+// The `wgpt` command: thin, one file per subcommand, over the compiler and the runtime. V8 lets the memory of young objects
+// grow to 48 MiB while a large graph is compiled, and keeps it; with less, the process takes 50 MiB less beside a large model.
 import { readFileSync } from "node:fs";
 import { Command } from "commander";
 import { benchCommand } from "./bench.ts";

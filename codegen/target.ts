@@ -85,7 +85,7 @@ const LAVAPIPE: Target = {
     rowLanes: 8,
     wideLanes: 8,
     blockRows: 16,
-    nativeHalves: true,
+    nativeHalves: false,
     gemvVectors: 4,
     gemvSplit: 1,
     rowSplit: 1,

@@ -67,7 +67,14 @@ export function runSource(file, args, { onMessage, onSignal } = {}) {
     const stdio = /** @type {const} */ (["inherit", "inherit", "inherit", "ipc"]);
     const child = spawn(
       process.execPath,
-      ["--import", tsx, fileURLToPath(new URL(`../${file}`, import.meta.url)), ...args],
+      // The command's own flags, as its first line has them.
+      [
+        ...(file.startsWith("cli/") ? ["--max-semi-space-size=4"] : []),
+        "--import",
+        tsx,
+        fileURLToPath(new URL(`../${file}`, import.meta.url)),
+        ...args,
+      ],
       {
         stdio: onMessage ? [...stdio] : "inherit",
       },

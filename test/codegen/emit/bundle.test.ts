@@ -5,7 +5,7 @@ import ts from "typescript";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { compileBundle, VARIANTS, type VariantName } from "../../../codegen/emit/bundle.ts";
-import { TARGETS } from "../../../codegen/target.ts";
+import { TARGETS, targetByName } from "../../../codegen/target.ts";
 import { at } from "../../../ir/errors.ts";
 import { PRESETS, readGpt2Config } from "../../../ir/models/gpt2-config.ts";
 import { nullDevice, withErrorScopes } from "../../support/gpu.ts";
@@ -93,6 +93,15 @@ test("a variant is written where its kernels differ, and shares the files of tho
   );
   for (const [file, code] of halves.kernels)
     assert.is(code.includes("enable f16;"), /vec4h|mat2x4h|array<f16>/.test(code), file);
+  // The software adapter reads pairs faster, so that its own target has no variant for f16.
+  const lavapipe = compileBundle(readGpt2Config(TINY_CONFIG, "tiny"), {
+    weights: "f16",
+    target: targetByName("dawn-lavapipe"),
+  });
+  assert.equal(
+    lavapipe.plan.variants.map((v) => v.name),
+    ["base", "subgroups"],
+  );
   const alone = compileBundle(readGpt2Config(TINY_CONFIG, "tiny"), { variants: ["base"] });
   assert.equal(
     alone.plan.variants.map((v) => v.name),

@@ -1,9 +1,10 @@
 import { Command } from "commander";
 import { compileGpt2, targetByName } from "../codegen/index.ts";
-import { PRESETS } from "../ir/index.ts";
+import { isPreset } from "../ir/index.ts";
 import { type AdapterReport, openDawn, printAdapter, printBytes, RuntimeError } from "../runtime/index.ts";
 import { chooseDType } from "./check-checkpoint.ts";
 import { measureHost, measureSpeeds, type Speeds, type Spread } from "./measure.ts";
+import { peakRssBytes } from "./memory.ts";
 import { contextOption, dtypeOption, type MemoryOptions, withContext } from "./memory-options.ts";
 import { embeddedModel, type OpenModel, openModel, readConfig } from "./open-model.ts";
 import { collect, wholeNumber, wholeNumbers } from "./usage.ts";
@@ -90,13 +91,13 @@ function factsOf(opened: OpenModel, name: string | undefined, tokens: number): F
   const { model, adapter, dtype, load } = opened;
   return {
     model: name ?? "embedded",
-    weights: name !== undefined && PRESETS[name] ? "random" : "checkpoint",
+    weights: name !== undefined && isPreset(name) ? "random" : "checkpoint",
     dtype,
     adapter,
     loadMs: load.ms,
     loadBytes: load.bytes,
     gpuBytes: model.bufferBytes,
-    peakRss: process.resourceUsage().maxRSS * 1024,
+    peakRss: peakRssBytes(),
     tokens,
     dispatches: model.dispatchesPerToken,
     weightBytes: model.weightBytesPerToken,

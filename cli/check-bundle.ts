@@ -1,6 +1,6 @@
 // Whether a bundle is what this version of wgpt would write today, from what its plan.json says it was compiled from.
 import { readdir, readFile } from "node:fs/promises";
-import { join, relative, sep } from "node:path";
+import { join } from "node:path";
 import { type BundleOptions, bundleTexts, compileBundle, targetByName } from "../codegen/index.ts";
 import { readGpt2Config } from "../ir/index.ts";
 import { readBundlePlan, readBundleWeights } from "../runtime/bundle.ts";
@@ -39,9 +39,8 @@ async function checkTexts(folder: string, files: BundleFiles): Promise<number> {
     const found = await readFile(join(folder, name), "utf8").catch(() => undefined);
     if (found !== text) problems.push(found === undefined ? `${name} is missing` : `${name} differs`);
   }
-  const kernels = await readdir(join(folder, "kernels"), { recursive: true }).catch((): string[] => []);
-  for (const name of kernels.map((k) => relative(".", join("kernels", k)).split(sep).join("/")))
-    if (!wanted.has(name)) problems.push(`${name} is left over`);
+  const kernels = await readdir(join(folder, "kernels")).catch((): string[] => []);
+  for (const name of kernels.map((k) => `kernels/${k}`)) if (!wanted.has(name)) problems.push(`${name} is left over`);
   if (problems.length === 0) return wanted.size;
   const listed = problems.slice(0, 3).join(", ") + (problems.length > 3 ? `, and ${problems.length - 3} more` : "");
   throw new RuntimeError(

@@ -1,7 +1,7 @@
 // What a checkpoint's headers say before any weight is read: whether it is the model of its config.json, and how its
 // matrices are stored.
 import { readdir } from "node:fs/promises";
-import { buildGpt2, type Gpt2Config, PRESETS } from "../ir/index.ts";
+import { buildGpt2, type Gpt2Config, isPreset } from "../ir/index.ts";
 import type { WeightDType } from "../passes/index.ts";
 import { openCheckpoint, RuntimeError, type WeightSource } from "../runtime/index.ts";
 import { matchWeights } from "../runtime/weights/match.ts";
@@ -41,7 +41,7 @@ export function checkCheckpoint(config: Gpt2Config, source: WeightSource): Check
 /** The dtype for a command that needs no weights: that of the checkpoint if one is there, f32 for a preset. */
 export async function chooseDType(asked: AskedDType, model: string, config: Gpt2Config): Promise<WeightDType> {
   if (asked !== "auto") return asked;
-  if (PRESETS[model] || !(await hasWeights(model))) return "f32";
+  if (isPreset(model) || !(await hasWeights(model))) return "f32";
   const source = await openCheckpoint(model);
   try {
     return checkCheckpoint(config, source).dtype;

@@ -1,17 +1,18 @@
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { Command, Option } from "commander";
 import { bundleTexts, compileBundle, targetByName, VARIANTS, type VariantName } from "../codegen/index.ts";
-import type { Gpt2Config } from "../ir/index.ts";
+import { type Gpt2Config, isPreset } from "../ir/index.ts";
 import { dumper } from "../passes/index.ts";
-import { openCheckpoint, printBytes, RuntimeError } from "../runtime/index.ts";
+import { openCheckpoint, type PlanWeight, printBytes, RuntimeError } from "../runtime/index.ts";
 import { readTokenizerJson } from "../runtime/tokenizer-files.ts";
 import { checkBundle } from "./check-bundle.ts";
 import { checkCheckpoint, chooseDType } from "./check-checkpoint.ts";
-import { loadBar } from "./load-bar.ts";
+import { interruptible } from "./interruption.ts";
 import { contextOption, dtypeOption, type MemoryOptions, withContext } from "./memory-options.ts";
-import { isPreset, readConfig } from "./open-model.ts";
+import { readConfig } from "./open-model.ts";
 import { BUNDLE, DUMP, refuseForeign, replaceFolder } from "./output-folder.ts";
-import { packWeights } from "./pack-weights.ts";
+import { type Packed, packWeights } from "./pack-weights.ts";
+import { progressBar } from "./progress-bar.ts";
 import { collect, wholeNumber } from "./usage.ts";
 
 interface Options extends MemoryOptions {
@@ -79,10 +80,11 @@ async function run(model: string | undefined, options: Options): Promise<void> {
       model === undefined ? "there is no model to compile" : "there is no folder to write to",
       "give MODEL and --out DIR, or --check DIR",
     );
-  await compile(model, options.out, options);
+  const { out } = options;
+  await interruptible((signal) => compile(model, out, options, signal));
 }
 
-async function compile(model: string, out: string, options: Options): Promise<void> {
+async function compile(model: string, out: string, options: Options, signal: AbortSignal): Promise<void> {
   const began = performance.now();
   await refuseForeign(out, BUNDLE);
   if (options.dump !== undefined) await refuseForeign(options.dump, DUMP);
@@ -101,19 +103,22 @@ async function compile(model: string, out: string, options: Options): Promise<vo
       observe: (entry: string) => [dumper((name, text) => dumps.set(join(entry, name), text))],
     }),
   });
-  let packed = 0;
+  let packed: Packed | undefined;
   const bytes = await replaceFolder(out, async (temporary) => {
-    const shards = options.packWeights ? await pack(temporary, model, config, bundle.weights.tensors) : undefined;
-    packed = shards?.reduce((n, s) => n + s.bytes, 0) ?? 0;
-    const weights = { ...bundle.weights, ...(shards && { shards }) };
+    if (options.packWeights) packed = await pack(temporary, model, config, bundle.weights.tensors, signal);
+    signal.throwIfAborted();
+    const weights = { ...bundle.weights, ...(packed && { shards: packed.shards }) };
     return new Map([...(await bundleTexts({ ...bundle, weights })), ...(tokenizer ?? [])]);
   });
   if (options.dump !== undefined) await replaceFolder(options.dump, dumps);
+  for (const { weight, count } of packed?.notFinite ?? [])
+    process.stderr.write(`wgpt: warning: ${model}: ${weight} holds ${count} values that are not finite\n`);
+  const packedBytes = packed?.shards.reduce((n, s) => n + s.bytes, 0) ?? 0;
   const seconds = ((performance.now() - began) / 1000).toFixed(1);
   const { variants } = bundle.plan;
   process.stderr.write(`[${seconds} s]\n`);
   process.stdout.write(
-    `${out}: ${bundle.kernels.size} kernels in ${variants.length} ${variants.length === 1 ? "variant" : "variants"}, ${bytes} bytes of text${packed > 0 ? ` and ${printBytes(packed)} of weights` : ""}, for ${options.target}\n`,
+    `${out}: ${bundle.kernels.size} kernels in ${variants.length} ${variants.length === 1 ? "variant" : "variants"}, ${bytes} bytes of text${packedBytes > 0 ? ` and ${printBytes(packedBytes)} of weights` : ""}, for ${options.target}\n`,
   );
   for (const v of variants) {
     const entries = v.entries.map((e) => `${e.name} ${e.steps.length}`).join(", ");
@@ -122,7 +127,13 @@ async function compile(model: string, out: string, options: Options): Promise<vo
   }
 }
 
-async function pack(folder: string, model: string, config: Gpt2Config, tensors: Parameters<typeof packWeights>[1]) {
+async function pack(
+  folder: string,
+  model: string,
+  config: Gpt2Config,
+  tensors: readonly PlanWeight[],
+  signal: AbortSignal,
+): Promise<Packed> {
   if (isPreset(model))
     throw new RuntimeError(
       "--pack-weights",
@@ -130,10 +141,10 @@ async function pack(folder: string, model: string, config: Gpt2Config, tensors: 
       "give a checkpoint's folder, or make one with `wgpt make-checkpoint`",
     );
   const source = await openCheckpoint(model);
-  const bar = loadBar(model);
+  const bar = progressBar("packing", basename(model));
   try {
     checkCheckpoint(config, source);
-    return await packWeights(folder, tensors, source, (done, total) => bar?.update(done, total));
+    return await packWeights(folder, tensors, source, { signal, onProgress: bar?.update });
   } finally {
     bar?.stop();
     await source.close();

@@ -1,9 +1,8 @@
 // `wgpt make-checkpoint`: the command and its terminal. What is written is in checkpoint-files.ts, how in checkpoint-folder.ts.
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import cliProgress from "cli-progress";
 import { Command, Option } from "commander";
-import { PRESETS } from "../ir/index.ts";
+import { isPreset } from "../ir/index.ts";
 import { openRandomWeights, type RandomSource } from "../runtime/weights/random.ts";
 import { RANDOM_DTYPES, type RandomDType } from "../runtime/weights/random-values.ts";
 import { ITEM_SIZE } from "../runtime/weights/source.ts";
@@ -11,7 +10,9 @@ import type { TensorToWrite } from "../runtime/weights/write-safetensors.ts";
 import { writeSafetensors } from "../runtime/weights/write-safetensors-file.ts";
 import { countBytes, dealShards, INDEX, listWeights, METADATA, printConfig, printIndex } from "./checkpoint-files.ts";
 import { inspectFolder, writeInto } from "./checkpoint-folder.ts";
+import { interruptible } from "./interruption.ts";
 import { readConfig } from "./open-model.ts";
+import { progressBar } from "./progress-bar.ts";
 import { seed, wholeNumber } from "./usage.ts";
 
 interface Options {
@@ -42,31 +43,22 @@ export const makeCheckpointCommand = new Command("make-checkpoint")
   .option("--force", "replace a checkpoint that is in the folder")
   .action(run);
 
-/** What ends a command from outside. */
-const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
-
-async function run(model: string, options: Options): Promise<void> {
-  const interruption = new AbortController();
-  const interrupt = (signal: NodeJS.Signals) => interruption.abort(signal);
-  for (const signal of SIGNALS) process.once(signal, interrupt);
-  const bar = progressBar(model);
-  try {
-    const { tensors, values, bytes, files } = await makeCheckpoint(model, options, {
-      signal: interruption.signal,
-      onProgress: bar?.update,
-    });
-    bar?.stop();
-    process.stdout.write(
-      `${options.out}: ${tensors} tensors, ${values} values as ${options.dtype}, ${bytes} bytes in ${files === 1 ? "one file" : `${files} files`}, seed ${options.seed}\n`,
-    );
-  } catch (error) {
-    if (!interruption.signal.aborted) throw error;
-  } finally {
-    bar?.stop();
-    for (const signal of SIGNALS) process.off(signal, interrupt);
-  }
-  // Now that nothing half-written is left, the signal may do what it was sent for, and the shell sees that it did.
-  if (interruption.signal.aborted) process.kill(process.pid, interruption.signal.reason);
+function run(model: string, options: Options): Promise<void> {
+  return interruptible(async (signal) => {
+    const bar = progressBar("writing", model);
+    try {
+      const { tensors, values, bytes, files } = await makeCheckpoint(model, options, {
+        signal,
+        onProgress: bar?.update,
+      });
+      bar?.stop();
+      process.stdout.write(
+        `${options.out}: ${tensors} tensors, ${values} values as ${options.dtype}, ${bytes} bytes in ${files === 1 ? "one file" : `${files} files`}, seed ${options.seed}\n`,
+      );
+    } finally {
+      bar?.stop();
+    }
+  });
 }
 
 export interface Making {
@@ -92,7 +84,7 @@ export async function makeCheckpoint(
   const stored = RANDOM_DTYPES.find((d) => d.toLowerCase() === dtype) ?? "F32";
   const weights = listWeights(config, stored);
   const files = dealShards(weights, shards);
-  const folder = await inspectFolder(out, PRESETS[model] ? undefined : model, force);
+  const folder = await inspectFolder(out, isPreset(model) ? undefined : model, force);
   const source = openRandomWeights(weights, seed, stored);
   const bytes = countBytes(weights);
   await writeInto(folder, bytes, async (temporary) => {
@@ -128,33 +120,5 @@ function chunkWriter(source: RandomSource, onChunk: (byteLength: number) => void
       turn = turn === 0 ? 1 : 0;
     }
     await pending;
-  };
-}
-
-const MIB = 1024 * 1024;
-
-/** A bar on a terminal; nothing where stderr is a file. */
-function progressBar(name: string): { update(bytes: number, total: number): void; stop(): void } | undefined {
-  if (!process.stderr.isTTY) return undefined;
-  const bar = new cliProgress.SingleBar(
-    {
-      format: `writing ${name} {bar} {percentage}% | {value}/{total} MiB | {speed} MiB/s | {eta_formatted}`,
-      stream: process.stderr,
-      hideCursor: true,
-      clearOnComplete: true,
-    },
-    cliProgress.Presets.shades_classic,
-  );
-  let began: number | undefined;
-  return {
-    update(bytes, total) {
-      if (began === undefined) bar.start(Math.ceil(total / MIB), 0, { speed: 0 });
-      began ??= performance.now();
-      const seconds = (performance.now() - began) / 1000;
-      bar.update(Math.floor(bytes / MIB), { speed: seconds > 0 ? Math.round(bytes / MIB / seconds) : 0 });
-    },
-    stop() {
-      if (began !== undefined) bar.stop();
-    },
   };
 }

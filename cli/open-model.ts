@@ -4,7 +4,7 @@ import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import pc from "picocolors";
 import { compileGpt2, type EntryName, targetForAdapter } from "../codegen/index.ts";
-import { type Gpt2Config, PRESETS, readGpt2Config } from "../ir/index.ts";
+import { type Gpt2Config, isPreset, PRESETS, readGpt2Config } from "../ir/index.ts";
 import type { WeightDType } from "../passes/index.ts";
 import {
   type AdapterReport,
@@ -22,9 +22,9 @@ import {
 import { openRandomWeights } from "../runtime/weights/random.ts";
 import { checkCheckpoint } from "./check-checkpoint.ts";
 import { listWeights } from "./checkpoint-files.ts";
-import { loadBar } from "./load-bar.ts";
 import { freeBytes, needLine } from "./memory.ts";
 import { type AskedDType, withContext } from "./memory-options.ts";
+import { progressBar } from "./progress-bar.ts";
 
 /** The model that ships with wgpt: found beside the source, and beside `dist` once installed. */
 export async function embeddedModel(): Promise<string> {
@@ -73,11 +73,9 @@ export interface OpenModelOptions {
   readonly progress?: boolean;
 }
 
-export const isPreset = (model: string): boolean => Object.hasOwn(PRESETS, model);
-
 /** A preset's or a checkpoint folder's configuration. */
 export async function readConfig(model: string): Promise<Gpt2Config> {
-  const preset = PRESETS[model];
+  const preset = isPreset(model) ? PRESETS[model] : undefined;
   if (preset) return preset;
   const folder = await stat(model).catch(() => undefined);
   if (!folder)
@@ -137,7 +135,7 @@ export async function openModel(options: OpenModelOptions = {}): Promise<OpenMod
       checkMemory(plan, memory, { adapter: open.adapter, free: freeBytes(), limit: options.memoryLimit });
       const line = options.progress ? needLine(memory, open.adapter) : undefined;
       if (line !== undefined) process.stderr.write(`${pc.dim(line)}\n`);
-      const bar = options.progress ? loadBar(basename(folder)) : undefined;
+      const bar = options.progress ? progressBar("loading", basename(folder)) : undefined;
       const began = performance.now();
       let loadBytes = 0;
       const model = await Model.load(open, plan, source, {

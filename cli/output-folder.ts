@@ -59,6 +59,9 @@ export async function replaceFolder(
     return bytes;
   } catch (error) {
     if (made !== undefined) await rm(made, { recursive: true, force: true });
+    // The user has not heard of the temporary folder.
+    if (error instanceof RuntimeError && error.place.startsWith(temporary))
+      throw new RuntimeError(join(path, error.place.slice(temporary.length)), error.facts, error.hint);
     if (!isSystemError(error)) throw error;
     throw new RuntimeError(path, `can't be written: ${reasonOf(error)}`, "give a folder that you may write to");
   }

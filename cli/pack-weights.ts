@@ -5,7 +5,7 @@ import { createReadStream } from "node:fs";
 import { mkdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
-import type { BundleShard, PlanWeight, WeightSource } from "../runtime/index.ts";
+import type { BundleShard, NotFinite, PlanWeight, WeightSource } from "../runtime/index.ts";
 import { matchWeights } from "../runtime/weights/match.ts";
 import { sourceOf, uploadWeights } from "../runtime/weights/upload.ts";
 import { dataBytes, type TensorToWrite } from "../runtime/weights/write-safetensors.ts";
@@ -18,29 +18,44 @@ interface PackedWeight extends TensorToWrite {
   readonly weight: PlanWeight;
 }
 
-/** Writes the shards into `folder`/weights and returns what weights.json says of them. */
+export interface Packing {
+  /** Once aborted, packing ends with the reason. */
+  readonly signal?: AbortSignal;
+  readonly onProgress?: ((bytes: number, total: number) => void) | undefined;
+}
+
+export interface Packed {
+  /** What weights.json says of the files. */
+  readonly shards: readonly BundleShard[];
+  /** Weights with values that are not finite, or that f16 has no number for. */
+  readonly notFinite: readonly NotFinite[];
+}
+
+/** Writes the shards into `folder`/weights. */
 export async function packWeights(
   folder: string,
   weights: readonly PlanWeight[],
   source: WeightSource,
-  onProgress?: (bytes: number, total: number) => void,
-): Promise<readonly BundleShard[]> {
+  { signal, onProgress }: Packing = {},
+): Promise<Packed> {
   await mkdir(join(folder, "weights"), { recursive: true });
   const { found } = matchWeights([...new Map(weights.map(sourceOf).map((w) => [w.name, w])).values()], source);
   const dealt = dealShards(weights);
   const total = dealt.flat().reduce((n, t) => n + dataBytes(t), 0);
   const shards: BundleShard[] = [];
+  const notFinite: NotFinite[] = [];
   let done = 0;
   for (const [i, tensors] of dealt.entries()) {
     const number = (n: number) => String(n).padStart(5, "0");
     const file = `weights/${number(i + 1)}-of-${number(dealt.length)}.safetensors`;
-    await writeShard(join(folder, file), tensors, source, found);
+    signal?.throwIfAborted();
+    notFinite.push(...(await writeShard(join(folder, file), tensors, source, found)));
     done += tensors.reduce((n, t) => n + dataBytes(t), 0);
     onProgress?.(done, total);
     const path = join(folder, file);
     shards.push({ file, bytes: (await stat(path)).size, sha256: await hashFile(path) });
   }
-  return shards;
+  return { shards, notFinite };
 }
 
 function dealShards(weights: readonly PlanWeight[]): readonly (readonly PackedWeight[])[] {
@@ -68,7 +83,7 @@ async function writeShard(
   tensors: readonly PackedWeight[],
   source: WeightSource,
   found: ReadonlyMap<string, string>,
-): Promise<void> {
+): Promise<readonly NotFinite[]> {
   const file = await createSafetensors(path, tensors);
   const sizes = new Map(tensors.map((t) => [t.weight.buffer, dataBytes(t)]));
   let writing = Promise.resolve();
@@ -83,7 +98,7 @@ async function writeShard(
     finish: () => writing,
   };
   try {
-    await uploadWeights(
+    const notFinite = await uploadWeights(
       target,
       tensors.map((t) => t.weight),
       source,
@@ -91,6 +106,7 @@ async function writeShard(
     );
     await writing;
     await file.finish();
+    return notFinite;
   } catch (error) {
     await file.abandon();
     throw error;

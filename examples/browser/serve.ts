@@ -38,14 +38,15 @@ function portOf(text: string): number {
 
 async function serve(port: number): Promise<void> {
   const site = await mkdtemp(join(tmpdir(), "wgpt-browser-"));
-  const remove = () => rm(site, { recursive: true, force: true });
+  // Heard from the start, so that the folder goes also when Ctrl-C comes while it is built.
+  const ended = new Promise((end) => process.once("SIGINT", end).once("SIGTERM", end));
   try {
     await buildSite(site, model, basename(model));
     const server = await serveFolder(site, port);
     console.log(`${server.url}  (Ctrl-C ends it)`);
-    await new Promise((end) => process.once("SIGINT", end).once("SIGTERM", end));
+    await ended;
     await server.close();
   } finally {
-    await remove();
+    await rm(site, { recursive: true, force: true });
   }
 }

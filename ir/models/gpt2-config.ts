@@ -151,3 +151,6 @@ export const PRESETS: Readonly<Record<string, Gpt2Config>> = {
   "gpt2-xl": family(48, 25, 1600),
   "gpt2-xl-overview": family(48, 20, 1600, { position_encoding: "sinusoidal", activation_function: "relu" }),
 };
+
+/** Whether a model is meant by a preset's name, and not by a folder. */
+export const isPreset = (model: string): boolean => Object.hasOwn(PRESETS, model);

@@ -1,7 +1,7 @@
-// The progress bar of loading.
+// The one progress bar: of bytes that are loaded, written or packed.
 import cliProgress from "cli-progress";
 
-export interface LoadBar {
+export interface ProgressBar {
   update(bytes: number, total: number): void;
   stop(): void;
 }
@@ -9,11 +9,11 @@ export interface LoadBar {
 const MIB = 1024 * 1024;
 
 /** A bar on a terminal; nothing where stderr is a file. */
-export function loadBar(name: string): LoadBar | undefined {
+export function progressBar(doing: string, name: string): ProgressBar | undefined {
   if (!process.stderr.isTTY) return undefined;
   const bar = new cliProgress.SingleBar(
     {
-      format: `loading ${name} {bar} {percentage}% | {value}/{total} MiB | {speed} MiB/s | {eta_formatted} left`,
+      format: `${doing} ${name} {bar} {percentage}% | {value}/{total} MiB | {speed} MiB/s | {eta_formatted} left`,
       stream: process.stderr,
       hideCursor: true,
       clearOnComplete: true,

@@ -19,6 +19,7 @@ import { openSync, readdirSync, readSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { chooseDType } from "../cli/check-checkpoint.ts";
+import { spreadOf } from "../cli/measure.ts";
 import { peakRssBytes } from "../cli/memory.ts";
 import { readConfig } from "../cli/open-model.ts";
 import { compileGpt2, targetByName, targetForAdapter } from "../codegen/index.ts";
@@ -151,12 +152,7 @@ async function time(body: () => unknown): Promise<number> {
   return performance.now() - began;
 }
 
-function median(numbers: readonly number[]): number {
-  const sorted = numbers.toSorted((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  const [low = 0, high = 0] = [sorted[sorted.length % 2 === 0 ? middle - 1 : middle], sorted[middle]];
-  return (low + high) / 2;
-}
+const median = (numbers: readonly number[]): number => spreadOf(numbers).median;
 
 if (values.once) console.log(JSON.stringify(await loadOnce()));
 else await report(Number(values.repeats));

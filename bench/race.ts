@@ -10,6 +10,7 @@ import { execFile } from "node:child_process";
 import { basename, join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { parseArgs, promisify } from "node:util";
+import { spreadOf } from "../cli/measure.ts";
 import { readConfig } from "../cli/open-model.ts";
 import { compileGpt2, targetForAdapter } from "../codegen/index.ts";
 import { drawAhead, Model, openCheckpoint, openDawn, printAdapter } from "../runtime/index.ts";
@@ -45,11 +46,6 @@ interface Common {
   measure(run: () => Promise<number>, options: { runs: number }): Promise<{ readonly median: number }>;
 }
 const { promptIds, measure } = (await import(pathToFileURL(resolve(peers, "common.mjs")).href)) as Common;
-
-const median = (xs: readonly number[]): number => {
-  const sorted = xs.toSorted((a, b) => a - b);
-  return ((sorted[(sorted.length - 1) >> 1] ?? Number.NaN) + (sorted[sorted.length >> 1] ?? Number.NaN)) / 2;
-};
 
 async function lapOf(model: Model): Promise<Lap> {
   let greedy: number[] = [];
@@ -112,8 +108,8 @@ gpu.close();
 await source.close();
 
 const cell = (laps: readonly Lap[], of: (lap: Lap) => number): string => {
-  const xs = laps.map(of);
-  return `${median(xs).toFixed(1)} (${Math.min(...xs).toFixed(1)} to ${Math.max(...xs).toFixed(1)})`;
+  const { median, min, max } = spreadOf(laps.map(of));
+  return `${median.toFixed(1)} (${min.toFixed(1)} to ${max.toFixed(1)})`;
 };
 console.log(`wgpt on ${printAdapter(gpu.adapter)}, ${weights}; llama.cpp on ${seen}, ${basename(gguf)}`);
 console.log(`${rounds} rounds in turns, ${runs} runs each; tokens/s, median (range)\n`);
@@ -122,7 +118,7 @@ for (const [name, of] of [
   ["decode after 16 tokens", (lap: Lap) => lap.decode],
   ["prefill of 128 tokens", (lap: Lap) => lap.prefill],
 ] as const) {
-  const ratio = median(ours.map(of)) / median(theirs.map(of));
+  const ratio = spreadOf(ours.map(of)).median / spreadOf(theirs.map(of)).median;
   console.log(`| ${name} | ${cell(ours, of)} | ${cell(theirs, of)} | ${ratio.toFixed(2)} |`);
 }
 

@@ -26,7 +26,7 @@ interface Slot {
 const TEMPORARY = /^temporary\.\d+$/;
 
 /** bool takes four bytes: WGSL has no smaller type that a buffer may hold. */
-const BYTES: Readonly<Record<DType, number>> = { f32: 4, f16: 2, i32: 4, u32: 4, bool: 4 };
+export const STORED_BYTES: Readonly<Record<DType, number>> = { f32: 4, f16: 2, i32: 4, u32: 4, bool: 4 };
 
 /** Buffers that all entry points of a plan share: weights, states, inputs and outputs by name, temporaries by number. */
 export class MemoryPlan {
@@ -118,13 +118,13 @@ export class MemoryPlan {
   }
 
   #grow(slot: Slot, value: Value): void {
-    const product = [BYTES[value.type.dtype], ...value.type.shape];
+    const product = [STORED_BYTES[value.type.dtype], ...value.type.shape];
     const text = JSON.stringify(product);
     if (!slot.bytes.some((b) => JSON.stringify(b) === text)) slot.bytes.push(product);
   }
 
   #bytesOf(value: Value): number {
-    return this.#productBytes([BYTES[value.type.dtype], ...value.type.shape], value.name);
+    return this.#productBytes([STORED_BYTES[value.type.dtype], ...value.type.shape], value.name);
   }
   #slotBytes(slot: Slot): number {
     return Math.max(0, ...slot.bytes.map((product) => this.#productBytes(product, slot.name)));

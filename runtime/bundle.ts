@@ -76,13 +76,17 @@ export interface BundleFiles {
 /** Reads and checks plan.json. */
 export async function readBundlePlan(files: BundleFiles): Promise<BundlePlan> {
   const plan = await readJson<BundlePlan>(files, "plan.json", "wgpt-bundle");
-  if (plan.variants.length === 0) throw new RuntimeError(`${files.place}/plan.json`, "has no variant to run");
+  if (!Array.isArray(plan.variants) || plan.variants.length === 0)
+    throw new RuntimeError(`${files.place}/plan.json`, "has no variant to run", AGAIN);
   return plan;
 }
 
 /** Reads and checks weights.json. */
-export const readBundleWeights = (files: BundleFiles): Promise<BundleWeights> =>
-  readJson<BundleWeights>(files, "weights.json", "wgpt-weights");
+export async function readBundleWeights(files: BundleFiles): Promise<BundleWeights> {
+  const weights = await readJson<BundleWeights>(files, "weights.json", "wgpt-weights");
+  if (!Array.isArray(weights.tensors)) throw new RuntimeError(`${files.place}/weights.json`, "lists no tensors", AGAIN);
+  return weights;
+}
 
 async function readJson<T extends { readonly format: string; readonly version: number }>(
   files: BundleFiles,

@@ -1,5 +1,6 @@
 // Tokens as the GPU draws them, with steps queued ahead of the one that the host waits for, so that the GPU never waits for
 // the host. Not here: when a text ends; see generate.ts.
+import { RuntimeError } from "./errors.ts";
 import type { Model } from "./model.ts";
 import type { SamplerSettings } from "./sampler.ts";
 
@@ -24,6 +25,7 @@ export async function* drawAhead(
   prompt: readonly number[],
   options: DrawOptions,
 ): AsyncGenerator<number, void> {
+  checkAhead(options.ahead);
   const start = model.past + prompt.length;
   const waiting: Promise<number>[] = [];
   let [asked, seen] = [0, 0];
@@ -47,6 +49,12 @@ export async function* drawAhead(
   } finally {
     if (seen > 0) model.rewind(start + seen - 1);
   }
+}
+
+/** @throws RuntimeError for a number of steps that is none. */
+export function checkAhead(ahead = 1): void {
+  if (!Number.isInteger(ahead) || ahead < 1)
+    throw new RuntimeError("ahead", `is ${ahead}`, "it must be a whole number, 1 or more");
 }
 
 /** How many steps to queue: as asked for, or as many as fill a stretch of time. */

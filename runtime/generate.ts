@@ -1,5 +1,5 @@
 // Generation as a stream: tokens one by one, text as soon as it is certain, and why it ended.
-import { drawAhead } from "./draw-ahead.ts";
+import { checkAhead, drawAhead } from "./draw-ahead.ts";
 import { RuntimeError } from "./errors.ts";
 import type { Model } from "./model.ts";
 import { checkSampler, checkSeed, type SamplerSettings } from "./sampler.ts";
@@ -102,9 +102,7 @@ function check(
 ): void {
   checkSampler(options);
   checkSeed(options.seed);
-  const { ahead = 1 } = options;
-  if (!Number.isInteger(ahead) || ahead < 1)
-    throw new RuntimeError("ahead", `is ${ahead}`, "it must be a whole number, 1 or more");
+  checkAhead(options.ahead);
   const { n_ctx } = model.facts;
   if (!Number.isInteger(options.maxNewTokens) || options.maxNewTokens < 1)
     throw new RuntimeError("max-new-tokens", `is ${options.maxNewTokens}`, "it must be a whole number, 1 or more");

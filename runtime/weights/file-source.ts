@@ -15,10 +15,10 @@ import { basename, join } from "node:path";
 import { promisify } from "node:util";
 import { RuntimeError } from "../errors.ts";
 import { type LocatedTensor, parseSafetensorsHeader, safetensorsHeaderSize } from "./safetensors.ts";
+import { parseWeightMap, WEIGHT_FILES } from "./shards.ts";
 import { readMemory, tensorForRead, type WeightSource } from "./source.ts";
 
-const SINGLE = "model.safetensors";
-const INDEX = "model.safetensors.index.json";
+const { single: SINGLE, index: INDEX } = WEIGHT_FILES;
 
 // Reads run on libuv's thread pool: the next range can come from the disk while the last one goes to the GPU.
 const readAt = promisify(readWithCallback);
@@ -94,19 +94,14 @@ function openShards(folder: string, found: readonly string[]): WeightSource {
   }
 }
 
-/** From tensor name to shard name. */
-function readWeightMap(path: string): Map<string, string> {
-  let json: unknown;
+function readWeightMap(path: string): ReadonlyMap<string, string> {
+  let text: string;
   try {
-    json = JSON.parse(readFileSync(path, "utf8"));
+    text = readFileSync(path, "utf8");
   } catch (error) {
-    throw new RuntimeError(path, `must be JSON, but cannot be read: ${messageOf(error)}`, "download it again");
+    throw new RuntimeError(path, `cannot be read: ${messageOf(error)}`);
   }
-  const map = json !== null && typeof json === "object" && "weight_map" in json ? json.weight_map : undefined;
-  const entries = map !== null && typeof map === "object" && !Array.isArray(map) ? Object.entries(map) : undefined;
-  if (!entries?.every((e): e is [string, string] => typeof e[1] === "string"))
-    throw new RuntimeError(path, "must hold a weight_map from tensor name to shard, but does not", "download it again");
-  return new Map(entries);
+  return parseWeightMap(path, text);
 }
 
 function openFile(path: string): OpenFile {

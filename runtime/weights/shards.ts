@@ -1,7 +1,34 @@
 // Tensors in files of the safetensors format, wherever those come from.
 import type { BundleFiles } from "../bundle.ts";
+import { RuntimeError } from "../errors.ts";
 import { type LocatedTensor, parseSafetensorsHeader, safetensorsHeaderSize } from "./safetensors.ts";
 import { tensorForRead, type WeightSource } from "./source.ts";
+
+/** What a checkpoint's folder holds: one file, or an index of several. */
+export const WEIGHT_FILES = { single: "model.safetensors", index: "model.safetensors.index.json" } as const;
+
+/**
+ * From tensor name to shard name, of an index's text.
+ * @throws RuntimeError for a text that is no index.
+ */
+export function parseWeightMap(place: string, text: string): ReadonlyMap<string, string> {
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw new RuntimeError(place, `must be JSON, but cannot be read: ${why}`, "download it again");
+  }
+  const map = json !== null && typeof json === "object" && "weight_map" in json ? json.weight_map : undefined;
+  const entries = map !== null && typeof map === "object" && !Array.isArray(map) ? Object.entries(map) : undefined;
+  if (!entries?.every((e): e is [string, string] => typeof e[1] === "string"))
+    throw new RuntimeError(
+      place,
+      "must hold a weight_map from tensor name to shard, but does not",
+      "download it again",
+    );
+  return new Map(entries);
+}
 
 export interface ShardFile {
   readonly file: string;

@@ -1,11 +1,10 @@
 // A checkpoint over HTTP, for a browser: one safetensors file, or shards with an index, read in ranges.
+
+import type { BundleFiles } from "../bundle.ts";
 import { openBundleUrl } from "../bundle-url.ts";
 import { RuntimeError } from "../errors.ts";
-import { locateShards } from "./shards.ts";
+import { locateShards, parseWeightMap, type ShardFile, WEIGHT_FILES } from "./shards.ts";
 import type { WeightSource } from "./source.ts";
-
-const SINGLE = "model.safetensors";
-const INDEX = "model.safetensors.index.json";
 
 /**
  * Opens the checkpoint at an address: of a `.safetensors` file, or of a folder that holds `model.safetensors` or an index.
@@ -13,30 +12,32 @@ const INDEX = "model.safetensors.index.json";
  */
 export async function openSafetensorsUrl(place: URL | string): Promise<WeightSource> {
   const address = String(place);
-  const at = address.endsWith(".safetensors") ? address.lastIndexOf("/") : address.replace(/\/$/, "").length;
-  const files = await openBundleUrl(address.slice(0, at));
-  const names = address.endsWith(".safetensors") ? [address.slice(at + 1)] : await shardNames(files.text);
-  const shards = await Promise.all(
-    names.map(async (file) => ({ file, bytes: await sizeOf(new URL(file, `${files.place}/`)) })),
-  );
-  return locateShards(files, shards);
+  const isFile = address.endsWith(".safetensors");
+  const end = isFile ? address.lastIndexOf("/") : address.replace(/\/$/, "").length;
+  const files = await openBundleUrl(address.slice(0, end));
+  return locateShards(files, isFile ? [await shardAt(files, address.slice(end + 1))] : await shardsIn(files));
 }
 
-async function shardNames(text: (file: string) => Promise<string>): Promise<readonly string[]> {
-  const index = await text(INDEX).catch(() => undefined);
-  if (index === undefined) return [SINGLE];
-  const json = JSON.parse(index) as { readonly weight_map?: Readonly<Record<string, string>> };
-  return [...new Set(Object.values(json.weight_map ?? {}))].sort();
+/** The single file where there is one, as in a folder on disk; else the index's shards. */
+async function shardsIn(files: BundleFiles): Promise<readonly ShardFile[]> {
+  const { single, index } = WEIGHT_FILES;
+  if ((await head(files, single)).ok) return [await shardAt(files, single)];
+  const map = parseWeightMap(`${files.place}/${index}`, await files.text(index));
+  return Promise.all([...new Set(map.values())].sort().map((file) => shardAt(files, file)));
 }
 
-async function sizeOf(address: URL): Promise<number> {
-  const response = await fetch(address, { method: "HEAD" });
+async function shardAt(files: BundleFiles, file: string): Promise<ShardFile> {
+  const response = await head(files, file);
   const bytes = Number(response.headers.get("content-length") ?? Number.NaN);
-  if (!response.ok || !Number.isInteger(bytes))
-    throw new RuntimeError(
-      address.href,
-      `the server answers ${response.status} and gives no length`,
-      "serve the file as it is, with Content-Length",
-    );
-  return bytes;
+  if (response.ok && Number.isInteger(bytes)) return { file, bytes };
+  throw new RuntimeError(
+    `${files.place}/${file}`,
+    response.ok ? "the server does not say how long it is" : `the server answers ${response.status}`,
+    "serve the checkpoint's files as they are, with Content-Length",
+  );
 }
+
+const head = ({ place }: BundleFiles, file: string): Promise<Response> =>
+  fetch(`${place}/${file}`, { method: "HEAD" }).catch((error: unknown) => {
+    throw new RuntimeError(`${place}/${file}`, `can't be fetched: ${error instanceof Error ? error.message : error}`);
+  });

@@ -1,9 +1,9 @@
 // Who may import whom. ARCHITECTURE.md tells the reasons; this file makes them hold, in `npm run check`.
 //
-//   ir <── passes <── codegen ──(types only)──> runtime          cli, bench, examples, test ──> anything
+//   base <── ir <── passes <── codegen ──(types only)──> runtime ──> base     cli, bench, examples, test ──> anything
 
-const OURS = "^(ir|passes|codegen|runtime|cli|bench|examples|test|tools)/";
-const SHIPPED = "^(ir|passes|codegen|runtime|cli)/";
+const OURS = "^(base|ir|passes|codegen|runtime|cli|bench|examples|test|tools)/";
+const SHIPPED = "^(base|ir|passes|codegen|runtime|cli)/";
 
 /** `layer` sees itself and what is listed; of our own folders, nothing else. */
 const layerImportsOnly = (layer, allowed, comment) => ({
@@ -25,10 +25,11 @@ const packagesStayIn = (name, home, packages, comment) => ({
 
 module.exports = {
   forbidden: [
-    layerImportsOnly("ir", [], "The language stands alone: every other layer is written in its words."),
-    layerImportsOnly("passes", ["ir"], "A pass is graph to graph. It knows no kernel and no device."),
-    layerImportsOnly("codegen", ["ir", "passes", "runtime"], "Compiling must not need what runs the result."),
-    layerImportsOnly("runtime", [], "A server that runs a bundle never loads the compiler."),
+    layerImportsOnly("base", [], "What every layer may import can import none of them."),
+    layerImportsOnly("ir", ["base"], "The language stands alone: every other layer is written in its words."),
+    layerImportsOnly("passes", ["base", "ir"], "A pass is graph to graph. It knows no kernel and no device."),
+    layerImportsOnly("codegen", ["base", "ir", "passes", "runtime"], "Compiling must not need what runs the result."),
+    layerImportsOnly("runtime", ["base"], "A server that runs a bundle never loads the compiler."),
     {
       name: "codegen-sees-only-runtime-types",
       severity: "error",
@@ -41,7 +42,7 @@ module.exports = {
       name: "ir-imports-no-package",
       severity: "error",
       comment: "The IR is plain data and plain functions, so that it runs wherever JavaScript does.",
-      from: { path: "^ir/" },
+      from: { path: "^(base|ir)/" },
       to: { dependencyTypes: ["npm", "npm-dev", "npm-optional", "npm-peer", "npm-no-pkg", "npm-unknown", "core"] },
     },
     packagesStayIn(

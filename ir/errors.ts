@@ -1,21 +1,11 @@
-/** The compiler's one error class: an error names the place, the two facts that disagree, and the way out. */
-export class CompileError extends Error {
+// How the compiler says no, and what helps it to be sure.
+import { unreachable, WgptError } from "../base/index.ts";
+
+export { type Fix, unreachable, WgptError } from "../base/index.ts";
+
+/** What the compiler can't do, or refuses to. */
+export class CompileError extends WgptError {
   override readonly name = "CompileError";
-  readonly place: string;
-  readonly facts: string;
-  readonly hint: string | undefined;
-
-  constructor(place: string, facts: string, hint?: string) {
-    super(hint === undefined ? `${place}: ${facts}` : `${place}: ${facts}\nhint: ${hint}`);
-    this.place = place;
-    this.facts = facts;
-    this.hint = hint;
-  }
-}
-
-/** For a state that the code before it makes impossible: a bug in wgpt, never a user's mistake. */
-export function unreachable(what: string): never {
-  throw new Error(`wgpt is wrong about itself: ${what}`);
 }
 
 /** The element at `index`, where the caller knows that there is one. */

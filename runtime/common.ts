@@ -12,7 +12,7 @@ export {
 export type { BundleModel } from "./bundle-model.ts";
 export { type AdapterReport, describeAdapter, type OpenDevice, openDevice, printAdapter, type Wait } from "./device.ts";
 export { type DrawOptions, drawAhead } from "./draw-ahead.ts";
-export { RuntimeError } from "./errors.ts";
+export { type Fix, RuntimeError, WgptError } from "./errors.ts";
 export { type BufferRange, Executor, type TensorData } from "./executor.ts";
 export {
   type FinishReason,

@@ -34,7 +34,7 @@ const COMMANDS: readonly Command[] = [
 
 const BLOCK = /^<!-- generated: (.+?) -->\n([\s\S]*?)^<!-- end -->/gm;
 const SOURCE_PATH =
-  /`((?:ir|passes|codegen|runtime|cli|bench|tools|test|examples|models)\/[\w./-]+\.(?:ts|mjs|hbs|md))`/g;
+  /`((?:base|ir|passes|codegen|runtime|cli|bench|tools|test|examples|models)\/[\w./-]+\.(?:ts|mjs|hbs|md))`/g;
 
 /** What a command prints. */
 export type Runner = (command: string) => Promise<string>;

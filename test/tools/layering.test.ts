@@ -11,31 +11,39 @@ const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 
 /** A small project that keeps every rule, in the shape of ours. */
 const CLEAN = {
+  "base/errors.ts": "export const WORD = 'error';",
   "ir/graph.ts": "export interface Graph { readonly name: string }\nexport const EMPTY: Graph = { name: '' };",
   "passes/pass.ts": `import { EMPTY } from "../ir/graph.ts";\nexport const pass = EMPTY;`,
   "runtime/plan.ts": "export interface Plan { readonly version: number }\nexport const VERSION = 1;",
   "codegen/template.ts": `import Handlebars from "handlebars";\nexport const hbs = Handlebars.create();`,
   "codegen/compile.ts": `import { pass } from "../passes/pass.ts";
     import type { Plan } from "../runtime/plan.ts";
+    import { WORD } from "../base/errors.ts";
+    export const word = WORD;
     export const compile = (): Plan => ({ version: pass.name.length });`,
   "cli/main.ts": `import { compile } from "../codegen/compile.ts";\nimport { VERSION } from "../runtime/plan.ts";
     console.log(compile(), VERSION);`,
 };
 
 const PLANTED: readonly [rule: string, file: string, text: string][] = [
-  ["ir-imports-nothing-of-ours", "ir/bad.ts", `import "../passes/pass.ts";`],
+  ["base-imports-nothing-of-ours", "base/bad.ts", `import "../ir/graph.ts";`],
+  ["ir-imports-only-base", "ir/bad.ts", `import "../passes/pass.ts";`],
   ["ir-imports-no-package", "ir/bad-package.ts", `import "picocolors";`],
   ["ir-imports-no-package", "ir/bad-builtin.ts", `import "node:fs";`],
-  ["passes-imports-only-ir", "passes/bad.ts", `import type { Plan } from "../runtime/plan.ts";\nexport type P = Plan;`],
-  ["passes-imports-only-ir", "passes/bad-up.ts", `import "../codegen/compile.ts";`],
-  ["codegen-imports-only-ir-passes-runtime", "codegen/bad.ts", `import "../cli/main.ts";`],
+  [
+    "passes-imports-only-base-ir",
+    "passes/bad.ts",
+    `import type { Plan } from "../runtime/plan.ts";\nexport type P = Plan;`,
+  ],
+  ["passes-imports-only-base-ir", "passes/bad-up.ts", `import "../codegen/compile.ts";`],
+  ["codegen-imports-only-base-ir-passes-runtime", "codegen/bad.ts", `import "../cli/main.ts";`],
   [
     "codegen-sees-only-runtime-types",
     "codegen/bad-value.ts",
     `import { VERSION } from "../runtime/plan.ts";\nVERSION;`,
   ],
   [
-    "runtime-imports-nothing-of-ours",
+    "runtime-imports-only-base",
     "runtime/bad.ts",
     `import type { Graph } from "../ir/graph.ts";\nexport type G = Graph;`,
   ],
@@ -89,6 +97,7 @@ function cruise(): readonly string[] {
     ".dependency-cruiser.cjs",
     "--output-type",
     "json",
+    "base",
     "ir",
     "passes",
     "codegen",

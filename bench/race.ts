@@ -50,7 +50,7 @@ const { promptIds, measure } = (await import(pathToFileURL(resolve(peers, "commo
 async function lapOf(model: Model): Promise<Lap> {
   let greedy: number[] = [];
   const decode = async () => {
-    model.reset();
+    await model.reset();
     greedy = [];
     let start = 0;
     for await (const token of drawAhead(model, promptIds(16), { temperature: 0, seed: 0, count: tokens })) {
@@ -60,7 +60,7 @@ async function lapOf(model: Model): Promise<Lap> {
     return ((tokens - 1) * 1000) / (performance.now() - start);
   };
   const prefill = async () => {
-    model.reset();
+    await model.reset();
     const start = performance.now();
     await model.drawAfter(promptIds(128), { temperature: 0 }, 0);
     return 128000 / (performance.now() - start);

@@ -78,7 +78,7 @@ async function compare(gpu: OpenDevice, name: string, folder: string, weights: "
   for await (const { start, logits } of model.feedAll(ids))
     all = Math.max(all, farthest(logits, want, start * config.n_vocab));
   const row = (i: number) => i * config.n_vocab;
-  model.reset();
+  await model.reset();
   const prefill = farthest(await model.feed(ids.slice(0, -1)), want, row(ids.length - 2));
   const decode = farthest(await model.feed(ids.slice(-1)), want, row(ids.length - 1));
   model.destroy();

@@ -1,6 +1,13 @@
 import { Command } from "commander";
 import pc from "picocolors";
-import { type FinishReason, type GenerateResult, generate, printAdapter, RuntimeError } from "../runtime/index.ts";
+import {
+  endTokens,
+  type FinishReason,
+  type GenerateResult,
+  generate,
+  printAdapter,
+  RuntimeError,
+} from "../runtime/index.ts";
 import { loadStats } from "./memory.ts";
 import { contextOption, dtypeOption, type LoadOptions, memoryLimitOption } from "./memory-options.ts";
 import { type OpenModel, openModel } from "./open-model.ts";
@@ -80,8 +87,8 @@ async function run(text: string | undefined, options: Options): Promise<void> {
 }
 
 async function generateWith(opened: OpenModel, text: string | undefined, options: Options): Promise<void> {
-  const { config, model, tokenizer, adapter } = opened;
-  const eos = config.eos_token_id ?? tokenizer?.eosToken;
+  const { model, tokenizer, adapter } = opened;
+  const [eos] = endTokens(model.facts, tokenizer);
   const given = await readPrompt({ text, tokens: options.tokens, special: options.special }, tokenizer);
   if (!given && eos === undefined)
     throw new RuntimeError(
@@ -93,9 +100,9 @@ async function generateWith(opened: OpenModel, text: string | undefined, options
   const settings = {
     maxNewTokens: options.maxNewTokens,
     temperature: options.temperature,
-    seed: options.seed ?? Math.floor(Math.random() * 2 ** 32),
     stop: options.stop ?? [],
-    stopTokens: options.ignoreEos || eos === undefined ? [] : [eos],
+    ...(options.seed === undefined ? {} : { seed: options.seed }),
+    ...(options.ignoreEos ? { stopTokens: [] } : {}),
     ...(options.ahead === undefined ? {} : { ahead: options.ahead }),
     ...(options.topK === undefined ? {} : { topK: options.topK }),
     ...(options.topP === undefined ? {} : { topP: options.topP }),
@@ -110,7 +117,7 @@ async function generateWith(opened: OpenModel, text: string | undefined, options
   else {
     process.stdout.write("\n");
     process.stderr.write(
-      `${pc.dim(summary(result, model.dispatchesPerToken, printAdapter(adapter), options.seed === undefined ? settings.seed : undefined))}\n`,
+      `${pc.dim(summary(result, model.dispatchesPerToken, printAdapter(adapter), options.seed === undefined ? result.seed : undefined))}\n`,
     );
   }
 }

@@ -59,7 +59,7 @@ export async function measureSpeeds(model: Model, options: SpeedOptions): Promis
     options.onRun?.(++done, total);
     for (const [length, speeds] of prefill) {
       const began = performance.now();
-      model.reset();
+      await model.reset();
       await model.drawAfter(promptOf(length, n_vocab), { temperature: 0 }, 0);
       if (run > 0) speeds.push((1000 * length) / (performance.now() - began));
       options.onRun?.(++done, total);
@@ -75,7 +75,7 @@ export async function measureSpeeds(model: Model, options: SpeedOptions): Promis
 async function timeDecode(model: Model, prompt: readonly number[], tokens: number) {
   const began = performance.now();
   let firstAt = began;
-  model.reset();
+  await model.reset();
   let seen = 0;
   for await (const _ of drawAhead(model, prompt, { temperature: 0, seed: 0, count: tokens + 1 }))
     if (seen++ === 0) firstAt = performance.now();

@@ -15,6 +15,7 @@ export class BundleModel {
   readonly tokenizer: Tokenizer | undefined;
   readonly #model: Model;
   readonly #close: () => Promise<void>;
+  #closing: Promise<void> | undefined;
 
   constructor(model: Model, variant: string, tokenizer: Tokenizer | undefined, close: () => Promise<void>) {
     this.#model = model;
@@ -55,8 +56,8 @@ export class BundleModel {
   }
 
   /** Forgets all tokens. */
-  reset(): void {
-    this.#model.reset();
+  reset(): Promise<void> {
+    return this.#model.reset();
   }
 
   /** Appends tokens; the logits after the last one. `shape` is what the caller has been compiled for. */
@@ -81,9 +82,13 @@ export class BundleModel {
     return generate(this.#model, this.tokenizer, this.#encode(prompt), options);
   }
 
-  /** Frees what the model holds on the GPU, and the device if the bundle opened it. */
+  /**
+   * Frees what the model holds on the GPU, and the device if the bundle opened it. Calls that run, wait or come later say
+   * that the model is closed.
+   */
   close(): Promise<void> {
-    return this.#close();
+    this.#closing ??= this.#close();
+    return this.#closing;
   }
 
   #encode(prompt: string | readonly number[]): readonly number[] {

@@ -15,6 +15,7 @@ export { type DrawOptions, drawAhead } from "./draw-ahead.ts";
 export { type Fix, RuntimeError, WgptError } from "./errors.ts";
 export { type BufferRange, Executor, type TensorData } from "./executor.ts";
 export {
+  endTokens,
   type FinishReason,
   type GenerateOptions,
   type GenerateResult,
@@ -32,14 +33,16 @@ export {
   printBytes,
   printNeed,
 } from "./memory.ts";
-export { Model } from "./model.ts";
+export { Model, type ModelOptions, type Turn } from "./model.ts";
 export * from "./plan.ts";
 export { createRng, type Rng } from "./rng.ts";
 export { logSoftmax, type SamplerSettings, type TokenScore, topTokens } from "./sampler.ts";
 export { type ScoreOptions, type ScoreResult, score, type TokenLikelihood } from "./score.ts";
+export type { LogitsChunk, Sequence } from "./sequence.ts";
 export type { Tensor } from "./tensor.ts";
 export { StopMatcher, TextStream } from "./text-stream.ts";
 export { createTokenizer, type EncodeOptions, type Tokenizer } from "./tokenizer.ts";
+export type { TurnOptions } from "./turns.ts";
 export { openRandomWeights, type RandomSource, type RandomTensor } from "./weights/random.ts";
 export type { RandomDType } from "./weights/random-values.ts";
 export type { StoredDType, StoredTensor, WeightSource } from "./weights/source.ts";

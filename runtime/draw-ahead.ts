@@ -3,8 +3,10 @@
 import { RuntimeError } from "./errors.ts";
 import type { Model } from "./model.ts";
 import type { SamplerSettings } from "./sampler.ts";
+import type { Sequence } from "./sequence.ts";
+import type { TurnOptions } from "./turns.ts";
 
-export interface DrawOptions extends SamplerSettings {
+export interface DrawOptions extends SamplerSettings, TurnOptions {
   readonly seed: number;
   /** How many tokens to draw at most. */
   readonly count: number;
@@ -20,13 +22,18 @@ const MOST_AHEAD = 16;
  * Appends `prompt` to the model's tokens and yields `count` tokens that follow. A caller that stops early never sees what was
  * queued beyond, and the model holds the tokens up to the last but one that it has seen, as after a `drawNext` of each.
  */
-export async function* drawAhead(
-  model: Model,
+export function drawAhead(model: Model, prompt: readonly number[], options: DrawOptions): AsyncGenerator<number, void> {
+  const check = () => checkAhead(options.ahead);
+  return model.generatorInTurn("drawAhead", options, check, (sequence) => drawAheadOn(sequence, prompt, options));
+}
+
+/** The same for who has a turn. */
+export async function* drawAheadOn(
+  sequence: Sequence,
   prompt: readonly number[],
   options: DrawOptions,
 ): AsyncGenerator<number, void> {
-  checkAhead(options.ahead);
-  const start = model.past + prompt.length;
+  const start = sequence.past + prompt.length;
   const waiting: Promise<number>[] = [];
   let [asked, seen] = [0, 0];
   const ask = (token: Promise<number>): void => {
@@ -37,17 +44,18 @@ export async function* drawAhead(
   };
   const pace = new Pace(options.ahead);
   try {
-    ask(model.drawAfter(prompt, options, options.seed));
+    ask(sequence.drawAfter(prompt, options, options.seed));
     while (seen < options.count) {
-      while (asked < options.count && waiting.length < pace.ahead) ask(model.drawNext());
+      while (asked < options.count && waiting.length < pace.ahead) ask(sequence.drawNext());
       const token = await waiting.shift();
       if (token === undefined) return;
       pace.tick(waiting.length > 0);
       seen++;
       yield token;
+      sequence.checkOpen();
     }
   } finally {
-    if (seen > 0) model.rewind(start + seen - 1);
+    if (seen > 0 && !sequence.closed) sequence.rewind(start + seen - 1);
   }
 }
 

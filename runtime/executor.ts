@@ -24,8 +24,9 @@ export class Executor {
   readonly #symbols: SymbolTable;
   /** An argument of every call, so that a step makes no array. */
   readonly #symbolOffset = [0];
-  /** Buffers to read through that no read is using. */
+  /** Buffers to read through that no read is using, and those that one is. */
   readonly #staging: GPUBuffer[] = [];
+  readonly #reading = new Set<GPUBuffer>();
 
   private constructor(
     plan: Plan,
@@ -126,10 +127,9 @@ export class Executor {
     const staging = this.#takeStaging(size);
     encoder.copyBufferToBuffer(this.#buffer(buffer), offset, staging, 0, size);
     this.#open.device.queue.submit([encoder.finish()]);
-    const map = this.#open.wait(staging.mapAsync(GPUMapMode.READ, 0, size));
-    const mapped = await map.catch((error: unknown) => ({ error }));
+    const problem = await this.#map(staging, size);
     this.#open.throwReported(`running ${name}`);
-    if (mapped) throw new RuntimeError(`running ${name}`, firstLine(String(mapped.error)));
+    if (problem) throw new RuntimeError(`running ${name}`, problem);
     return this.#returnStaging(staging, size);
   }
 
@@ -175,9 +175,24 @@ export class Executor {
     const encoder = device.createCommandEncoder({ label: `read ${buffer}` });
     encoder.copyBufferToBuffer(this.#buffer(buffer), 0, staging, 0, padded);
     device.queue.submit([encoder.finish()]);
-    await this.#open.wait(staging.mapAsync(GPUMapMode.READ, 0, padded)).catch(() => undefined);
+    const problem = await this.#map(staging, padded);
     await this.#open.check(`reading ${buffer}`);
+    if (problem) throw new RuntimeError(`reading ${buffer}`, problem);
     return this.#returnStaging(staging, size);
+  }
+
+  /** Waits until a buffer is mapped, or says why it can't be; then it is no longer of use. */
+  async #map(staging: GPUBuffer, size: number): Promise<string | undefined> {
+    this.#reading.add(staging);
+    try {
+      await this.#open.wait(staging.mapAsync(GPUMapMode.READ, 0, size));
+      return undefined;
+    } catch (error) {
+      staging.destroy();
+      return firstLine(String(error));
+    } finally {
+      this.#reading.delete(staging);
+    }
   }
 
   /** A mapped buffer's bytes; the buffer is free for the next read. */
@@ -206,9 +221,9 @@ export class Executor {
     return this.#open.check(place);
   }
 
-  /** Frees the buffers; the device stays. */
+  /** Frees the buffers; the device stays. Reads that wait for the GPU fail. */
   destroy(): void {
-    for (const b of [...this.#buffers.values(), ...this.#staging, this.#symbols.buffer]) b.destroy();
+    for (const b of [...this.#buffers.values(), ...this.#staging, ...this.#reading, this.#symbols.buffer]) b.destroy();
   }
 
   #buffer(name: string): GPUBuffer {

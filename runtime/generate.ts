@@ -1,18 +1,21 @@
 // Generation as a stream: tokens one by one, text as soon as it is certain, and why it ended.
-import { checkAhead, drawAhead } from "./draw-ahead.ts";
+import { checkAhead, drawAheadOn } from "./draw-ahead.ts";
 import { RuntimeError } from "./errors.ts";
 import type { Model } from "./model.ts";
+import type { PlanModel } from "./plan.ts";
 import { checkSampler, checkSeed, type SamplerSettings } from "./sampler.ts";
+import type { Sequence } from "./sequence.ts";
 import { StopMatcher, TextStream } from "./text-stream.ts";
 import type { Tokenizer } from "./tokenizer.ts";
+import type { TurnOptions } from "./turns.ts";
 
-export interface GenerateOptions extends SamplerSettings {
+export interface GenerateOptions extends SamplerSettings, TurnOptions {
   readonly maxNewTokens: number;
-  /** The same seed and settings give the same tokens on the same adapter. */
-  readonly seed: number;
+  /** The same seed and settings give the same tokens on the same adapter. A random one when absent; the result says which. */
+  readonly seed?: number;
   /** Texts at which generation ends; they are not part of the result. */
   readonly stop?: readonly string[];
-  /** Tokens at which generation ends; they are not part of the result. */
+  /** Tokens at which generation ends; they are not part of the result. The model's `endTokens` when absent, none for `[]`. */
   readonly stopTokens?: readonly number[];
   /** Steps queued on the GPU at once; chosen by how long a step takes when absent. It changes no token. */
   readonly ahead?: number;
@@ -26,7 +29,9 @@ export interface GenerateResult {
   readonly tokens: readonly number[];
   readonly text: string;
   readonly finish: FinishReason;
-  /** From the call to the first new token, in milliseconds. */
+  /** With it, the same call gives the same tokens again. */
+  readonly seed: number;
+  /** From the beginning of its turn to the first new token, in milliseconds. */
   readonly timeToFirstTokenMs: number;
   /** New tokens a second after the first; of the whole when there is only one. */
   readonly tokensPerSecond: number;
@@ -38,30 +43,53 @@ export interface GenerateStep {
   readonly text: string;
 }
 
+/** Where a text of the model ends, by its configuration or else by its tokenizer. */
+export function endTokens(facts: PlanModel, tokenizer: Tokenizer | undefined): readonly number[] {
+  const end = facts.eos_token_id ?? tokenizer?.eosToken;
+  return end === undefined ? [] : [end];
+}
+
 /**
  * Continues `prompt`. Yields each new token and returns the whole. Without a tokenizer, texts are empty and stop strings
- * are refused.
+ * are refused. The model is this call's alone from the first step until the loop over the steps is left.
  * @throws RuntimeError for settings out of range, a prompt that does not fit, or logits that are NaN.
  */
-export async function* generate(
+export function generate(
   model: Model,
   tokenizer: Tokenizer | undefined,
   prompt: readonly number[],
   options: GenerateOptions,
 ): AsyncGenerator<GenerateStep, GenerateResult> {
-  check(model, tokenizer, prompt, options);
-  const stopTokens = new Set(options.stopTokens ?? []);
+  const seed = options.seed ?? Math.floor(Math.random() * 2 ** 32);
+  return model.generatorInTurn(
+    "generate",
+    options,
+    () => check(model, tokenizer, prompt, { ...options, seed }),
+    (sequence) => generateOn(sequence, tokenizer, prompt, { ...options, seed }),
+  );
+}
+
+type SeededOptions = GenerateOptions & { readonly seed: number };
+
+async function* generateOn(
+  sequence: Sequence,
+  tokenizer: Tokenizer | undefined,
+  prompt: readonly number[],
+  options: SeededOptions,
+): AsyncGenerator<GenerateStep, GenerateResult> {
+  const { facts } = sequence;
+  const stopTokens = new Set(options.stopTokens ?? endTokens(facts, tokenizer));
   const stream = tokenizer && new TextStream(tokenizer);
   const stops = new StopMatcher(options.stop ?? []);
   const tokens: number[] = [];
   let text = "";
   let firstAt = 0;
   // The last token of a full context still predicts one; that one has no place to be read from.
-  const count = Math.min(options.maxNewTokens, model.facts.n_ctx - prompt.length + 1);
+  const count = Math.min(options.maxNewTokens, facts.n_ctx - prompt.length + 1);
   let finish: FinishReason = count < options.maxNewTokens ? "context" : "length";
   const began = performance.now();
-  model.reset();
-  for await (const token of drawAhead(model, prompt, { ...options, count })) {
+  sequence.reset();
+  for await (const token of drawAheadOn(sequence, prompt, { ...options, count })) {
     firstAt ||= performance.now();
     if (stopTokens.has(token)) {
       finish = "end-token";
@@ -89,6 +117,7 @@ export async function* generate(
     tokens,
     text,
     finish,
+    seed: options.seed,
     timeToFirstTokenMs: (firstAt || ended) - began,
     tokensPerSecond: seconds > 0 ? after / seconds : 0,
   };
@@ -98,7 +127,7 @@ function check(
   model: Model,
   tokenizer: Tokenizer | undefined,
   prompt: readonly number[],
-  options: GenerateOptions,
+  options: SeededOptions,
 ): void {
   checkSampler(options);
   checkSeed(options.seed);

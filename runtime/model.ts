@@ -1,14 +1,32 @@
-// A loaded model: a plan on a device with its weights, and how many tokens its caches hold.
+// A loaded model: a plan on a device with its weights. It holds one sequence, so that its callers take turns.
 import type { AdapterReport, OpenDevice } from "./device.ts";
 import { RuntimeError } from "./errors.ts";
 import { Executor } from "./executor.ts";
 import { type Plan, type PlanModel, weightBytesRead } from "./plan.ts";
-import { checkSampler, checkSeed, type SamplerSettings } from "./sampler.ts";
+import type { SamplerSettings } from "./sampler.ts";
+import { type LogitsChunk, Sequence } from "./sequence.ts";
+import { type TurnOptions, Turns } from "./turns.ts";
 import { matchWeights } from "./weights/match.ts";
 import type { WeightSource } from "./weights/source.ts";
 import { type NotFinite, sourceOf, type UploadOptions, uploadWeights } from "./weights/upload.ts";
 
-/** A language model on a device: one sequence, whose keys and values stay on the GPU. */
+/** How to load a model, and what its calls do while another has it, unless they say otherwise. */
+export interface ModelOptions extends UploadOptions, TurnOptions {}
+
+/** A model's sequence, which nobody else reads or changes until `end` is called. */
+export interface Turn {
+  readonly sequence: Sequence;
+  readonly end: () => void;
+}
+
+/**
+ * A language model on a device: one sequence, whose keys and values stay on the GPU.
+ *
+ * A call waits until those before it have ended: `generate`, `drawAhead` and `feedAll` from their first step until the loop
+ * over them is left, `score` until it is done, and the methods below until their work is in the GPU's queue. So a call
+ * that is awaited inside the loop over a generation of the same model waits for ever. Who needs several calls of their own
+ * with nobody's in between takes a turn for all of them: `takeTurn`.
+ */
 export class Model {
   readonly facts: PlanModel;
   readonly adapter: AdapterReport;
@@ -17,7 +35,8 @@ export class Model {
   /** Weights with values that are not finite, when loading looked for them. */
   readonly notFinite: readonly NotFinite[];
   readonly #executor: Executor;
-  #past = 0;
+  readonly #sequence: Sequence;
+  readonly #turns: Turns;
 
   private constructor(
     executor: Executor,
@@ -25,8 +44,11 @@ export class Model {
     adapter: AdapterReport,
     surplus: readonly string[],
     notFinite: readonly NotFinite[],
+    turns: Turns,
   ) {
     this.#executor = executor;
+    this.#sequence = new Sequence(executor, facts);
+    this.#turns = turns;
     this.facts = facts;
     this.adapter = adapter;
     this.surplus = surplus;
@@ -37,7 +59,7 @@ export class Model {
    * Checks the checkpoint against the plan, then compiles the shaders and uploads the weights in bounded chunks.
    * @throws RuntimeError when weights are missing or do not fit, or the adapter can not run the plan.
    */
-  static async load(open: OpenDevice, plan: Plan, source: WeightSource, options: UploadOptions = {}): Promise<Model> {
+  static async load(open: OpenDevice, plan: Plan, source: WeightSource, options: ModelOptions = {}): Promise<Model> {
     const { model } = plan;
     if (!model)
       throw new RuntimeError(`plan ${plan.name}`, "describes no language model", "compile it with compileGpt2");
@@ -45,16 +67,16 @@ export class Model {
     const { found, surplus } = matchWeights([...wanted.values()], source);
     const executor = await Executor.create(open, plan);
     const notFinite = await uploadWeights(executor, plan.weights, source, found, options);
-    return new Model(executor, model, open.adapter, surplus, notFinite);
+    return new Model(executor, model, open.adapter, surplus, notFinite, new Turns(options));
   }
 
   /** How many tokens the caches hold. */
   get past(): number {
-    return this.#past;
+    return this.#sequence.past;
   }
   /** The most tokens that one call takes. */
   get chunk(): number {
-    return this.#executor.plan.maxima.T ?? 1;
+    return this.#sequence.chunk;
   }
   /** Bytes of all GPU buffers. */
   get bufferBytes(): number {
@@ -70,19 +92,39 @@ export class Model {
     return weightBytesRead(this.#executor.entry("decode"), {});
   }
 
+  /**
+   * Waits for the sequence and has it alone until `end` is called, which belongs into a `finally`; an error calls it `call`.
+   * @throws RuntimeError when the model is closed, or busy and told to refuse.
+   */
+  async takeTurn(options?: TurnOptions, call = "takeTurn"): Promise<Turn> {
+    const end = await this.#turns.take(call, options);
+    return { sequence: this.#sequence, end };
+  }
+
+  /**
+   * A generator that has a turn from its first step until it ends, or its caller stops. `check` comes before the turn, and
+   * throws where the call is wrong; an error calls it `call`.
+   */
+  generatorInTurn<T, R>(
+    call: string,
+    options: TurnOptions | undefined,
+    check: () => void,
+    body: (sequence: Sequence) => AsyncGenerator<T, R>,
+  ): AsyncGenerator<T, R> {
+    return this.#turns.generator(call, options, check, () => body(this.#sequence));
+  }
+
   /** Forgets all tokens. */
-  reset(): void {
-    this.#past = 0;
+  reset(options?: TurnOptions): Promise<void> {
+    return this.#turns.run("reset", options, () => this.#sequence.reset());
   }
 
   /**
    * Appends tokens and returns the logits f32[n_vocab] after the last one. A long prompt is fed in chunks.
    * @throws RuntimeError for no tokens, an id that is none, and more tokens than the context holds.
    */
-  async feed(ids: readonly number[]): Promise<Float32Array> {
-    const last = this.#append(ids);
-    this.#run(last.entry, last.count);
-    return this.#logits(last.entry, 1);
+  feed(ids: readonly number[], options?: TurnOptions): Promise<Float32Array> {
+    return this.#turns.run("feed", options, () => this.#sequence.feed(ids));
   }
 
   /**
@@ -90,17 +132,8 @@ export class Model {
    * `drawNext` reads it. What is drawn depends on the settings, the seed and the position alone.
    * @throws RuntimeError for settings out of range and tokens that do not fit.
    */
-  async drawAfter(ids: readonly number[], settings: SamplerSettings, seed: number): Promise<number> {
-    checkSampler(settings);
-    checkSeed(seed);
-    const last = this.#append(ids);
-    const { topK = 0, topP = 1 } = settings;
-    this.#executor.write(
-      "settings",
-      Float32Array.of(f32Temperature(settings), Math.min(topK, this.facts.n_vocab), topP),
-    );
-    this.#executor.write("seed", Uint32Array.of(seed));
-    return this.#draw(last.entry, last.count);
+  drawAfter(ids: readonly number[], settings: SamplerSettings, seed: number, options?: TurnOptions): Promise<number> {
+    return this.#turns.run("drawAfter", options, () => this.#sequence.drawAfter(ids, settings, seed));
   }
 
   /**
@@ -108,117 +141,34 @@ export class Model {
    * several may be asked for before the first is there.
    * @throws RuntimeError when the context is full, or the logits are no distribution.
    */
-  drawNext(): Promise<number> {
-    return this.#draw("decode", 1);
+  drawNext(options?: TurnOptions): Promise<number> {
+    return this.#turns.run("drawNext", options, () => this.#sequence.drawNext());
   }
 
   /**
    * Forgets all tokens from position `past` on.
    * @throws RuntimeError when it holds fewer.
    */
-  rewind(past: number): void {
-    if (!(Number.isInteger(past) && past >= 0 && past <= this.#past))
-      throw new RuntimeError("model", `can't go back to ${past} tokens, for it holds ${this.#past}`);
-    this.#past = past;
+  rewind(past: number, options?: TurnOptions): Promise<void> {
+    return this.#turns.run("rewind", options, () => this.#sequence.rewind(past));
   }
 
   /**
-   * Appends tokens and yields the logits of every one, chunk by chunk: f32[rows, n_vocab].
+   * Appends tokens and yields the logits of every one, chunk by chunk.
    * @throws RuntimeError for no tokens, an id that is none, and more tokens than the context holds.
    */
-  async *feedAll(
-    ids: readonly number[],
-  ): AsyncGenerator<{ readonly start: number; readonly rows: number; readonly logits: Float32Array }> {
-    this.#check(ids);
-    for (let start = 0; start < ids.length; start += this.chunk) {
-      const chunk = ids.slice(start, start + this.chunk);
-      this.#write(chunk);
-      this.#run("logits", chunk.length);
-      yield { start, rows: chunk.length, logits: await this.#logits("logits", chunk.length) };
-    }
+  feedAll(ids: readonly number[], options?: TurnOptions): AsyncGenerator<LogitsChunk, void> {
+    return this.generatorInTurn(
+      "feedAll",
+      options,
+      () => undefined,
+      (sequence) => sequence.feedAll(ids),
+    );
   }
 
-  /** Frees the model's buffers; the device stays. */
+  /** Frees the model's buffers; the device stays. Every call that waits or comes later says that the model is closed. */
   destroy(): void {
-    this.#executor.destroy();
-  }
-
-  /** Writes tokens to the sequence and runs all chunks of them but the last, whose run is left to the caller. */
-  #append(ids: readonly number[]): { readonly entry: "prefill" | "decode"; readonly count: number } {
-    this.#check(ids);
-    let start = 0;
-    for (; ids.length - start > this.chunk; start += this.chunk) {
-      this.#write(ids.slice(start, start + this.chunk));
-      this.#run("prefill", this.chunk);
-    }
-    const last = ids.slice(start);
-    this.#write(last);
-    return { entry: last.length === 1 ? "decode" : "prefill", count: last.length };
-  }
-
-  /** Chunk by chunk, for each call draws a token and puts it where the next chunk begins. */
-  #write(ids: readonly number[]): void {
-    this.#executor.write("tokens", Int32Array.from(ids), 4 * this.#past);
-  }
-
-  #check(ids: readonly number[]): void {
-    const { n_ctx, n_vocab } = this.facts;
-    if (ids.length === 0)
-      throw new RuntimeError("model", "there is no token to feed", "a text needs at least one token");
-    if (this.#past + ids.length > n_ctx) {
-      const held = this.#past === 0 ? "" : ` after ${this.#past} that it holds`;
-      throw new RuntimeError(
-        "model",
-        `${ids.length} tokens${held} do not fit in the context of ${n_ctx}`,
-        `shorten the text to ${n_ctx} tokens`,
-      );
-    }
-    const wrong = ids.find((id) => !Number.isInteger(id) || id < 0 || id >= n_vocab);
-    if (wrong !== undefined)
-      throw new RuntimeError(
-        "model",
-        `token ${wrong} is not in the vocabulary of ${n_vocab}`,
-        `token ids are 0 to ${n_vocab - 1}`,
-      );
-  }
-
-  #run(entry: string, count: number): void {
-    this.#executor.run(entry, { T: count, P: this.#past });
-    this.#past += count;
-  }
-
-  async #draw(entry: string, count: number): Promise<number> {
-    const symbols = { T: count, P: this.#past };
-    const position = this.#past + count;
-    if (position > this.facts.n_ctx)
-      throw new RuntimeError(
-        "model",
-        `the context of ${this.facts.n_ctx} is full`,
-        "start anew, or with a shorter text",
-      );
-    this.#past = position;
-    const bytes = await this.#executor.runAndRead(entry, symbols, { buffer: "tokens", offset: 4 * position, size: 4 });
-    const [token = -1] = new Int32Array(bytes);
-    if (token < 0) throw notFinite(position);
-    return token;
-  }
-
-  async #logits(entry: string, rows: number): Promise<Float32Array> {
-    const [output] = this.#executor.entry(entry).outputs;
-    if (!output) throw new RuntimeError(`entry ${entry}`, "has no output");
-    const data = await this.#executor.read(output, { T: rows, P: this.#past });
-    return data instanceof Float32Array ? data : Float32Array.from(data);
+    this.#turns.close();
+    this.#sequence.close();
   }
 }
-
-/** Beyond these, f32 can't divide logits by it; the draw is greedy, or uniform, long before. */
-const f32Temperature = ({ temperature }: SamplerSettings): number =>
-  temperature < 1e-30 ? 0 : Math.min(temperature, 1e30);
-
-/** What `sample_token` could not draw from. */
-const notFinite = (position: number): RuntimeError =>
-  new RuntimeError(
-    `token ${position}`,
-    "its logits are no distribution: one is NaN or infinite",
-    "the weights are damaged, or an f16 overflowed on the way: check the checkpoint, or load it with f32 weights",
-  );

@@ -2,6 +2,8 @@
 import { RuntimeError } from "./errors.ts";
 import type { Model } from "./model.ts";
 import { logSoftmax } from "./sampler.ts";
+import type { Sequence } from "./sequence.ts";
+import type { TurnOptions } from "./turns.ts";
 
 /** How likely a token of the text was, after those before it. */
 export interface TokenLikelihood {
@@ -26,13 +28,13 @@ export interface ScoreResult {
 }
 
 /** How a text is cut, and who watches. */
-export interface ScoreOptions {
+export interface ScoreOptions extends TurnOptions {
   /**
    * Cuts the text into windows of so many inputs, each starting anew; a text longer than the context needs it. Only whole
    * windows count, so that every figure rests on the same lengths of context; a text that fits in one is scored whole.
    */
   readonly window?: number;
-  /** Hears of the logits of every input, [rows, n_vocab], in order. */
+  /** Hears of the logits of every input, [rows, n_vocab], in order. It must not wait for another call of the same model. */
   readonly onLogits?: (logits: Float32Array, rows: number) => void | Promise<void>;
   /** Hears how many of the inputs are done. */
   readonly onProgress?: (done: number, total: number) => void;
@@ -43,7 +45,7 @@ export interface ScoreOptions {
  * @throws RuntimeError for no tokens, a window that is none, a text longer than the context, and logits that are not finite.
  */
 export async function score(model: Model, ids: readonly number[], options: ScoreOptions = {}): Promise<ScoreResult> {
-  const { n_ctx, n_vocab } = model.facts;
+  const { n_ctx } = model.facts;
   if (ids.length === 0) throw new RuntimeError("text", "has no token to score", "give a text, or token ids");
   const window = options.window ?? n_ctx;
   if (!Number.isInteger(window) || window < 1 || window > n_ctx)
@@ -58,14 +60,29 @@ export async function score(model: Model, ids: readonly number[], options: Score
       `has ${ids.length} tokens, but the context is ${n_ctx}`,
       `score it in windows: --window ${n_ctx}`,
     );
+  const turn = await model.takeTurn(options, "score");
+  try {
+    return await scoreOn(turn.sequence, ids, window, options);
+  } finally {
+    turn.end();
+  }
+}
+
+async function scoreOn(
+  sequence: Sequence,
+  ids: readonly number[],
+  window: number,
+  options: ScoreOptions,
+): Promise<ScoreResult> {
+  const { n_vocab } = sequence.facts;
   const tokens: TokenLikelihood[] = [];
   let lastLogits: Float32Array | undefined;
   let sum = 0;
   // The last token of a long text is only predicted, never read.
   const inputs = ids.length <= window ? ids.length : Math.floor((ids.length - 1) / window) * window;
   for (let start = 0; start < inputs; start += window) {
-    model.reset();
-    for await (const chunk of model.feedAll(ids.slice(start, Math.min(start + window, inputs)))) {
+    sequence.reset();
+    for await (const chunk of sequence.feedAll(ids.slice(start, Math.min(start + window, inputs)))) {
       await options.onLogits?.(chunk.logits, chunk.rows);
       for (let row = 0; row < chunk.rows; row++) {
         const logits = chunk.logits.subarray(row * n_vocab, (row + 1) * n_vocab);

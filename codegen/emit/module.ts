@@ -153,17 +153,21 @@ function interfaceOf({ plan }: ModuleSource, model: string): OptionalKind<Interf
         `Forgets all tokens and continues \`prompt\`: yields each new token, and returns them all with the reason of the end.\n@throws RuntimeError for options out of range, and a prompt of more than ${n_ctx} tokens.`,
       ],
     },
-    { name: "reset", returnType: "void", docs: ["Forgets all tokens."] },
+    { name: "reset", returnType: "Promise<void>", docs: ["Forgets all tokens."] },
     {
       name: "close",
       returnType: "Promise<void>",
-      docs: ["Frees what the model holds on the GPU, and the device unless it was given to `load`."],
+      docs: [
+        "Frees what the model holds on the GPU, and the device unless it was given to `load`. Calls that run, wait or come later say that the model is closed.",
+      ],
     },
   ];
   return {
     name: model,
     isExported: true,
-    docs: [`The model, loaded: one sequence of up to ${n_ctx} tokens.`],
+    docs: [
+      `The model, loaded: one sequence of up to ${n_ctx} tokens. A call waits until those before it have ended; \`generate\` ends when the loop over it is left, so that a call awaited inside that loop waits for ever.`,
+    ],
     properties: [
       reader("facts", "typeof facts", "What is known of the model before it is loaded."),
       reader("variant", "(typeof facts.variants)[number]", "Which of the bundle's variants runs."),

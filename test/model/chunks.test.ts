@@ -19,7 +19,7 @@ const full = at(
 let decoded: readonly Float32Array[] = [];
 
 async function feedOneByOne(model: Model): Promise<Float32Array[]> {
-  model.reset();
+  await model.reset();
   const rows: Float32Array[] = [];
   for (const id of full.ids) rows.push((await model.feed([id])).slice());
   return rows;
@@ -27,7 +27,7 @@ async function feedOneByOne(model: Model): Promise<Float32Array[]> {
 
 async function feedWhole(model: Model, lengths: readonly number[]): Promise<void> {
   for (const n of lengths) {
-    model.reset();
+    await model.reset();
     const logits = await model.feed(full.ids.slice(0, n));
     assert.is(model.past, n);
     assertWithin(logits, at(decoded, n - 1), F32_BOUND, `${n} tokens in chunks of ${model.chunk}`);
@@ -62,7 +62,7 @@ gpuTest("every position has the same logits, in calls of 1, 3, 7 and 128 tokens"
 
 gpuTest("a conversation that goes on in pieces is one text", (gpu) =>
   withModel(gpu, EMBEDDED, {}, async (model) => {
-    model.reset();
+    await model.reset();
     let end = 0;
     for (const length of [5, 1, 130, 1, 63]) {
       const logits = await model.feed(full.ids.slice(end, end + length));

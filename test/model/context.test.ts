@@ -30,7 +30,7 @@ gpuTest("generates up to the last position of 1,024, the tokens that the whole t
 
       const text = [...PROMPT, ...tokens];
       await rejects(model.feed([...text]), /do not fit in the context of 1024/);
-      model.reset();
+      await model.reset();
       const inputs = text.slice(0, N_CTX);
       const logits = await interpretLogits(folder, inputs);
       assertWithin(await allLogits(model, inputs), logits, F32_BOUND, "all of 1,024 positions at once");

@@ -33,9 +33,9 @@ const VARIANTS: readonly { readonly name: string; readonly disable: readonly str
 async function check(model: Model, { ids, logits }: ReferenceCase): Promise<void> {
   const last = at(logits, logits.length - 1);
   assertWithin(await allLogits(model, ids), logits.flat(), F32_BOUND, "logits");
-  model.reset();
+  await model.reset();
   assertWithin(await model.feed(ids), last, F32_BOUND, "prefill");
-  model.reset();
+  await model.reset();
   await model.feed(ids.slice(0, -1));
   assertWithin(await model.feed(ids.slice(-1)), last, F32_BOUND, "decode");
 }

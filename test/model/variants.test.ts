@@ -24,7 +24,7 @@ async function check(gpu: OpenDevice, config: ConfigText, options: CheckpointOpt
     const row = (i: number) => want.subarray(i * n_vocab, (i + 1) * n_vocab);
     await withModel(gpu, folder, { chunk: 4, target }, async (model) => {
       assertWithin(await allLogits(model, ids), want, F32_BOUND, "all logits, in chunks of 4");
-      model.reset();
+      await model.reset();
       assertWithin(await model.feed(ids.slice(0, -2)), row(ids.length - 3), F32_BOUND, "prefill");
       assertWithin(await model.feed(ids.slice(-2, -1)), row(ids.length - 2), F32_BOUND, "decode");
       assertWithin(await model.feed(ids.slice(-1)), row(ids.length - 1), F32_BOUND, "a second decode");

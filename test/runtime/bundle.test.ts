@@ -81,7 +81,7 @@ gpuTest("takes texts, has logits of every position, and says what it runs", asyn
   const ids = reference?.ids ?? [];
   const all = await model.appendAll(ids, 1024);
   assert.equal([all.dtype, all.shape], ["f32", [ids.length, 1024]]);
-  model.reset();
+  await model.reset();
   const last = await model.append(ids, [1, 1024]);
   assert.ok(Math.abs((last.data[7] ?? 0) - (all.data[(ids.length - 1) * 1024 + 7] ?? 1)) < 1e-4);
   const stream = model.generate("ROMEO:\n", GREEDY);
@@ -93,6 +93,11 @@ gpuTest("takes texts, has logits of every position, and says what it runs", asyn
     /module was made for 50257 logits, but its plan gives 1024.*compile it again/s,
   );
   await model.close();
+  await model.close();
+  await rejects(model.append(ids, [1, 1024]), /feed: the model is closed.*load it again/s);
+  await rejects(model.appendAll(ids, 1024), /feedAll: the model is closed/);
+  await rejects(model.reset(), /reset: the model is closed/);
+  await rejects(model.generate(ids, GREEDY).next(), /generate: the model is closed/);
 });
 
 gpuTest("refuses a missing shard, one that is cut off, and with verify one flipped byte", async (gpu) => {

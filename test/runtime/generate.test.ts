@@ -54,7 +54,7 @@ gpuTest("greedy takes the likeliest token each time", (gpu) =>
     const { tokens, finish } = await run(model, undefined, ROMEO, { maxNewTokens: 8 });
     assert.is(finish, "length");
     assert.is(tokens.length, 8);
-    model.reset();
+    await model.reset();
     let logits = await model.feed(ROMEO);
     for (const token of tokens) {
       assert.is(argmax(logits), token);
@@ -116,22 +116,40 @@ gpuTest("ends before a stop string that spans tokens, and streams nothing of it"
   }),
 );
 
-gpuTest("ends at an end token, which is no part of the text", (gpu) =>
+gpuTest("ends at the model's end token, or at those it is given, which are no part of the text", (gpu) =>
   withChain(gpu, "abc", 32, async (model, tokenizer) => {
-    const ended = await run(model, tokenizer, tokenizer.encode("a"), { stopTokens: [256] });
+    const ended = await run(model, tokenizer, tokenizer.encode("a"));
     assert.is(ended.text, "bc");
     assert.equal(ended.tokens, [0x62, 0x63]);
     assert.is(ended.finish, "end-token");
-    const first = await run(model, tokenizer, tokenizer.encode("c"), { stopTokens: [256] });
+    const first = await run(model, undefined, tokenizer.encode("c"));
     assert.equal([first.tokens, first.text, first.finish], [[], "", "end-token"]);
-    const ignored = await run(model, tokenizer, tokenizer.encode("a"), { maxNewTokens: 3 });
+    const sooner = await run(model, tokenizer, tokenizer.encode("a"), { stopTokens: [0x63] });
+    assert.equal([sooner.text, sooner.finish], ["b", "end-token"]);
+    const ignored = await run(model, tokenizer, tokenizer.encode("a"), { maxNewTokens: 3, stopTokens: [] });
     assert.equal([ignored.tokens, ignored.text], [[0x62, 0x63, 256], "bc<|endoftext|>"]);
+  }),
+);
+
+gpuTest("draws a seed where none is given, and says which", (gpu) =>
+  withChain(gpu, "", 32, async (model, tokenizer) => {
+    // This model finds every token as likely as any other.
+    const options = { maxNewTokens: 16, temperature: 1, stopTokens: [] };
+    const whole = async (seed?: number) => {
+      const stream = generate(model, tokenizer, [0x61], { ...options, ...(seed === undefined ? {} : { seed }) });
+      for (let step = await stream.next(); ; step = await stream.next()) if (step.done) return step.value;
+    };
+    const first = await whole();
+    assert.equal((await whole(first.seed)).tokens, first.tokens);
+    const second = await whole();
+    assert.is.not(second.seed, first.seed);
+    assert.is.not(second.tokens.join(), first.tokens.join());
   }),
 );
 
 gpuTest("streams characters of several bytes whole", (gpu) =>
   withChain(gpu, "aé€😀!", 32, async (model, tokenizer) => {
-    const all = await run(model, tokenizer, tokenizer.encode("a"), { stopTokens: [256] });
+    const all = await run(model, tokenizer, tokenizer.encode("a"));
     assert.equal(all.pieces, ["", "é", "", "", "€", "", "", "", "😀", "!"]);
     assert.is(all.text, "é€😀!");
     const stopped = await run(model, tokenizer, tokenizer.encode("a"), { stop: ["😀"] });

@@ -57,7 +57,7 @@ for (const [name, [config, options]] of Object.entries(MODELS))
       const text = Array.from({ length: config.n_ctx }, () => 1);
       const has = (entry: string) => made.entries.some((e) => e.name === entry);
       if (has("logits")) for await (const { rows } of model.feedAll(text)) assert.ok(rows > 0);
-      model.reset();
+      await model.reset();
       if (has("prefill")) await model.feed(text.slice(1));
       if (has("decode")) await model.feed([2]);
       model.destroy();

@@ -110,7 +110,7 @@ export async function withModel<R>(
 
 /** The logits of every token of one context, [tokens, n_vocab], fed `step` tokens at a call. */
 export async function allLogits(model: Model, ids: readonly number[], step = ids.length): Promise<Float32Array> {
-  model.reset();
+  await model.reset();
   const parts: Float32Array[] = [];
   for (let start = 0; start < ids.length; start += step)
     for await (const { logits } of model.feedAll(ids.slice(start, start + step))) parts.push(logits.slice());

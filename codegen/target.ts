@@ -1,4 +1,5 @@
 // What the compiler may count on in an adapter. Plans are made for a target, not for the machine that makes them.
+import { adapterFamily, PLAIN_TARGET } from "../base/index.ts";
 import { CompileError } from "../ir/index.ts";
 import type { AdapterReport } from "../runtime/device.ts";
 
@@ -42,7 +43,7 @@ export interface Tuning {
 
 /** Every WebGPU device has these; a GPU hides memory latency behind many invocations. */
 const WEBGPU: Target = {
-  name: "webgpu-default",
+  name: PLAIN_TARGET,
   summary: "the limits that every WebGPU device has",
   limits: {
     maxStorageBuffersPerShaderStage: 8,
@@ -133,15 +134,7 @@ export function targetByName(name: string): Target {
 
 /** The target for an adapter in hand: the family it belongs to, with its own limits and features. */
 export function targetForAdapter(adapter: AdapterReport): Target {
-  const text = `${adapter.vendor} ${adapter.description}`.toLowerCase();
-  const name = /llvmpipe|lavapipe/.test(text)
-    ? "dawn-lavapipe"
-    : text.includes("swiftshader")
-      ? "dawn-swiftshader"
-      : text.includes("nvidia")
-        ? "dawn-nvidia"
-        : "webgpu-default";
-  const family = targetByName(name);
+  const family = targetByName(adapterFamily(adapter));
   const limits = Object.fromEntries(
     Object.entries(family.limits).map(([key, value]) => [key, adapter.limits[key] ?? value]),
   );

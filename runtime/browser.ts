@@ -36,7 +36,12 @@ export const loadBundle = (
   options?: LoadOptions,
 ): Promise<BundleModel> =>
   loadBundleIn(
-    { openFiles: openBundleUrl, openGpu: async () => openGpu(), openWeights: openSafetensorsUrl },
+    {
+      openFiles: openBundleUrl,
+      openGpu: async () => openGpu(),
+      openWeights: openSafetensorsUrl,
+      warn: (message) => console.warn(`wgpt: ${message}`),
+    },
     folder,
     gpu,
     weights,

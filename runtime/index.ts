@@ -32,6 +32,7 @@ export const loadBundle = (
       openFiles: openBundleFolder,
       openGpu: openDawn,
       openWeights: (place) => openCheckpoint(typeof place === "string" ? place : fileURLToPath(place)),
+      warn: (message) => process.emitWarning(message, "WgptWarning"),
     },
     folder,
     gpu,

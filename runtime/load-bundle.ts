@@ -1,11 +1,20 @@
 // From a bundle's files to a model that runs: what a generated module calls. What is special to Node or to a browser comes
 // as an Environment; see index.ts and browser.ts.
-import { type BundleFiles, chooseVariant, readBundlePlan, readBundleWeights, readPlan } from "./bundle.ts";
+import { adapterFamily, PLAIN_TARGET } from "../base/index.ts";
+import {
+  type BundleFiles,
+  type BundlePlan,
+  chooseVariant,
+  readBundlePlan,
+  readBundleWeights,
+  readPlan,
+} from "./bundle.ts";
 import { BundleModel } from "./bundle-model.ts";
-import type { OpenDevice } from "./device.ts";
+import { type AdapterReport, type OpenDevice, printAdapter } from "./device.ts";
 import { Model } from "./model.ts";
 import { openPackedWeights } from "./packed-weights.ts";
 import { createTokenizer, type Tokenizer } from "./tokenizer.ts";
+import type { TurnOptions } from "./turns.ts";
 import type { WeightSource } from "./weights/source.ts";
 import type { LoadProgress } from "./weights/upload.ts";
 
@@ -15,16 +24,23 @@ export interface Environment<G> {
   openGpu(options?: G): Promise<OpenDevice>;
   /** A checkpoint, by its folder or address. */
   openWeights(place: URL | string): Promise<WeightSource>;
+  /** Tells the user what is no error, unless the caller wants to. */
+  warn(message: string): void;
 }
 
 /** How to load a bundle. */
-export interface LoadOptions {
+export interface LoadOptions extends TurnOptions {
   /** The variant to run, whatever else the adapter could; the last that it can, when absent. */
   readonly variant?: string;
   /** Compares packed weights with their hashes before they are used. */
   readonly verify?: boolean;
   /** Hears how many bytes of weights are on the GPU. */
   readonly onProgress?: (progress: LoadProgress) => void;
+  /**
+   * Hears what the user should know though it is no error, once in a process for each bundle; a warning of the process on
+   * Node, and of the console in a browser, when absent.
+   */
+  readonly onWarning?: (message: string) => void;
 }
 
 /** A device that is open already, or the options to open one; or nothing, for the best adapter there is. */
@@ -56,10 +72,14 @@ export async function loadBundleIn<G extends object>(
     const source = await openSource(environment, files, map, weights, options);
     // What was packed lies as the plan has it; what was not has to be looked up in the whole tensors of a checkpoint.
     const parts = weights === undefined ? plan.weights.map(({ part: _, ...w }) => w) : plan.weights;
-    const { onProgress } = options;
-    const model = await Model.load(open, { ...plan, weights: parts }, source, onProgress ? { onProgress } : {});
+    const { onProgress, busy, onWarning = environment.warn } = options;
+    const model = await Model.load(open, { ...plan, weights: parts }, source, {
+      ...(onProgress && { onProgress }),
+      ...(busy && { busy }),
+    });
     await source.close();
     const tokenizer = await readTokenizer(files, bundle.tokenizer);
+    warnOfBetterTarget(files.place, bundle, open.adapter, onWarning);
     return new BundleModel(model, variant.name, tokenizer, async () => {
       model.destroy();
       for (const close of closers.toReversed()) await close();
@@ -68,6 +88,23 @@ export async function loadBundleIn<G extends object>(
     for (const close of closers.toReversed()) await close();
     throw error;
   }
+}
+
+/** Bundles whose users have been told. */
+const told = new Set<string>();
+
+function warnOfBetterTarget(
+  place: string,
+  { target }: BundlePlan,
+  adapter: AdapterReport,
+  warn: (message: string) => void,
+): void {
+  const better = adapterFamily(adapter);
+  if (target !== PLAIN_TARGET || better === PLAIN_TARGET || told.has(place)) return;
+  told.add(place);
+  warn(
+    `${place}: is compiled for ${target}, which suits any adapter, but there is a target for ${printAdapter(adapter)}: compile with --target ${better}`,
+  );
 }
 
 const isOpen = (gpu: object | undefined): gpu is OpenDevice => gpu !== undefined && "device" in gpu && "check" in gpu;

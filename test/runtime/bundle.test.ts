@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { adapterFamily } from "../../base/index.ts";
 import type { OpenDevice } from "../../runtime/device.ts";
 import type { GenerateOptions } from "../../runtime/generate.ts";
 import { generate } from "../../runtime/generate.ts";
@@ -99,6 +100,38 @@ gpuTest("takes texts, has logits of every position, and says what it runs", asyn
   await rejects(model.reset(), /reset: the model is closed/);
   await rejects(model.generate(ids, GREEDY).next(), /generate: the model is closed/);
 });
+
+gpuTest(
+  "says once that an adapter has a target of its own, to who listens and else as a warning of the process",
+  async (gpu) => {
+    const family = adapterFamily(gpu.adapter);
+    const said: string[] = [];
+    const emitted: string[] = [];
+    const emit = (warning: Error) => emitted.push(`${warning.name}: ${warning.message}`);
+    process.on("warning", emit);
+    const load = async (folder: string, options?: LoadOptions) =>
+      (await loadBundle(folder, gpu, undefined, options)).close();
+    const onWarning = (message: string) => said.push(message);
+    const [heard, unheard] = [
+      await broken("heard", "plan.json", (b) => b),
+      await broken("unheard", "plan.json", (b) => b),
+    ];
+    await load(heard, { onWarning });
+    await load(heard, { onWarning });
+    await load(heard);
+    await load(unheard);
+    await load(unheard);
+    await load(await broken("tuned", "plan.json", edited('"webgpu-default"', `"${family}"`)), { onWarning });
+    await new Promise((resolve) => setImmediate(resolve));
+    process.off("warning", emit);
+    const count = family === "webgpu-default" ? 0 : 1;
+    assert.is(said.length, count);
+    assert.is(emitted.length, count);
+    for (const message of said)
+      assert.match(message, new RegExp(`heard: is compiled for webgpu-default.*compile with --target ${family}$`));
+    for (const message of emitted) assert.match(message, /^WgptWarning: .*unheard: is compiled for webgpu-default/);
+  },
+);
 
 gpuTest("refuses a missing shard, one that is cut off, and with verify one flipped byte", async (gpu) => {
   const gone = await broken("gone", SHARD, () => undefined);

@@ -3,6 +3,7 @@
 import { type AdapterReport, describeAdapter, firstLine, type OpenDevice, openDevice, type Wait } from "./device.ts";
 import { RuntimeError } from "./errors.ts";
 import { withoutDawnWarnings } from "./quiet-dawn.ts";
+import { answerPending, watchWorkerExit } from "./worker-exit.ts";
 
 /** `null` runs nothing: it validates shaders and measures the host's own cost. */
 export type DawnBackend = "vulkan" | "metal" | "d3d12" | "null";
@@ -34,6 +35,9 @@ async function findGpu(options: DawnOptions): Promise<GPU> {
 
 async function createGpu({ backend, enable = [], disable = [] }: DawnOptions): Promise<GPU> {
   const { create, globals } = await loadDawn();
+  watchWorkerExit(() => {
+    for (const device of devices) device.destroy();
+  });
   Object.assign(globalThis, globals);
   const options = [
     ...(backend === undefined ? [] : [`backend=${backend}`]),
@@ -86,13 +90,24 @@ const NO_ADAPTER = "run `wgpt doctor`: it says which driver to install";
 
 /**
  * Opens the best adapter. Close it when done; the process then exits by itself.
+ *
+ * In a worker thread, one that ends by itself, by `process.exit` or by an error may do so at any time. `worker.terminate()`
+ * leaves it no time to let go of the GPU, and Dawn then ends the whole process: ask the worker to close the model and
+ * the device first, and terminate it when it has. Opening a device in a worker replaces `globalThis.setImmediate` there by one that
+ * does the same and remembers Dawn's calls.
  * @throws RuntimeError when there is none, or Dawn can not be loaded.
  */
 export async function openDawn(options: DawnOptions = {}): Promise<OpenDevice> {
   const waitFor = ({ software }: AdapterReport): Wait => (software ? restingWait : (promise) => promise);
   const open = await openDevice(await findGpu(options), NO_ADAPTER, waitFor);
   devices.push(open.device);
-  return open;
+  return {
+    ...open,
+    close() {
+      open.close();
+      answerPending();
+    },
+  };
 }
 
 /**

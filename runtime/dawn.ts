@@ -11,8 +11,9 @@ export type DawnBackend = "vulkan" | "metal" | "d3d12" | "null";
 /** How Dawn chooses an adapter, and what it may do. */
 export interface DawnOptions {
   /**
-   * Keeps Dawn's own warnings about limits off stderr while it looks for adapters; see quiet-dawn.ts. For a command, not
-   * for a server whose other threads write to stderr.
+   * Keeps Dawn's own warnings about limits off stderr while it looks for adapters, wherever stderr points. What another
+   * thread writes to stderr in that time is lost, so that this is for commands rather than for servers. It needs the
+   * optional package koffi; without it, the warnings stay.
    */
   readonly quiet?: boolean;
   readonly backend?: DawnBackend;

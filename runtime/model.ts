@@ -16,6 +16,7 @@ export interface ModelOptions extends UploadOptions, TurnOptions {}
 /** A model's sequence, which nobody else reads or changes until `end` is called. */
 export interface Turn {
   readonly sequence: Sequence;
+  /** Lets the next call run. A second call does nothing. */
   readonly end: () => void;
 }
 

@@ -158,7 +158,7 @@ function interfaceOf({ plan }: ModuleSource, model: string): OptionalKind<Interf
       name: "close",
       returnType: "Promise<void>",
       docs: [
-        "Frees what the model holds on the GPU, and the device unless it was given to `load`. Calls that run, wait or come later say that the model is closed.",
+        "Frees what the model holds on the GPU, and the device unless it was given to `load`.\nCalls that run, wait or come later say that the model is closed.",
       ],
     },
   ];
@@ -166,7 +166,7 @@ function interfaceOf({ plan }: ModuleSource, model: string): OptionalKind<Interf
     name: model,
     isExported: true,
     docs: [
-      `The model, loaded: one sequence of up to ${n_ctx} tokens. A call waits until those before it have ended; \`generate\` ends when the loop over it is left, so that a call awaited inside that loop waits for ever.`,
+      `The model, loaded: one sequence of up to ${n_ctx} tokens.\nA call waits until those before it have ended. \`generate\` ends when the loop over it is left, so that a call that is\nawaited inside that loop waits for ever.`,
     ],
     properties: [
       reader("facts", "typeof facts", "What is known of the model before it is loaded."),

@@ -13,7 +13,11 @@ export declare const facts: {
   readonly chunk: 128;
   readonly variants: readonly ["base", "subgroups"];
 };
-/** The model, loaded: one sequence of up to 256 tokens. */
+/**
+ * The model, loaded: one sequence of up to 256 tokens.
+ * A call waits until those before it have ended. `generate` ends when the loop over it is left, so that a call that is
+ * awaited inside that loop waits for ever.
+ */
 export interface Shakespeare {
   /** What is known of the model before it is loaded. */
   readonly facts: typeof facts;
@@ -49,8 +53,11 @@ export interface Shakespeare {
    */
   generate(prompt: string | readonly number[], options: GenerateOptions): AsyncGenerator<GenerateStep, GenerateResult>;
   /** Forgets all tokens. */
-  reset(): void;
-  /** Frees what the model holds on the GPU, and the device unless it was given to `load`. */
+  reset(): Promise<void>;
+  /**
+   * Frees what the model holds on the GPU, and the device unless it was given to `load`.
+   * Calls that run, wait or come later say that the model is closed.
+   */
   close(): Promise<void>;
 }
 /**

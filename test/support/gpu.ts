@@ -20,7 +20,7 @@ async function open(options: Parameters<typeof openDawn>[0]): Promise<OpenDevice
 }
 
 /** What the tests run on, or undefined on a machine without a Vulkan driver. */
-export const adapter: AdapterReport | undefined = await findAdapter({ backend: "vulkan" });
+export const adapter: AdapterReport | undefined = await findAdapter({ backend: "vulkan", quiet: true });
 
 let real: Promise<OpenDevice> | undefined;
 /** The device of the adapter; only where there is one. */

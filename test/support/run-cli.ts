@@ -8,7 +8,6 @@ export interface CliResult {
   /** The exit code; undefined when the process had to be killed because it did not end by itself. */
   readonly code: number | undefined;
   readonly stdout: string;
-  /** Without the warnings that Dawn, and no line of ours, writes. */
   readonly stderr: string;
   /** Of the processor, user and system: unlike the time that passed, it does not depend on who else is working. */
   readonly cpuSeconds: number;
@@ -81,19 +80,12 @@ function spawnCli(
         command: ["wgpt", ...args].join(" "),
         code: late || signal !== null ? undefined : (code ?? undefined),
         stdout: stdout?.() ?? "",
-        stderr: withoutDawn(stderr?.() ?? ""),
+        stderr: stderr?.() ?? "",
         cpuSeconds: Number(meter?.() || Number.NaN),
       });
     });
   });
 }
-
-/** Dawn's warnings about limits, and about a missing driver with the place in its source. */
-const withoutDawn = (text: string): string =>
-  text
-    .split(/(?<=\n)/)
-    .filter((line) => !/^Warning: |^ {4}at \w+ \(.*\.cpp:\d+\)$|^$/.test(line.trimEnd()))
-    .join("");
 
 /** The stdout of a command that succeeded and ended by itself. */
 export function output({ command, code, stdout, stderr }: CliResult): string {

@@ -16,7 +16,11 @@ export const facts = {
   variants: ["base", "subgroups"],
 } as const;
 
-/** The model, loaded: one sequence of up to 32 tokens. A call waits until those before it have ended; `generate` ends when the loop over it is left, so that a call awaited inside that loop waits for ever. */
+/**
+ * The model, loaded: one sequence of up to 32 tokens.
+ * A call waits until those before it have ended. `generate` ends when the loop over it is left, so that a call that is
+ * awaited inside that loop waits for ever.
+ */
 export interface Tiny {
   /** What is known of the model before it is loaded. */
   readonly facts: typeof facts;
@@ -53,7 +57,10 @@ export interface Tiny {
   generate(prompt: readonly number[], options: GenerateOptions): AsyncGenerator<GenerateStep, GenerateResult>;
   /** Forgets all tokens. */
   reset(): Promise<void>;
-  /** Frees what the model holds on the GPU, and the device unless it was given to `load`. Calls that run, wait or come later say that the model is closed. */
+  /**
+   * Frees what the model holds on the GPU, and the device unless it was given to `load`.
+   * Calls that run, wait or come later say that the model is closed.
+   */
   close(): Promise<void>;
 }
 

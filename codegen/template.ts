@@ -2,6 +2,7 @@
 import { readFileSync } from "node:fs";
 import Handlebars from "handlebars";
 import { CompileError, castNumber } from "../ir/index.ts";
+import type { Address } from "../runtime/host-types.ts";
 import { wgslLiteral } from "./wgsl-element.ts";
 
 /** What a template can be given. */
@@ -33,13 +34,13 @@ function readPartials(folder: URL): Record<string, string> {
 }
 
 /**
- * Loads a template. Handlebars renders a missing `{{#if x}}` as false even when strict, so the names are compared on the
+ * Loads a template from its file, a path or a `file:` URL. Handlebars renders a missing `{{#if x}}` as false even when strict, so the names are compared on the
  * syntax tree.
  * @throws CompileError when what it reads and what is declared differ.
  */
-export function loadTemplate<const K extends string>(url: URL, declared: readonly K[]): Template<K> {
-  const file = url.pathname.split("/").at(-1) ?? url.pathname;
-  const source = readFileSync(url, "utf8");
+export function loadTemplate<const K extends string>(place: Address, declared: readonly K[]): Template<K> {
+  const file = String(place).split(/[/\\]/).at(-1) ?? String(place);
+  const source = readFileSync(place, "utf8");
   const used = freeNames(source);
   const missing = [...used].filter((n) => !(declared as readonly string[]).includes(n));
   const unused = declared.filter((n) => !used.has(n));

@@ -4,6 +4,7 @@ import type { BundleModel } from "./bundle-model.ts";
 import { openBundleUrl } from "./bundle-url.ts";
 import { type OpenDevice, openDevice } from "./device.ts";
 import { RuntimeError } from "./errors.ts";
+import type { Address } from "./host-types.ts";
 import { type GpuChoice, type LoadOptions, loadBundleIn, type WeightsChoice } from "./load-bundle.ts";
 import { openSafetensorsUrl } from "./weights/url-source.ts";
 
@@ -30,7 +31,7 @@ export function openGpu(): Promise<OpenDevice> {
 
 /** Loads the bundle whose files lie under `folder`, an address. See `loadBundleIn`. */
 export const loadBundle = (
-  folder: URL | string,
+  folder: Address,
   gpu?: GpuChoice<GpuOptions>,
   weights?: WeightsChoice,
   options?: LoadOptions,

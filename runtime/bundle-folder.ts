@@ -3,17 +3,19 @@ import { type FileHandle, open, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { BundleFiles } from "./bundle.ts";
+import { WHOLE_FOLDER } from "./bundle-place.ts";
 import { RuntimeError } from "./errors.ts";
+import type { Address } from "./host-types.ts";
 
-export async function openBundleFolder(folder: URL | string): Promise<BundleFiles> {
-  const place = typeof folder === "string" ? folder : fileURLToPath(folder);
+/** The path that is meant by an address on Node. */
+export const pathOf = (place: Address): string =>
+  typeof place === "string" && !place.startsWith("file:") ? place : fileURLToPath(place);
+
+export async function openBundleFolder(folder: Address): Promise<BundleFiles> {
+  const place = pathOf(folder);
   const handles = new Map<string, Promise<FileHandle>>();
   const failed = (file: string) => (error: Error) => {
-    throw new RuntimeError(
-      join(place, file),
-      `can't be read: ${error.message}`,
-      "a bundle is the whole folder that `wgpt compile` wrote",
-    );
+    throw new RuntimeError(join(place, file), `can't be read: ${error.message}`, WHOLE_FOLDER);
   };
   return {
     place: place.replace(/[/\\]$/, ""),

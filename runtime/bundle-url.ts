@@ -1,27 +1,43 @@
 // A bundle's files over HTTP, in ranges, for a browser.
 import type { BundleFiles } from "./bundle.ts";
+import { WHOLE_FOLDER } from "./bundle-place.ts";
 import { RuntimeError } from "./errors.ts";
+import type { Address } from "./host-types.ts";
 
 const OK = 200;
 const PARTIAL = 206;
 
-/** Files below `folder`, an address that ends in a slash or is meant to. */
-export async function openBundleUrl(folder: URL | string): Promise<BundleFiles> {
-  const base = new URL(`${String(folder).replace(/\/$/, "")}/`);
+/**
+ * The whole address that is meant by text in a browser: what a page or a worker writes is relative to itself.
+ * @throws RuntimeError where it is relative, and there is neither page nor worker.
+ */
+export function resolveAddress(place: Address): URL {
+  const { document, location } = globalThis as {
+    readonly document?: { readonly baseURI: string };
+    readonly location?: { readonly href: string };
+  };
+  const base = document?.baseURI ?? location?.href;
+  if (URL.canParse(String(place), base)) return new URL(place, base);
+  throw new RuntimeError(
+    String(place),
+    "is no whole address, and there is no page that it could be relative to",
+    "give a whole address, such as https://example.org/model/",
+  );
+}
+
+/** Files below `folder`, an address that ends in a slash or is meant to. `hint` is the way out when one is not there. */
+export async function openBundleUrl(folder: Address, hint: string = WHOLE_FOLDER): Promise<BundleFiles> {
+  const base = new URL(`${resolveAddress(folder).href.replace(/\/$/, "")}/`);
   const get = async (file: string, headers: Record<string, string> = {}): Promise<Response> => {
     const address = new URL(file, base);
     const response = await fetch(address, { headers }).catch((error: unknown) => {
       throw new RuntimeError(
         address.href,
         `can't be fetched: ${error instanceof Error ? error.message : String(error)}`,
+        hint,
       );
     });
-    if (!response.ok)
-      throw new RuntimeError(
-        address.href,
-        `the server answers ${response.status}`,
-        "a bundle is the whole folder that `wgpt compile` wrote",
-      );
+    if (!response.ok) throw new RuntimeError(address.href, `the server answers ${response.status}`, hint);
     return response;
   };
   /** The file that a server without ranges sent whole: the next range is likely to be of the same one. */

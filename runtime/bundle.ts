@@ -1,5 +1,6 @@
 // A bundle: what `wgpt compile` writes. Its format, how a variant of its plan is chosen for an adapter, and how its files
 // become a plan again. Touches neither disk nor net: the files come from a BundleFiles.
+import { WHOLE_FOLDER } from "./bundle-place.ts";
 import type { OpenDevice } from "./device.ts";
 import { RuntimeError } from "./errors.ts";
 import {
@@ -99,7 +100,11 @@ async function readJson<T extends { readonly format: string; readonly version: n
   try {
     json = JSON.parse(text);
   } catch (error) {
-    throw new RuntimeError(place, `is no JSON: ${error instanceof Error ? error.message : String(error)}`, AGAIN);
+    throw new RuntimeError(
+      place,
+      `is no JSON: ${error instanceof Error ? error.message : String(error)}`,
+      text.trimStart().startsWith("<") ? WHOLE_FOLDER : AGAIN,
+    );
   }
   if (!isBundleJson<T>(json, format))
     throw new RuntimeError(place, `does not say that it is ${format}`, "give a folder that `wgpt compile` wrote");

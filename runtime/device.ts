@@ -1,5 +1,6 @@
 // An adapter and a device, chosen and described. Knows nothing of Node: the caller brings the GPU object.
 import { RuntimeError } from "./errors.ts";
+import type { Gpu, GpuAdapter, GpuDevice } from "./host-types.ts";
 
 /** What a user should know about the adapter in use. */
 export interface AdapterReport {
@@ -14,7 +15,7 @@ export interface AdapterReport {
 
 /** A device with what is known of its adapter. */
 export interface OpenDevice {
-  readonly device: GPUDevice;
+  readonly device: GpuDevice;
   readonly adapter: AdapterReport;
   /** Waits for the GPU as the host does best; see `Wait`. */
   readonly wait: Wait;
@@ -44,16 +45,16 @@ const LIMITS = [
 ] as const;
 
 /** Features that kernels can use; the device gets those of them that the adapter has. */
-export const OPTIONAL_FEATURES: readonly GPUFeatureName[] = [
+export const OPTIONAL_FEATURES: readonly string[] = [
   "shader-f16",
   "subgroups",
   "timestamp-query",
   // Chromium's experiment, which the types of the standard do not know.
-  "chromium-experimental-subgroup-matrix" as GPUFeatureName,
+  "chromium-experimental-subgroup-matrix",
 ];
 
 /** What a user should know about an adapter. */
-export function describeAdapter(adapter: GPUAdapter): AdapterReport {
+export function describeAdapter(adapter: GpuAdapter): AdapterReport {
   const { vendor, architecture, description, device } = adapter.info;
   const text = [vendor, architecture, device, description].join(" ");
   return {
@@ -76,7 +77,7 @@ export const printAdapter = (report: AdapterReport): string =>
  * @throws RuntimeError when there is none.
  */
 export async function openDevice(
-  gpu: GPU,
+  gpu: Gpu,
   noAdapterHint?: string,
   waitFor: (adapter: AdapterReport) => Wait = () => (promise) => promise,
 ): Promise<OpenDevice> {
@@ -88,7 +89,7 @@ export async function openDevice(
   const report = describeAdapter(adapter);
   const device = await adapter.requestDevice({
     label: "wgpt",
-    requiredFeatures: OPTIONAL_FEATURES.filter((f) => adapter.features.has(f)),
+    requiredFeatures: OPTIONAL_FEATURES.filter((f): f is GPUFeatureName => adapter.features.has(f)),
     requiredLimits: { ...report.limits },
   });
   const errors: string[] = [];

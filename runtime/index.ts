@@ -2,13 +2,10 @@
  * The runtime, on Node: loads and runs plans and bundles. It loads no compiler package. A browser gets browser.ts instead.
  * @module wgpt/runtime
  */
-// The next line goes into the .d.ts: without it, `GPUDevice` is unknown to a program whose settings do not name the package.
-// A browser's program has these types from TypeScript's own DOM library, and the two do not go well together.
-/// <reference types="@webgpu/types" preserve="true" />
-import { fileURLToPath } from "node:url";
-import { openBundleFolder } from "./bundle-folder.ts";
+import { openBundleFolder, pathOf } from "./bundle-folder.ts";
 import type { BundleModel } from "./bundle-model.ts";
 import { type DawnOptions, openDawn } from "./dawn.ts";
+import type { Address } from "./host-types.ts";
 import { type GpuChoice, type LoadOptions, loadBundleIn, type WeightsChoice } from "./load-bundle.ts";
 import { openCheckpoint } from "./weights/file-source.ts";
 
@@ -22,7 +19,7 @@ export type GpuOptions = DawnOptions;
 
 /** Loads the bundle in `folder`, a path or a `file:` address. See `loadBundleIn`. */
 export const loadBundle = (
-  folder: URL | string,
+  folder: Address,
   gpu?: GpuChoice<GpuOptions>,
   weights?: WeightsChoice,
   options?: LoadOptions,
@@ -31,7 +28,7 @@ export const loadBundle = (
     {
       openFiles: openBundleFolder,
       openGpu: openDawn,
-      openWeights: (place) => openCheckpoint(typeof place === "string" ? place : fileURLToPath(place)),
+      openWeights: (place) => openCheckpoint(pathOf(place)),
       warn: (message) => process.emitWarning(message, "WgptWarning"),
     },
     folder,

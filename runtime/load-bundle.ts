@@ -11,6 +11,7 @@ import {
 } from "./bundle.ts";
 import { BundleModel } from "./bundle-model.ts";
 import { type AdapterReport, type OpenDevice, printAdapter } from "./device.ts";
+import type { Address } from "./host-types.ts";
 import { Model } from "./model.ts";
 import { openPackedWeights } from "./packed-weights.ts";
 import { createTokenizer, type Tokenizer } from "./tokenizer.ts";
@@ -20,10 +21,10 @@ import type { LoadProgress } from "./weights/upload.ts";
 
 /** How this side of the world opens files and GPUs. `G` are the options with which it chooses an adapter. */
 export interface Environment<G> {
-  openFiles(folder: URL | string): Promise<BundleFiles>;
+  openFiles(folder: Address): Promise<BundleFiles>;
   openGpu(options?: G): Promise<OpenDevice>;
   /** A checkpoint, by its folder or address. */
-  openWeights(place: URL | string): Promise<WeightSource>;
+  openWeights(place: Address): Promise<WeightSource>;
   /** Tells the user what is no error, unless the caller wants to. */
   warn(message: string): void;
 }
@@ -46,7 +47,7 @@ export interface LoadOptions extends TurnOptions {
 /** A device that is open already, or the options to open one; or nothing, for the best adapter there is. */
 export type GpuChoice<G> = OpenDevice | G;
 /** Packed weights when absent; else a checkpoint's folder or address, or any source. */
-export type WeightsChoice = WeightSource | URL | string;
+export type WeightsChoice = WeightSource | Address;
 
 /**
  * Loads the bundle in `folder`. A device that it opened is closed with the model; one that was given stays.
@@ -55,7 +56,7 @@ export type WeightsChoice = WeightSource | URL | string;
  */
 export async function loadBundleIn<G extends object>(
   environment: Environment<G>,
-  folder: URL | string,
+  folder: Address,
   gpu?: GpuChoice<G>,
   weights?: WeightsChoice,
   options: LoadOptions = {},

@@ -72,10 +72,10 @@ function statementsOf(bundle: ModuleSource): (StatementStructures | string)[] {
       moduleSpecifier: "wgpt/runtime",
       namedImports: [
         ...["AdapterReport", "GenerateOptions", "GenerateResult", "GenerateStep", "GpuChoice", "GpuOptions"],
-        ...["LoadOptions", "Tensor", ...(plan.tokenizer ? ["Tokenizer"] : []), "WeightsChoice"],
+        ...["ModuleOptions", "Tensor", ...(plan.tokenizer ? ["Tokenizer"] : []), "WeightsChoice"],
       ]
         .map((name) => ({ name, isTypeOnly: true }))
-        .concat([{ name: "loadBundle", isTypeOnly: false }]),
+        .concat(["folderOf", "loadBundle"].map((name) => ({ name, isTypeOnly: false }))),
     },
     {
       kind: StructureKind.VariableStatement,
@@ -192,14 +192,14 @@ function loadFunction({ plan }: ModuleSource, model: string): OptionalKind<Funct
     parameters: [
       { name: "gpu?", type: "GpuChoice<GpuOptions>" },
       { name: "weights?", type: "WeightsChoice" },
-      { name: "options?", type: "LoadOptions" },
+      { name: "options?", type: "ModuleOptions" },
     ],
     returnType: `Promise<${model}>`,
     docs: [
-      "Loads the model onto a GPU.\n@param gpu - a device that is open, or how to choose one; the best adapter when absent.\n@param weights - a checkpoint's folder or address, or any source; the packed weights when absent.\n@throws RuntimeError when no adapter can run it, or the weights are missing or do not fit.",
+      "Loads the model onto a GPU.\n@param gpu - a device that is open, or how to choose one; the best adapter when absent.\n@param weights - a checkpoint's folder or address, or any source; the packed weights when absent.\n@param options - which variant, and where the bundle's files lie if a bundler moved this module.\n@throws RuntimeError when no adapter can run it, or the weights are missing or do not fit.",
     ],
     statements: [
-      'const model = await loadBundle(new URL(".", import.meta.url), gpu, weights, options);',
+      "const model = await loadBundle(options?.base ?? folderOf(import.meta.url), gpu, weights, options);",
       `return {\n${membersOf(plan)
         .map((member) => `${member},`)
         .join("\n")}\n};`,

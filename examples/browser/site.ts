@@ -1,13 +1,13 @@
 // The page as a folder of static files, which any web server can serve: the bundle as `wgpt compile` writes it, the runtime
 // bundled for browsers, and the page itself.
 import { cp, mkdir } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 import { RuntimeError } from "../../runtime/errors.ts";
 import { capture, lastLines, ROOT } from "../../tools/run-command.mjs";
 
-const HERE = fileURLToPath(new URL(".", import.meta.url));
+const HERE = dirname(fileURLToPath(import.meta.url));
 
 /** Writes the site to `folder`, with `model` compiled and its weights packed. */
 export async function buildSite(folder: string, model: string, name: string): Promise<void> {

@@ -1,20 +1,23 @@
 // A checkpoint over HTTP, for a browser: one safetensors file, or shards with an index, read in ranges.
 
 import type { BundleFiles } from "../bundle.ts";
-import { openBundleUrl } from "../bundle-url.ts";
+import { openBundleUrl, resolveAddress } from "../bundle-url.ts";
 import { RuntimeError } from "../errors.ts";
+import type { Address } from "../host-types.ts";
 import { locateShards, parseWeightMap, type ShardFile, WEIGHT_FILES } from "./shards.ts";
 import type { WeightSource } from "./source.ts";
+
+const SERVE_AS_IS = "serve the checkpoint's files as they are, with Content-Length";
 
 /**
  * Opens the checkpoint at an address: of a `.safetensors` file, or of a folder that holds `model.safetensors` or an index.
  * @throws RuntimeError when there is none, or the server can't say how large it is.
  */
-export async function openSafetensorsUrl(place: URL | string): Promise<WeightSource> {
-  const address = String(place);
+export async function openSafetensorsUrl(place: Address): Promise<WeightSource> {
+  const address = resolveAddress(place).href;
   const isFile = address.endsWith(".safetensors");
   const end = isFile ? address.lastIndexOf("/") : address.replace(/\/$/, "").length;
-  const files = await openBundleUrl(address.slice(0, end));
+  const files = await openBundleUrl(address.slice(0, end), SERVE_AS_IS);
   return locateShards(files, isFile ? [await shardAt(files, address.slice(end + 1))] : await shardsIn(files));
 }
 
@@ -33,7 +36,7 @@ async function shardAt(files: BundleFiles, file: string): Promise<ShardFile> {
   throw new RuntimeError(
     `${files.place}/${file}`,
     response.ok ? "the server does not say how long it is" : `the server answers ${response.status}`,
-    "serve the checkpoint's files as they are, with Content-Length",
+    SERVE_AS_IS,
   );
 }
 

@@ -1,5 +1,5 @@
 // tiny for webgpu-default, compiled by wgpt. Generated: change the model or the compiler's options, not this file.
-import { loadBundle } from "wgpt/runtime";
+import { folderOf, loadBundle } from "wgpt/runtime";
 /** What is known of the model before it is loaded. */
 export const facts = {
   name: "tiny",
@@ -18,10 +18,11 @@ export const facts = {
  * Loads the model onto a GPU.
  * @param gpu - a device that is open, or how to choose one; the best adapter when absent.
  * @param weights - a checkpoint's folder or address, or any source; the packed weights when absent.
+ * @param options - which variant, and where the bundle's files lie if a bundler moved this module.
  * @throws RuntimeError when no adapter can run it, or the weights are missing or do not fit.
  */
 export async function load(gpu, weights, options) {
-  const model = await loadBundle(new URL(".", import.meta.url), gpu, weights, options);
+  const model = await loadBundle(options?.base ?? folderOf(import.meta.url), gpu, weights, options);
   return {
     facts,
     variant: model.variantIn(facts.variants),

@@ -13,7 +13,7 @@ import {
   T,
   tensorType,
   verify,
-} from "../ir/index.ts";
+} from "wgpt/ir";
 
 // y = relu(x · w + b). T, the number of rows, stays a symbol; the op files infer every other shape.
 const b = new GraphBuilder("layer");

@@ -2,8 +2,8 @@
 // the meaning stayed. Needs no GPU.
 //
 //   npx tsx examples/02-watch-a-pass.ts
-import { hostTensor, interpret, parseGraph, printGraph } from "../ir/index.ts";
-import { Explainer, fuseGelu, runPasses } from "../passes/index.ts";
+import { hostTensor, interpret, parseGraph, printGraph } from "wgpt/ir";
+import { Explainer, fuseGelu, runPasses } from "wgpt/passes";
 
 // Two activations. The first is GELU in a spelling of its own: the argument is factored, the product multiplied out. The
 // second has a 0.4 where GELU has 0.5, and must be left alone.

@@ -1,9 +1,9 @@
 // One kernel: a layer norm compiled to WGSL, run on the GPU, and held against the op's own reference.
 //
 //   npx tsx examples/03-one-kernel.ts
-import { compileEntries, targetForAdapter } from "../codegen/index.ts";
-import { countElements, evalDim, hostTensor, interpret, parseGraph } from "../ir/index.ts";
-import { createRng, Executor, openDawn, printAdapter } from "../runtime/index.ts";
+import { compileEntries, targetForAdapter } from "wgpt/codegen";
+import { countElements, evalDim, hostTensor, interpret, parseGraph } from "wgpt/ir";
+import { createRng, Executor, openDawn, printAdapter } from "wgpt/runtime";
 
 const graph = parseGraph(`
 graph norm(x: f32[T, 96], weight gain: f32[96], weight shift: f32[96]) {

@@ -4,9 +4,9 @@
 //   npx tsx examples/04-generate.ts
 //   npx tsx examples/04-generate.ts path/to/gpt2 "The meaning of life is"
 import { readFile } from "node:fs/promises";
-import { compileGpt2, targetForAdapter } from "../codegen/index.ts";
-import { readGpt2Config } from "../ir/index.ts";
-import { generate, loadTokenizer, Model, openCheckpoint, openDawn } from "../runtime/index.ts";
+import { compileGpt2, targetForAdapter } from "wgpt/codegen";
+import { readGpt2Config } from "wgpt/ir";
+import { generate, loadTokenizer, Model, openCheckpoint, openDawn } from "wgpt/runtime";
 
 const [folder = "models/shakespeare", prompt = "ROMEO:\n"] = process.argv.slice(2);
 

@@ -2,10 +2,10 @@
 // kernel or template knows its name.
 //
 //   npx tsx examples/05-your-own-op.ts
-import { compileEntries, targetForAdapter } from "../codegen/index.ts";
-import { countElements, definePointwise, hostTensor, interpret, parseGraph } from "../ir/index.ts";
-import { FUSING_PASSES } from "../passes/index.ts";
-import { createRng, Executor, openDawn, printAdapter } from "../runtime/index.ts";
+import { compileEntries, targetForAdapter } from "wgpt/codegen";
+import { countElements, definePointwise, hostTensor, interpret, parseGraph } from "wgpt/ir";
+import { FUSING_PASSES } from "wgpt/passes";
+import { createRng, Executor, openDawn, printAdapter } from "wgpt/runtime";
 
 const softsign = definePointwise({
   name: "softsign",

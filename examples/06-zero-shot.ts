@@ -7,9 +7,9 @@
 import { readFile } from "node:fs/promises";
 import { text as readAll } from "node:stream/consumers";
 import { parseArgs } from "node:util";
-import { compileGpt2, targetForAdapter } from "../codegen/index.ts";
-import { readGpt2Config } from "../ir/index.ts";
-import { generate, loadTokenizer, Model, openCheckpoint, openDawn } from "../runtime/index.ts";
+import { compileGpt2, targetForAdapter } from "wgpt/codegen";
+import { readGpt2Config } from "wgpt/ir";
+import { generate, loadTokenizer, Model, openCheckpoint, openDawn } from "wgpt/runtime";
 import { TASKS } from "./tasks.ts";
 
 const { values, positionals } = parseArgs({

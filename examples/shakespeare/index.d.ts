@@ -1,4 +1,4 @@
-import { type AdapterReport, type GenerateOptions, type GenerateResult, type GenerateStep, type GpuChoice, type GpuOptions, type LoadOptions, type Tensor, type Tokenizer, type WeightsChoice } from "wgpt/runtime";
+import { type AdapterReport, type GenerateOptions, type GenerateResult, type GenerateStep, type GpuChoice, type GpuOptions, type ModuleOptions, type Tensor, type Tokenizer, type WeightsChoice } from "wgpt/runtime";
 /** What is known of the model before it is loaded. */
 export declare const facts: {
   readonly name: "shakespeare";
@@ -64,6 +64,7 @@ export interface Shakespeare {
  * Loads the model onto a GPU.
  * @param gpu - a device that is open, or how to choose one; the best adapter when absent.
  * @param weights - a checkpoint's folder or address, or any source; the packed weights when absent.
+ * @param options - which variant, and where the bundle's files lie if a bundler moved this module.
  * @throws RuntimeError when no adapter can run it, or the weights are missing or do not fit.
  */
-export declare function load(gpu?: GpuChoice<GpuOptions>, weights?: WeightsChoice, options?: LoadOptions): Promise<Shakespeare>;
+export declare function load(gpu?: GpuChoice<GpuOptions>, weights?: WeightsChoice, options?: ModuleOptions): Promise<Shakespeare>;

@@ -1,5 +1,6 @@
 // The package as a user has it: packed by npm with its build, and installed by npm from the tarball into an empty folder.
-// Nothing is downloaded: `overrides` has the dependencies linked from this project's node_modules.
+// Nothing is downloaded: `overrides` has the dependencies linked from this project's node_modules. All test files share one
+// such folder, which goes when the process ends.
 import {
   mkdirSync,
   mkdtempSync,
@@ -24,7 +25,6 @@ export interface Installed {
   run(command: readonly [string, ...string[]]): Promise<string>;
   /** Runs a JavaScript file of the folder under plain Node. */
   node(...args: readonly string[]): Promise<string>;
-  remove(): void;
 }
 
 const { version, dependencies } = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8")) as {
@@ -32,40 +32,44 @@ const { version, dependencies } = JSON.parse(readFileSync(join(ROOT, "package.js
   readonly dependencies: Readonly<Record<string, string>>;
 };
 
-export async function installPackage(): Promise<Installed> {
+let installed: Promise<Installed> | undefined;
+
+/** The package in a user's folder. Each test file writes under names of its own there. */
+export function installPackage(): Promise<Installed> {
+  installed ??= install();
+  return installed;
+}
+
+async function install(): Promise<Installed> {
   const folder = mkdtempSync(join(tmpdir(), "wgpt-package-"));
-  const remove = () => rmSync(folder, { recursive: true });
-  try {
-    const packed = await capture([...npm(), "pack", "--pack-destination", folder]);
-    assert.ok(packed.ok, `npm pack: ${packed.ended}\n${packed.output}`);
-    assert.equal(readdirSync(folder), [`wgpt-${version}.tgz`]);
-    const manifest = {
-      name: "a-user",
-      private: true,
-      type: "module",
-      dependencies: { wgpt: `file:wgpt-${version}.tgz` },
-      overrides: Object.fromEntries(Object.keys(dependencies).map((name) => [name, `file:${modulePath(name)}`])),
-    };
-    writeFileSync(join(folder, "package.json"), JSON.stringify(manifest));
-    const run: Installed["run"] = async (command) => {
-      const { ok, stdout, output, ended } = await capture(command, { cwd: folder, seconds: 120 });
-      assert.ok(ok, `${command.join(" ")}: ${ended}\n${output}`);
-      return stdout;
-    };
-    // A cache of its own, so that nothing depends on what this machine has downloaded before.
-    const offline = ["--offline", "--ignore-scripts", "--no-audit", "--no-fund", "--cache", join(folder, "cache")];
-    await run([...npm(), "install", ...offline]);
-    return {
-      folder,
-      tarballBytes: statSync(join(folder, `wgpt-${version}.tgz`)).size,
-      run,
-      node: (...args) => run([process.execPath, ...args]),
-      remove,
-    };
-  } catch (error) {
-    remove();
-    throw error;
-  }
+  process.once("exit", () => rmSync(folder, { recursive: true, force: true }));
+  const packed = await capture([...npm(), "pack", "--pack-destination", folder]);
+  assert.ok(packed.ok, `npm pack: ${packed.ended}\n${packed.output}`);
+  assert.equal(readdirSync(folder), [`wgpt-${version}.tgz`]);
+  const manifest = {
+    name: "a-user",
+    private: true,
+    type: "module",
+    dependencies: { wgpt: `file:wgpt-${version}.tgz` },
+    overrides: Object.fromEntries(Object.keys(dependencies).map((name) => [name, `file:${modulePath(name)}`])),
+  };
+  writeFileSync(join(folder, "package.json"), JSON.stringify(manifest));
+  const run: Installed["run"] = async (command) => {
+    const { ok, stdout, output, ended } = await capture(command, { cwd: folder, seconds: 120 });
+    assert.ok(ok, `${command.join(" ")}: ${ended}\n${output}`);
+    return stdout;
+  };
+  // A cache of its own, so that nothing depends on what this machine has downloaded before.
+  const offline = ["--offline", "--ignore-scripts", "--no-audit", "--no-fund", "--cache", join(folder, "cache")];
+  await run([...npm(), "install", ...offline]);
+  // What a program on Node has beside the package.
+  linkModule(folder, "@types/node");
+  return {
+    folder,
+    tarballBytes: statSync(join(folder, `wgpt-${version}.tgz`)).size,
+    run,
+    node: (...args) => run([process.execPath, ...args]),
+  };
 }
 
 /** Puts a package of this project into another folder's node_modules. */

@@ -12,7 +12,7 @@ import { loadStats } from "./memory.ts";
 import { contextOption, dtypeOption, type LoadOptions, memoryLimitOption } from "./memory-options.ts";
 import { type OpenModel, openModel } from "./open-model.ts";
 import { readPrompt } from "./prompt.ts";
-import { collect, probability, seed, temperature, tokenIds, wholeNumber } from "./usage.ts";
+import { collect, filePath, probability, seed, temperature, tokenIds, wholeNumber } from "./usage.ts";
 
 interface Options extends LoadOptions {
   readonly model?: string;
@@ -46,6 +46,7 @@ export const generateCommand = new Command("generate")
   .option(
     "--model <dir>",
     "folder with config.json, model.safetensors and tokenizer files (default: the embedded model)",
+    filePath,
   )
   .option("--tokens <ids>", "the prompt as token ids, such as 1,2,3", tokenIds)
   .option("--max-new-tokens <n>", "how many tokens to add at most", wholeNumber, 100)

@@ -1,13 +1,14 @@
 import { readFile } from "node:fs/promises";
 import { Command } from "commander";
 import pc from "picocolors";
-import { printAdapter, RuntimeError, type ScoreResult, score, topTokens } from "../runtime/index.ts";
+import { printAdapter, RuntimeError, type ScoreOptions, type ScoreResult, score, topTokens } from "../runtime/index.ts";
+import { interruptible } from "./interruption.ts";
 import { createLogitsFile, type LogitsFile } from "./logits-file.ts";
 import { loadStats } from "./memory.ts";
 import { contextOption, dtypeOption, type LoadOptions, memoryLimitOption } from "./memory-options.ts";
 import { type OpenModel, openModel } from "./open-model.ts";
 import { type Prompt, readPrompt } from "./prompt.ts";
-import { collect, count, reasonOf, tokenIds, wholeNumber } from "./usage.ts";
+import { collect, count, filePath, reasonOf, tokenIds, wholeNumber } from "./usage.ts";
 
 interface Options extends LoadOptions {
   readonly model?: string;
@@ -31,13 +32,14 @@ export const scoreCommand = new Command("score")
   .option(
     "--model <dir>",
     "folder with config.json, model.safetensors and tokenizer files (default: the embedded model)",
+    filePath,
   )
   .option("--tokens <ids>", "the text as token ids, such as 1,2,3", tokenIds)
-  .option("--file <path>", "the text as a file")
+  .option("--file <path>", "the text as a file", filePath)
   .option("--window <n>", "score a long text in whole windows of n tokens, each starting anew", wholeNumber)
   .option("--skip-tokens <n>", "leave the first n tokens of the text out", count, 0)
   .option("--top <k>", "how many next tokens to list", count, 5)
-  .option("--logits <file>", "write all logits, [tokens, vocabulary], as safetensors")
+  .option("--logits <file>", "write all logits, [tokens, vocabulary], as safetensors", filePath)
   .option("--special", "take special tokens such as <|endoftext|> in the text for themselves")
   .addOption(dtypeOption())
   .addOption(contextOption())
@@ -71,11 +73,8 @@ async function run(text: string | undefined, options: Options): Promise<void> {
     );
     if (!given) throw new RuntimeError("text", "is missing", "give a text, --file or --tokens");
     const ids = given.ids.slice(options.skipTokens);
-    const file =
-      options.logits === undefined
-        ? undefined
-        : await createLogitsFile(options.logits, ids.length, opened.config.n_vocab);
-    const result = await scoreInto(opened, ids, options, file);
+    const result = await scoreTokens(opened, ids, options);
+    if (!result) return;
     if (options.json) printJson(opened, ids, result, options.top);
     else printText(opened, { ids, text: given.text }, result, options);
   } finally {
@@ -90,28 +89,47 @@ async function readText(path: string, text: string | undefined): Promise<string>
   });
 }
 
-async function scoreInto(
+/** Undefined when it is interrupted, which ends the process as soon as everything is closed. */
+async function scoreTokens(
+  opened: OpenModel,
+  ids: readonly number[],
+  options: Options,
+): Promise<ScoreResult | undefined> {
+  const { logits } = options;
+  if (logits === undefined) return watchedScore(opened, ids, options);
+  let result: ScoreResult | undefined;
+  await interruptible(async (signal) => {
+    // Begun with the first logits: what can't be scored must reach no pipe.
+    let file: LogitsFile | undefined;
+    try {
+      result = await watchedScore(opened, ids, options, async (rows) => {
+        signal.throwIfAborted();
+        file ??= await createLogitsFile(logits, ids.length, opened.config.n_vocab);
+        await file.write(rows);
+      });
+      await file?.finish();
+    } catch (error) {
+      await file?.abandon();
+      throw error;
+    }
+  });
+  return result;
+}
+
+const watchedScore = (
   { model }: OpenModel,
   ids: readonly number[],
   options: Options,
-  file: LogitsFile | undefined,
-): Promise<ScoreResult> {
-  try {
-    const result = await score(model, ids, {
-      ...(options.window === undefined ? {} : { window: options.window }),
-      onLogits: async (logits) => file?.write(logits),
-      onProgress: (done, total) => {
-        if (process.stderr.isTTY && !options.json)
-          process.stderr.write(`\rscoring ${done}/${total}${done === total ? "\r\x1b[K" : ""}`);
-      },
-    });
-    await file?.finish();
-    return result;
-  } catch (error) {
-    await file?.abandon();
-    throw error;
-  }
-}
+  onLogits?: ScoreOptions["onLogits"],
+): Promise<ScoreResult> =>
+  score(model, ids, {
+    ...(options.window === undefined ? {} : { window: options.window }),
+    ...(onLogits && { onLogits }),
+    onProgress: (done, total) => {
+      if (process.stderr.isTTY && !options.json)
+        process.stderr.write(`\rscoring ${done}/${total}${done === total ? "\r\x1b[K" : ""}`);
+    },
+  });
 
 interface NextToken {
   readonly token: number;

@@ -1,6 +1,12 @@
 // Reading numbers and lists from the command line; a wrong one is named with its flag. And what the system says about files.
 import { InvalidArgumentError } from "commander";
 
+/** A file or a folder. The empty path, which a variable that is not set leaves behind, would be the working directory. */
+export function filePath(text: string): string {
+  if (text === "") throw new InvalidArgumentError("It must be a path, but it is empty.");
+  return text;
+}
+
 const parse = (text: string, accepts: (n: number) => boolean, wanted: string): number => {
   const n = Number(text);
   if (text.trim() === "" || !accepts(n)) throw new InvalidArgumentError(`It must be ${wanted}.`);

@@ -1,8 +1,11 @@
-// Writes safetensors files, for Node: in pieces of any size, so that a file can be larger than memory, and under a
-// temporary name until it is whole, so that a failure leaves no half of one.
-import { open, rename, rm } from "node:fs/promises";
+// Writes safetensors files, for Node: in pieces of any size, so that a file can be larger than memory. A file comes under a
+// temporary name until it is whole, so that a failure leaves no half of one; a pipe or a device is written into.
+import { randomBytes } from "node:crypto";
+import { type FileHandle, open, rename, rm, stat } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import { getSystemErrorMap } from "node:util";
 import { RuntimeError } from "../errors.ts";
+import { isMissing, realPath } from "../real-path.ts";
 import { dataBytes, safetensorsHeader, type TensorToWrite } from "./write-safetensors.ts";
 
 /** A file that is being written. The data of its tensors comes in their order, in pieces of any size. */
@@ -15,8 +18,40 @@ export interface SafetensorsFile {
   abandon(): Promise<void>;
 }
 
+/** Where the bytes go, before they are in their place. */
+interface Destination {
+  readonly file: FileHandle;
+  /** Puts the closed file in its place. */
+  place(): Promise<void>;
+  /** Removes the closed file, unless it is what stood there before. */
+  discard(): Promise<void>;
+}
+
+/** Follows links: what they lead to is replaced, or made. Only a regular file is replaced. */
+async function openDestination(path: string): Promise<Destination> {
+  const there = await stat(path).catch((error) => {
+    if (isMissing(error)) return undefined;
+    throw error;
+  });
+  if (there?.isDirectory())
+    throw new RuntimeError(path, "is a folder, but a file is to be written", "give the name of a file in it");
+  if (there && !there.isFile()) {
+    const nothing = async () => undefined;
+    return { file: await open(path, "w"), place: nothing, discard: nothing };
+  }
+  const real = await realPath(path);
+  const temporary = join(dirname(real), `.wgpt-${randomBytes(6).toString("hex")}.part`);
+  return {
+    // Never a file that someone else has made.
+    file: await open(temporary, "wx", there?.mode),
+    place: () => rename(temporary, real),
+    discard: () => rm(temporary, { force: true }),
+  };
+}
+
 /**
- * Begins a file that will hold `tensors`, one after the other.
+ * Begins a file that will hold `tensors`, one after the other. A file that is there is replaced once the new one is whole,
+ * and a link to it stays; a pipe or a device is written into.
  * @throws RuntimeError, here and while writing, when the system refuses, or there is more or less data than promised.
  */
 export async function createSafetensors(
@@ -26,14 +61,14 @@ export async function createSafetensors(
 ): Promise<SafetensorsFile> {
   const header = safetensorsHeader(path, tensors, metadata);
   const size = tensors.reduce((n, t) => n + dataBytes(t), header.length);
-  const temporary = `${path}.${process.pid}.part`;
   const refused = (error: Error): never => {
+    if (error instanceof RuntimeError) throw error;
     const hint = isFull(error)
       ? "make room on that disk, or write to another"
       : "the folder must exist and be writable";
     throw new RuntimeError(path, `can't be written: ${reasonOf(error)}`, hint);
   };
-  const file = await open(temporary, "w").catch(refused);
+  const { file, place, discard } = await openDestination(path).catch(refused);
   let written = 0;
 
   async function write(bytes: Uint8Array): Promise<void> {
@@ -54,11 +89,11 @@ export async function createSafetensors(
       if (written !== size)
         throw new RuntimeError(path, `was given ${written} bytes, but its tensors end at byte ${size}`);
       await file.close().catch(refused);
-      await rename(temporary, path).catch(refused);
+      await place().catch(refused);
     },
     async abandon() {
       await file.close().catch(() => undefined);
-      await rm(temporary, { force: true });
+      await discard();
     },
   };
   await write(header).catch(async (error) => {

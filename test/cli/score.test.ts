@@ -1,7 +1,19 @@
 // `wgpt score` on a GPU: its figures, the file of logits, and weights that are no numbers.
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { execFileSync, spawn } from "node:child_process";
+import {
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { buffer } from "node:stream/consumers";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { at } from "../../ir/errors.ts";
@@ -49,6 +61,8 @@ const runs = {
   noFile: score("--file", join(root, "none.txt")),
   both: score("--file", text, "and a text"),
   windowLogits: score("x", "--window", "8", "--logits", join(root, "no.safetensors")),
+  empty: score("x", "--logits", ""),
+  folder: score("x", "--logits", root),
   unwritable: score("x", "--logits", join(root, "none", "no.safetensors")),
   long: score("--tokens", Array(300).fill(1).join()),
   skipped: score("To be", "--skip-tokens", "50"),
@@ -81,6 +95,26 @@ gpuTest("--logits writes them as safetensors, [tokens, vocabulary]", async () =>
   await source.close();
   assertWithin(toF32(bytes, "F32"), given.logits.flat(), F32_BOUND, "the file");
   assert.is(readFileSync(logits).readBigUInt64LE() % 8n, 0n, "the data is aligned");
+});
+
+gpuTest("--logits writes into a pipe, and through a link", async () => {
+  output(await result(runs.json));
+  const bytes = readFileSync(logits);
+  const [link, target, pipe] = ["link", "target", "pipe"].map((name) => join(root, name)) as [string, string, string];
+  writeFileSync(target, "old");
+  symlinkSync("target", link);
+  execFileSync("mkfifo", [pipe]);
+  const reader = spawn("cat", [pipe], { stdio: ["ignore", "pipe", "inherit"] });
+  try {
+    const piped = buffer(reader.stdout);
+    for (const path of [link, pipe]) output(await result(score("--tokens", ids, "--logits", path)));
+    assert.equal(readFileSync(target), bytes);
+    assert.ok(lstatSync(link).isSymbolicLink() && lstatSync(pipe).isFIFO());
+    assert.equal(await piped, bytes);
+  } finally {
+    reader.kill();
+    for (const path of [link, target, pipe]) rmSync(path);
+  }
 });
 
 gpuTest("prints tokens, sums and the likeliest successors in columns", async () => {
@@ -123,6 +157,8 @@ gpuTest("refuses what it can't score, and leaves no file behind", async () => {
   assertFails(await result(runs.both), /--file: is given, but so is a text/);
   assertFails(await result(runs.windowLogits), /--logits: is given, but so is --window/);
   assertFails(await result(runs.unwritable), /no\.safetensors: can't be written: no such file or directory/);
+  assertFails(await result(runs.empty), /'--logits <file>' argument '' is invalid. It must be a path, but it is empty/);
+  assertFails(await result(runs.folder), /: is a folder, but a file is to be written/);
   assertFails(await result(runs.long), /text: has 300 tokens, but the context is 256 \(score it in windows/);
   assertFails(await result(runs.skipped), /text: has no token to score/);
   await Promise.all(Object.values(runs));

@@ -1,5 +1,7 @@
-import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { execFileSync, spawn } from "node:child_process";
+import { lstatSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { buffer } from "node:stream/consumers";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { openCheckpoint } from "../../runtime/weights/file-source.ts";
@@ -7,8 +9,10 @@ import { parseSafetensorsHeader } from "../../runtime/weights/safetensors.ts";
 import type { TensorToWrite } from "../../runtime/weights/write-safetensors.ts";
 import { createSafetensors, writeSafetensors } from "../../runtime/weights/write-safetensors-file.ts";
 import { f32, inFolder, makeSafetensors } from "../support/make-safetensors.ts";
+import { skipUnless } from "../support/skip.ts";
 
 const test = suite("write-safetensors");
+const linkTest = skipUnless(test, process.platform !== "win32", "Windows has no pipes with names in folders");
 
 const TENSORS: readonly TensorToWrite[] = [
   { name: "b", dtype: "F32", shape: [3, 5] },
@@ -133,6 +137,59 @@ test("says why the system refuses, and what to do", () =>
       /x\.safetensors: can't be written: no such file or directory\nhint: the folder must exist and be writable/,
     );
     await fails(createSafetensors(join(folder, "file", "x.safetensors"), TENSORS), /can't be written: not a directory/);
+  }));
+
+async function openAndClose(path: string) {
+  const source = await openCheckpoint(path);
+  await source.close();
+  return source;
+}
+
+const writeOne = (path: string) =>
+  writeSafetensors(path, [{ name: "a", dtype: "F32", shape: [1] }], (_, write) => write(new Uint8Array(4)));
+
+linkTest("follows links and keeps them: what they lead to is replaced, or made", () =>
+  inFolder({ "file.txt": "old" }, async (folder) => {
+    mkdirSync(join(folder, "far"));
+    symlinkSync("../file.txt", join(folder, "far", "link"));
+    symlinkSync(join("far", "link"), join(folder, "link-to-link"));
+    symlinkSync(join("far", "new"), join(folder, "nowhere"));
+    await writeOne(join(folder, "link-to-link"));
+    await writeOne(join(folder, "nowhere"));
+    for (const link of ["link-to-link", "nowhere", "far/link"])
+      assert.ok(lstatSync(join(folder, link)).isSymbolicLink(), link);
+    for (const file of ["file.txt", "far/new"]) {
+      assert.ok(lstatSync(join(folder, file)).isFile());
+      assert.is((await openAndClose(join(folder, file))).tensors.size, 1);
+    }
+    assert.equal(readdirSync(folder).sort(), ["far", "file.txt", "link-to-link", "nowhere"]);
+  }),
+);
+
+linkTest("writes into a pipe, and leaves it", () =>
+  inFolder({}, async (folder) => {
+    const pipe = join(folder, "pipe");
+    execFileSync("mkfifo", [pipe]);
+    const reader = spawn("cat", [pipe], { stdio: ["ignore", "pipe", "inherit"] });
+    try {
+      const read = buffer(reader.stdout);
+      await writeOne(pipe);
+      assert.ok(lstatSync(pipe).isFIFO());
+      assert.equal(readdirSync(folder), ["pipe"]);
+      await writeOne(join(folder, "file"));
+      assert.equal(await read, readFileSync(join(folder, "file")));
+    } finally {
+      reader.kill();
+    }
+  }),
+);
+
+test("refuses a folder by name, and what a circle of links leads to", () =>
+  inFolder({}, async (folder) => {
+    await fails(writeOne(folder), /: is a folder, but a file is to be written/);
+    if (process.platform === "win32") return;
+    symlinkSync("circle", join(folder, "circle"));
+    await fails(writeOne(join(folder, "circle")), /circle: can't be written: too many symbolic links/);
   }));
 
 test.run();

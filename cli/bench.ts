@@ -7,7 +7,7 @@ import { measureHost, measureSpeeds, type Speeds, type Spread } from "./measure.
 import { peakRssBytes } from "./memory.ts";
 import { contextOption, dtypeOption, type MemoryOptions, withContext } from "./memory-options.ts";
 import { embeddedModel, type OpenModel, openModel, readConfig } from "./open-model.ts";
-import { collect, wholeNumber, wholeNumbers } from "./usage.ts";
+import { collect, filePath, wholeNumber, wholeNumbers } from "./usage.ts";
 
 interface Options extends MemoryOptions {
   readonly runs: number;
@@ -28,7 +28,7 @@ export const benchCommand = new Command("bench")
   .description(
     "Measures decode and prefill of MODEL on this machine's adapter. A preset runs with seeded random weights, so that it needs no checkpoint. With --host, nothing is computed: it measures what a decode step costs the host.",
   )
-  .argument("[model]", "a checkpoint folder, or a preset (default: the embedded model)")
+  .argument("[model]", "a checkpoint folder, or a preset (default: the embedded model)", filePath)
   .option("--runs <n>", "runs of each measurement, after one that does not count", wholeNumber, 5)
   .option("--max-new-tokens <n>", "tokens to decode in a run", wholeNumber, 32)
   .option("--prefill <lengths>", "lengths of prompts, such as 128,512", wholeNumbers, [128, 512])
@@ -155,6 +155,7 @@ async function runHost(name: string | undefined, options: Options): Promise<void
     target: targetByName(options.target),
     disable: options.disablePass ?? [],
     weights: await chooseDType(options.dtype, model, config),
+    ways: ["disable", "weights", "context", "target"],
     entries: ["decode"],
   });
   const open = await openDawn({ quiet: true, backend: "null" });

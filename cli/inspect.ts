@@ -7,7 +7,7 @@ import { chooseDType } from "./check-checkpoint.ts";
 import { printMemoryTable } from "./inspect-memory.ts";
 import { contextOption, dtypeOption, type MemoryOptions, withContext } from "./memory-options.ts";
 import { readConfig } from "./open-model.ts";
-import { collect } from "./usage.ts";
+import { collect, filePath } from "./usage.ts";
 
 const STAGES = ["graph", "fused", "plan", "wgsl"] as const;
 
@@ -31,6 +31,7 @@ export const inspectCommand = new Command("inspect")
   .argument(
     "<model>",
     "a preset (gpt2, gpt2-medium, gpt2-large, gpt2-xl, gpt2-xl-overview) or a folder with config.json",
+    filePath,
   )
   .addOption(new Option("--stage <stage>", "what to show; a summary when absent").choices(STAGES))
   .addOption(new Option("--entry <entry>", "which entry point").choices(ENTRY_NAMES).default("decode"))
@@ -53,12 +54,15 @@ async function run(model: string, options: Options, command: Command): Promise<v
     target: targetByName(options.target),
     weights: await chooseDType(options.dtype, model, config),
     disable: options.disablePass ?? [],
+    allowExcess: true,
     entries: options.memory ? memoryEntries(options, command) : [options.entry],
     observe: () => [
       ...(options.explain ? [explainer] : []),
       ...(options.printIrAfter === undefined ? [] : [dumper((name, text) => dumps.set(passOf(name), text))]),
     ],
   });
+  const { excess } = compiled;
+  if (excess) process.stderr.write(`wgpt: warning: ${excess.place}: ${excess.facts}\n`);
   if (options.memory) process.stdout.write(printMemoryTable(model, compiled.plan, options.json ?? false));
   else process.stdout.write(show(model, config, compiled, explainer.reports, dumps, options));
 }

@@ -15,6 +15,7 @@ import {
   memoryNeed,
   openCheckpoint,
   openDawn,
+  type PlanChange,
   RuntimeError,
   type Tokenizer,
   type WeightSource,
@@ -125,14 +126,18 @@ export async function openModel(options: OpenModelOptions = {}): Promise<OpenMod
       );
     const open = await openDawn({ quiet: true });
     try {
-      const { plan } = compileGpt2(config, {
-        target: targetForAdapter(open.adapter),
-        disable: options.disablePass ?? [],
-        weights: dtype,
-        ...(options.entries && { entries: options.entries }),
-      });
+      const compile = ({ weights = dtype, context }: PlanChange = {}) =>
+        compileGpt2(withContext(config, context), {
+          target: targetForAdapter(open.adapter),
+          disable: options.disablePass ?? [],
+          weights,
+          ways: ["disable", "weights", "context"],
+          ...(options.entries && { entries: options.entries }),
+        }).plan;
+      const plan = compile();
       const memory = memoryNeed(plan);
-      checkMemory(plan, memory, { adapter: open.adapter, free: freeBytes(), limit: options.memoryLimit });
+      const bounds = { adapter: open.adapter, free: freeBytes(), limit: options.memoryLimit };
+      checkMemory(plan, memory, bounds, compile);
       const line = options.progress ? needLine(memory, open.adapter) : undefined;
       if (line !== undefined) process.stderr.write(`${pc.dim(line)}\n`);
       const bar = options.progress ? progressBar("loading", basename(folder)) : undefined;

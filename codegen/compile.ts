@@ -3,14 +3,24 @@
  * values in memory, choose and print a kernel for every node.
  * @module wgpt
  */
-import { buildGpt2, type Gpt2Config, type Graph, type Input, type SymbolValues, verify } from "../ir/index.ts";
+import {
+  buildGpt2,
+  type CompileError,
+  type Gpt2Config,
+  type Graph,
+  type Input,
+  type SymbolValues,
+  verify,
+} from "../ir/index.ts";
 import { type PassObserver, pipeline, runPasses, type WeightDType } from "../passes/index.ts";
 import type { Plan, PlanEntry, PlanModel, PlanTensor, PlanVersion, PlanWeight } from "../runtime/plan.ts";
 import { KernelTable, lowerGraph, refuseDtypes, refuseLiteralResults } from "./lower.ts";
 import { MemoryPlan } from "./plan-memory.ts";
 import { type KernelChoice, kernelPolicy } from "./select-kernel.ts";
 import { type Target, targetByName } from "./target.ts";
+import { findExcess } from "./target-limits.ts";
 import { weightTraffic } from "./traffic.ts";
+import { type WayOut, withWayOut } from "./way-out.ts";
 
 /** The format of the plans made here. */
 const VERSION: PlanVersion = 1;
@@ -35,6 +45,10 @@ export interface CompileOptions {
   readonly weights?: WeightDType;
   /** Tokens of one prefill call; a longer prompt is fed in chunks. 128 when absent. */
   readonly chunk?: number;
+  /** Compiles beyond the target's limits too, for looking at. The plan then says what it needs, and no adapter of the target runs it. */
+  readonly allowExcess?: boolean;
+  /** What an error may suggest to change where the target can't hold the model; all that helps when absent. */
+  readonly ways?: readonly WayOut[];
   /** Another choice of kernels than the fastest: to compare them, or to test each. */
   readonly kernelFor?: KernelChoice;
 }
@@ -43,6 +57,8 @@ export interface CompileOptions {
 export interface Compilation {
   readonly plan: Plan;
   readonly entries: readonly { readonly name: string; readonly graph: Graph; readonly fused: Graph }[];
+  /** Where the plan goes beyond the target's limits, if that was allowed. */
+  readonly excess?: CompileError;
 }
 
 /** The ways to call a language model. */
@@ -53,9 +69,14 @@ export type EntryName = (typeof ENTRY_NAMES)[number];
 /**
  * Compiles a GPT-2 whose tokens stay on the GPU, in the state `tokens`: `prefill` and `decode` give the last position's
  * logits and append the token drawn from them; `logits` gives every position's and draws nothing.
- * @throws CompileError for a pass to leave out that there is none of, and a model that the target can't hold.
+ * @throws CompileError for a pass to leave out that there is none of, and a model that the target can't hold: with what would
+ * make it fit, if anything does.
  */
 export function compileGpt2(config: Gpt2Config, options: CompileOptions = {}): Compilation {
+  return withWayOut(config, options, compileOnce);
+}
+
+function compileOnce(config: Gpt2Config, options: CompileOptions): Compilation {
   const { n_layer, n_ctx, n_vocab, eos_token_id } = config;
   const model: PlanModel = { n_layer, n_ctx, n_vocab, ...(eos_token_id === undefined ? {} : { eos_token_id }) };
   const maxima = { T: Math.min(options.chunk ?? 128, n_ctx), P: n_ctx };
@@ -69,7 +90,7 @@ export function compileGpt2(config: Gpt2Config, options: CompileOptions = {}): C
 
 /**
  * Compiles any graphs that share their weights and states by name. `maxima` bounds the symbols that no entry fixes.
- * @throws CompileError for a graph that is not valid, and a node that no kernel of the target takes.
+ * @throws CompileError for a graph that is not valid, a node that no kernel of the target takes, and a plan beyond its limits.
  */
 export function compileEntries(
   name: string,
@@ -107,8 +128,8 @@ export function compileEntries(
   const weights = new Map(
     entries.flatMap((e) => e.fused.inputs.filter((i) => i.kind === "weight").map((i) => [i.value.name, i] as const)),
   );
-  const { buffers } = memory;
-  const largest = memory.largestBytes;
+  const { buffers, largestBytes } = memory;
+  const { largest } = memory;
   const plan: Plan = {
     version: VERSION,
     name,
@@ -116,8 +137,8 @@ export function compileEntries(
     requiredFeatures: table.features,
     requiredLimits: {
       maxStorageBuffersPerShaderStage: Math.max(0, ...table.kernels.map((k) => k.access.length)),
-      maxStorageBufferBindingSize: largest,
-      maxBufferSize: largest,
+      maxStorageBufferBindingSize: largestBytes,
+      maxBufferSize: largestBytes,
       // Kernels keep to the target's, and may use all of it.
       maxComputeWorkgroupStorageSize: target.limits.maxComputeWorkgroupStorageSize,
       maxComputeInvocationsPerWorkgroup: target.limits.maxComputeInvocationsPerWorkgroup,
@@ -128,7 +149,13 @@ export function compileEntries(
     kernels: table.kernels,
     entries: entries.map((e) => e.entry),
   };
-  return { plan, entries: entries.map(({ entry, graph, fused }) => ({ name: entry.name, graph, fused })) };
+  const excess = findExcess({ name, maxima, largest, kernels: plan.kernels, entries: plan.entries }, target);
+  if (excess && !options.allowExcess) throw excess;
+  return {
+    plan,
+    entries: entries.map(({ entry, graph, fused }) => ({ name: entry.name, graph, fused })),
+    ...(excess && { excess }),
+  };
 }
 
 function fuse(spec: EntrySpec, target: Target, options: CompileOptions): Graph {

@@ -21,6 +21,16 @@ interface Slot {
   readonly name: string;
   readonly kind: PlanBufferKind;
   readonly bytes: (readonly Dim[])[];
+  /** The value that takes most of it. */
+  largest: Value;
+}
+
+/** The largest buffer of a plan, at the symbols' maxima. */
+export interface LargestBuffer {
+  readonly name: string;
+  /** The value that makes it so large. */
+  readonly holds: string;
+  readonly bytes: number;
 }
 
 const TEMPORARY = /^temporary\.\d+$/;
@@ -45,7 +55,17 @@ export class MemoryPlan {
 
   /** The size of the largest buffer at the symbols' maxima. */
   get largestBytes(): number {
-    return Math.max(4, ...[...this.#named.values(), ...this.#temporaries].map((slot) => this.#slotBytes(slot)));
+    return this.largest.bytes;
+  }
+
+  /** The largest buffer; one of four bytes, which is the least that WebGPU makes, where there is none. */
+  get largest(): LargestBuffer {
+    const sized = [...this.#named.values(), ...this.#temporaries].map((slot) => ({
+      name: slot.name,
+      holds: slot.largest.name,
+      bytes: Math.max(4, this.#slotBytes(slot)),
+    }));
+    return sized.reduce((a, b) => (b.bytes > a.bytes ? b : a), { name: "", holds: "", bytes: 4 });
   }
 
   /** Places every value of one entry point's graph; returns the buffer's name for each. */
@@ -82,7 +102,7 @@ export class MemoryPlan {
     const { name } = value;
     if (TEMPORARY.test(name))
       throw new CompileError(name, "a value has the name of one of the plan's own buffers", "give it another name");
-    const slot = this.#named.get(name) ?? { name, kind, bytes: [] };
+    const slot = this.#named.get(name) ?? { name, kind, bytes: [], largest: value };
     if (slot.kind !== kind)
       throw new CompileError(
         name,
@@ -110,7 +130,12 @@ export class MemoryPlan {
     const wanted = this.#bytesOf(value);
     const sized = free.map((slot) => ({ slot, bytes: this.#slotBytes(slot) })).sort((a, b) => a.bytes - b.bytes);
     const found = (sized.find((s) => s.bytes >= wanted) ?? sized.at(-1))?.slot;
-    const slot = found ?? { name: `temporary.${this.#temporaries.length}`, kind: "temporary" as const, bytes: [] };
+    const slot = found ?? {
+      name: `temporary.${this.#temporaries.length}`,
+      kind: "temporary" as const,
+      bytes: [],
+      largest: value,
+    };
     if (found) free.splice(free.indexOf(found), 1);
     else this.#temporaries.push(slot);
     this.#grow(slot, value);
@@ -121,6 +146,7 @@ export class MemoryPlan {
     const product = [STORED_BYTES[value.type.dtype], ...value.type.shape];
     const text = JSON.stringify(product);
     if (!slot.bytes.some((b) => JSON.stringify(b) === text)) slot.bytes.push(product);
+    if (this.#bytesOf(value) > this.#bytesOf(slot.largest)) slot.largest = value;
   }
 
   #bytesOf(value: Value): number {

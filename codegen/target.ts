@@ -12,6 +12,9 @@ export interface TargetLimits {
   readonly maxComputeInvocationsPerWorkgroup: number;
 }
 
+/** Workgroups on one axis of a dispatch, for every target. */
+export const MAX_WORKGROUPS = 65535;
+
 /** An adapter, or all of a kind, as far as the compiler counts on it. */
 export interface Target {
   readonly name: string;

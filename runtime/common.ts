@@ -32,6 +32,7 @@ export {
   type MemoryNeed,
   memoryNeed,
   memoryParts,
+  type PlanChange,
   printBytes,
   printNeed,
 } from "./memory.ts";

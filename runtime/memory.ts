@@ -1,5 +1,6 @@
 // How much memory a plan takes, counted from the plan alone, and whether it is there: before anything is allocated.
 // WebGPU tells no memory's size, so that what may be used comes from the caller.
+import { WgptError } from "../base/index.ts";
 import type { AdapterReport } from "./device.ts";
 import { RuntimeError } from "./errors.ts";
 import { bufferBytes, evalPlanDim, type Plan, type PlanBuffer, type PlanBufferKind } from "./plan.ts";
@@ -60,11 +61,23 @@ export function largestBuffers(plan: Plan, count: number): readonly (PlanBuffer 
     .slice(0, count);
 }
 
+/** What may be changed of how a plan was compiled, so that it takes less. */
+export interface PlanChange {
+  readonly weights?: "f32" | "f16";
+  readonly context?: number;
+}
+
 /**
- * Whether the memory is there.
+ * Whether the memory is there. `replan` compiles the model again with a change, so that only what helps is suggested; without
+ * it, what a change saves is taken from the plan's weights and caches alone.
  * @throws RuntimeError that names what is needed, what there is, and the ways out.
  */
-export function checkMemory(plan: Plan, need: MemoryNeed, bounds: MemoryBounds): void {
+export function checkMemory(
+  plan: Plan,
+  need: MemoryNeed,
+  bounds: MemoryBounds,
+  replan?: (change: PlanChange) => Plan,
+): void {
   const { adapter } = bounds;
   const [largest] = largestBuffers(plan, 1);
   const { maxBufferSize = Number.POSITIVE_INFINITY, maxStorageBufferBindingSize = maxBufferSize } = adapter.limits;
@@ -73,15 +86,18 @@ export function checkMemory(plan: Plan, need: MemoryNeed, bounds: MemoryBounds):
     throw new RuntimeError(
       "memory",
       `buffer ${largest.name} takes ${printBytes(largest.size)}, but ${adapter.description} allows ${printBytes(most)}`,
-      "a smaller --context, or --dtype f16, makes it smaller; or compile for this adapter",
+      "the plan is for other adapters: compile it for this one",
     );
   const [available, owner] = availableBytes(bounds);
-  if (need.total > available)
-    throw new RuntimeError(
-      "memory",
-      `${printNeed(need)}, but ${owner} ${printBytes(available)}`,
-      waysOut(plan, need, available).join("; "),
-    );
+  if (need.total <= available) return;
+  const ways = waysOut(plan, need, available, replan);
+  throw new RuntimeError(
+    "memory",
+    `${printNeed(need)}, but ${owner} ${printBytes(available)}`,
+    ways.map(({ words }) => words).join("; ") ||
+      "neither --dtype f16 nor a shorter --context saves enough: choose a smaller model",
+    ways[0] && { kind: "options", add: ways[0].add },
+  );
 }
 
 /** The smallest of the bounds, and who sets it. */
@@ -92,19 +108,52 @@ function availableBytes({ adapter, free, limit }: MemoryBounds): readonly [bytes
     : [host, "this machine, whose memory the software adapter uses, has free"];
 }
 
+interface WayOut {
+  readonly words: string;
+  readonly add: readonly string[];
+}
+
 /** Options that make the model fit, and with what result. */
-function waysOut(plan: Plan, need: MemoryNeed, available: number): readonly string[] {
+function waysOut(
+  plan: Plan,
+  need: MemoryNeed,
+  available: number,
+  replan?: (change: PlanChange) => Plan,
+): readonly WayOut[] {
   const saved = plan.weights
     .filter(({ dtype, shape }) => dtype === "f32" && shape.length > 1)
     .reduce((n, { shape }) => n + shape.reduce((product, d) => product * d, 2), 0);
-  const context = (total: number) => longestContext(plan, need.caches, available - (total - need.caches));
-  const [asItIs, asF16] = [context(need.total), context(need.total - saved)];
-  const ways: string[] = [];
-  if (saved > 0 && need.total - saved <= available) ways.push(`--dtype f16 needs ${printBytes(need.total - saved)}`);
-  if (asItIs > 0) ways.push(`--context ${asItIs} fits`);
-  if (ways.length === 0 && saved > 0 && asF16 > 0) ways.push(`--dtype f16 with --context ${asF16} fits`);
-  if (ways.length === 0) ways.push("neither --dtype f16 nor a shorter --context saves enough: choose a smaller model");
-  return ways;
+  /** What the changed plan takes, as far as that fits. */
+  const fitting = (expected: number, change: PlanChange): number | undefined => {
+    const total = expected > available ? undefined : replan ? totalOf(replan, change) : expected;
+    return total !== undefined && total <= available ? total : undefined;
+  };
+  const way = (options: string, result: string): WayOut => ({
+    words: `${options} ${result}`,
+    add: options.split(" ").filter((word) => word !== "with"),
+  });
+  const shorter = (total: number, change: PlanChange, options: string): readonly WayOut[] => {
+    const perToken = need.caches / (plan.model?.n_ctx ?? 1);
+    const context = longestContext(plan, need.caches, available - (total - need.caches));
+    const fits = context > 0 && fitting(total - need.caches + context * perToken, { ...change, context }) !== undefined;
+    return fits ? [way(`${options}--context ${context}`, "fits")] : [];
+  };
+  const asF16 = saved > 0 ? fitting(need.total - saved, { weights: "f16" }) : undefined;
+  const ways = [
+    ...(asF16 === undefined ? [] : [way("--dtype f16", `needs ${printBytes(asF16)}`)]),
+    ...shorter(need.total, {}, ""),
+  ];
+  return ways.length > 0 || saved === 0 ? ways : shorter(need.total - saved, { weights: "f16" }, "--dtype f16 with ");
+}
+
+function totalOf(replan: (change: PlanChange) => Plan, change: PlanChange): number | undefined {
+  try {
+    return memoryNeed(replan(change)).total;
+  } catch (error) {
+    // What can't be compiled is no way out.
+    if (error instanceof WgptError) return undefined;
+    throw error;
+  }
 }
 
 /** How many tokens' keys and values take no more than `bytes`. */

@@ -5,6 +5,7 @@ import type { BundleKernel, BundlePlan, BundleVariant, BundleVersion, BundleWeig
 import type { Plan, PlanKernel } from "../../runtime/plan.ts";
 import { type Compilation, type CompileOptions, compileGpt2 } from "../compile.ts";
 import { targetByName } from "../target.ts";
+import { withWayOut } from "../way-out.ts";
 
 const VERSION: BundleVersion = 1;
 
@@ -23,7 +24,7 @@ export type VariantName = keyof typeof VARIANTS;
 export const DEFAULT_VARIANTS: readonly VariantName[] = ["base", "f16", "subgroups", "f16-subgroups"];
 
 /** How to compile a bundle. */
-export interface BundleOptions extends Omit<CompileOptions, "kernelFor" | "entries"> {
+export interface BundleOptions extends Omit<CompileOptions, "kernelFor" | "entries" | "allowExcess"> {
   /** What the module calls the model; `gpt2` when absent. */
   readonly name?: string;
   /** `DEFAULT_VARIANTS` when absent. One whose kernels are those of a plainer one is left out. */
@@ -42,8 +43,15 @@ export interface Bundle {
   readonly graphs: Compilation["entries"];
 }
 
-/** Compiles a GPT-2 once for each variant. The same input gives the same data, wherever it is done. */
+/**
+ * Compiles a GPT-2 once for each variant. The same input gives the same data, wherever it is done.
+ * @throws CompileError as `compileGpt2` does, for any of the variants.
+ */
 export function compileBundle(config: Gpt2Config, options: BundleOptions = {}): Bundle {
+  return withWayOut(config, options, compileVariants);
+}
+
+function compileVariants(config: Gpt2Config, options: BundleOptions): Bundle {
   const { name = "gpt2", variants = DEFAULT_VARIANTS, tokenizer, observe, ...compile } = options;
   const target = options.target ?? targetByName("webgpu-default");
   const files = new KernelFiles();
@@ -51,6 +59,8 @@ export function compileBundle(config: Gpt2Config, options: BundleOptions = {}): 
   for (const variant of variants) {
     const compilation = compileGpt2(config, {
       ...compile,
+      // One way out for all variants is looked for.
+      ways: [],
       target: { ...target, features: VARIANTS[variant] },
       // Passes do not see features: the first variant's graphs are every variant's.
       ...(observe && made.length === 0 && { observe }),
@@ -81,21 +91,24 @@ export function compileBundle(config: Gpt2Config, options: BundleOptions = {}): 
   };
 }
 
-/** Every file of the bundle but its weights and tokenizer: the module, plan.json, weights.json, graph.txt, kernels/*.wgsl. */
+/** What every bundle has; its plan.json and weights.json name the kernels, the shards and the tokenizer's files. */
+export const BUNDLE_FILES = ["index.ts", "index.js", "index.d.ts", "plan.json", "weights.json", "graph.txt"] as const;
+
+/** Every file of the bundle but its weights and tokenizer: `BUNDLE_FILES`, and kernels/*.wgsl. */
 export async function bundleTexts(bundle: Bundle): Promise<ReadonlyMap<string, string>> {
   // ts-morph takes its time to load; who only compiles need not wait for it.
   const { printModule } = await import("./module.ts");
   const module = printModule(bundle);
   const json = (value: unknown) => `${JSON.stringify(value, undefined, 1)}\n`;
-  return new Map([
-    ["index.ts", module.ts],
-    ["index.js", module.js],
-    ["index.d.ts", module.dts],
-    ["plan.json", json(bundle.plan)],
-    ["weights.json", json(bundle.weights)],
-    ["graph.txt", bundle.graphs.map((e) => `# ${e.name}\n${printGraph(e.fused)}`).join("\n")],
-    ...bundle.kernels,
-  ]);
+  const texts: Readonly<Record<(typeof BUNDLE_FILES)[number], string>> = {
+    "index.ts": module.ts,
+    "index.js": module.js,
+    "index.d.ts": module.dts,
+    "plan.json": json(bundle.plan),
+    "weights.json": json(bundle.weights),
+    "graph.txt": bundle.graphs.map((e) => `# ${e.name}\n${printGraph(e.fused)}`).join("\n"),
+  };
+  return new Map([...Object.entries(texts), ...bundle.kernels]);
 }
 
 /** In an order of its own, whatever that of the caller's keys. */

@@ -3,6 +3,7 @@ import { at, attrOf, type Dim, type Node, unreachable, type Value } from "../../
 import { cast, transpose } from "../../ir/ops/index.ts";
 import { fixed } from "../kernel.ts";
 import type { Region } from "../region.ts";
+import { MAX_WORKGROUPS } from "../target.ts";
 
 export interface MatmulView {
   readonly node: Node;
@@ -99,5 +100,5 @@ export function refusesLeftVectors({ a, inner }: MatmulView, region: Region): st
 /** For kernels with columns on the dispatch's x and rows on its y: nothing is left to fold a long x into. */
 export function refusesWidth({ columns }: MatmulView, perGroup: number): string | undefined {
   const groups = Math.ceil(fixed(columns) / perGroup);
-  return groups > 65535 ? `${fixed(columns)} columns need ${groups} workgroups on one axis` : undefined;
+  return groups > MAX_WORKGROUPS ? `${fixed(columns)} columns need ${groups} workgroups on one axis` : undefined;
 }

@@ -2,10 +2,19 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { type CompileOptions, compileGpt2 } from "../../codegen/compile.ts";
+import { targetByName } from "../../codegen/target.ts";
 import { type Gpt2Config, PRESETS, readGpt2Config, shortenContext } from "../../ir/models/gpt2-config.ts";
 import type { AdapterReport, OpenDevice } from "../../runtime/device.ts";
+import { RuntimeError } from "../../runtime/errors.ts";
 import { Executor } from "../../runtime/executor.ts";
-import { checkMemory, type MemoryBounds, memoryNeed, printBytes, printNeed } from "../../runtime/memory.ts";
+import {
+  checkMemory,
+  type MemoryBounds,
+  memoryNeed,
+  type PlanChange,
+  printBytes,
+  printNeed,
+} from "../../runtime/memory.ts";
 import { Model } from "../../runtime/model.ts";
 import type { Plan } from "../../runtime/plan.ts";
 import { openRandomWeights } from "../../runtime/weights/random.ts";
@@ -144,6 +153,37 @@ test("the options that a refusal names do help, with what it says they need", ()
   const promised = /--dtype f16 needs (.*?);/.exec(refusal(gpt2, { limit }))?.[1];
   const half = memoryNeed(plan(config, { entries: ["decode"], weights: "f16" })).total;
   assert.ok(promised !== undefined && Math.abs(Number.parseFloat(promised) * MIB - half) < 0.01 * half, promised);
+});
+
+test("where the model can be compiled again, suggests only what then fits", () => {
+  // With pointwise fusion left out, halves are cast into temporaries, which take what they save.
+  const config = { ...(PRESETS["gpt2"] as Gpt2Config), n_layer: 1 };
+  const nvidia = { ...targetByName("dawn-nvidia"), features: [] };
+  const compile = ({ weights = "f32", context = 1024 }: PlanChange = {}) =>
+    plan(shortenContext(config, context), {
+      entries: ["decode"],
+      target: nvidia,
+      disable: ["fuse-pointwise"],
+      weights,
+    });
+  const made = compile();
+  const adapter = { ...ADAPTER, limits: { maxBufferSize: 2 ** 30, maxStorageBufferBindingSize: 2 ** 30 } };
+  const limit = memoryNeed(made).total - 2 * MIB;
+  const hint = (replan?: typeof compile): RuntimeError => {
+    try {
+      checkMemory(made, memoryNeed(made), { adapter, limit }, replan);
+    } catch (error) {
+      if (error instanceof RuntimeError) return error;
+    }
+    throw new Error("nothing was refused");
+  };
+  const half = memoryNeed(compile({ weights: "f16" })).total;
+  assert.ok(half > limit, `as f16 it takes ${half}, and may take ${limit}`);
+  assert.match(hint().hint ?? "", /^--dtype f16 needs/);
+  const { hint: words, fix } = hint(compile);
+  const [, context] = /^--context (\d+) fits$/.exec(words ?? "") ?? [];
+  assert.equal(fix, { kind: "options", add: ["--context", context] });
+  assert.ok(memoryNeed(compile({ context: Number(context) })).total <= limit);
 });
 
 test("refuses a buffer that is larger than the adapter binds, by name", () => {

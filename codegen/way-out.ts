@@ -1,0 +1,111 @@
+// What to change when a model does not fit its target. Nothing is suggested that was not compiled first.
+import type { Fix } from "../base/index.ts";
+import { CompileError, type Gpt2Config, shortenContext } from "../ir/index.ts";
+import type { CompileOptions } from "./compile.ts";
+import { TARGETS } from "./target.ts";
+import { BeyondTarget } from "./target-limits.ts";
+
+/** The options that a way out may change. */
+export const WAYS_OUT = ["disable", "weights", "chunk", "context", "target"] as const;
+/** One of them; the context is that of the configuration. */
+export type WayOut = (typeof WAYS_OUT)[number];
+
+interface Change {
+  readonly config: Gpt2Config;
+  readonly options: CompileOptions;
+  readonly words: string;
+  readonly fix: Fix;
+}
+
+/**
+ * Compiles, and where the target can't hold the model tries what else would: the error then says what does.
+ * @throws CompileError with a way out that works, or with the word that there is none.
+ */
+export function withWayOut<O extends CompileOptions, T>(
+  config: Gpt2Config,
+  options: O,
+  compile: (config: Gpt2Config, options: O) => T,
+): T {
+  try {
+    return compile(config, options);
+  } catch (error) {
+    if (!(error instanceof BeyondTarget)) throw error;
+    const change = findWayOut(config, options, (c) => fits(() => compile(c.config, { ...options, ...c.options })));
+    throw new BeyondTarget(error.place, error.facts, change?.words ?? "no option alone makes it fit", change?.fix);
+  }
+}
+
+function fits(compile: () => unknown): boolean {
+  try {
+    compile();
+    return true;
+  } catch (error) {
+    // What else can't be compiled is no way out either.
+    if (error instanceof CompileError) return false;
+    throw error;
+  }
+}
+
+function findWayOut(config: Gpt2Config, options: CompileOptions, works: (c: Change) => boolean): Change | undefined {
+  const { ways = WAYS_OUT } = options;
+  for (const way of ways)
+    for (const candidates of candidatesOf(way, config, options)) {
+      // The last goes furthest: what it can't do, those before it can't.
+      const last = candidates.at(-1);
+      if (!last || !works(last)) continue;
+      return candidates.find((c) => c === last || works(c));
+    }
+  return undefined;
+}
+
+/** Lists of changes of which each goes further than the one before it. */
+function candidatesOf(way: WayOut, config: Gpt2Config, options: CompileOptions): readonly (readonly Change[])[] {
+  const { disable = [], weights = "f32", chunk = 128, target } = options;
+  const plain = { config, options };
+  const option = (flag: string, value: string | number): Pick<Change, "words" | "fix"> => ({
+    words: `${flag} ${value} makes it fit`,
+    fix: { kind: "options", add: [flag, String(value)] },
+  });
+  switch (way) {
+    case "disable":
+      return [...disable.map((name) => [name]), ...(disable.length > 1 ? [disable] : [])].map((names) => {
+        const flags = names.map((name) => `--disable-pass ${name}`);
+        return [
+          {
+            config,
+            options: { ...options, disable: disable.filter((name) => !names.includes(name)) },
+            words: `it fits without ${flags.join(" and ")}`,
+            fix: { kind: "options", add: [], drop: flags.flatMap((flag) => flag.split(" ")) },
+          },
+        ];
+      });
+    case "weights":
+      return weights === "f16"
+        ? []
+        : [[{ config, options: { ...options, weights: "f16" }, ...option("--dtype", "f16") }]];
+    case "chunk":
+      return [
+        halves(Math.min(chunk, config.n_ctx)).map((n) => ({
+          config,
+          options: { ...options, chunk: n },
+          ...option("--chunk", n),
+        })),
+      ];
+    case "context":
+      return [
+        halves(config.n_ctx).map((n) => ({ ...plain, config: shortenContext(config, n), ...option("--context", n) })),
+      ];
+    case "target":
+      return Object.values(TARGETS)
+        .filter(({ name }) => name !== target?.name)
+        .map((t) => [{ config, options: { ...options, target: t }, ...option("--target", t.name) }]);
+    default:
+      return way satisfies never;
+  }
+}
+
+/** Below `n`, down to 1. */
+function halves(n: number): readonly number[] {
+  const half = Math.floor(n / 2);
+  return half < 1 ? [] : [half, ...halves(half)];
+}

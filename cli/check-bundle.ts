@@ -1,38 +1,85 @@
-// Whether a bundle is what this version of wgpt would write today, from what its plan.json says it was compiled from.
+// Whether a bundle is what this version of wgpt would write today, from what its plan.json says it was compiled from; and
+// whether that is what the user means, as far as the user says.
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type BundleOptions, bundleTexts, compileBundle, targetByName } from "../codegen/index.ts";
 import { readGpt2Config } from "../ir/index.ts";
 import { readBundlePlan, readBundleWeights } from "../runtime/bundle.ts";
 import { openBundleFolder } from "../runtime/bundle-folder.ts";
-import { type BundleFiles, type BundlePlan, type BundleWeights, RuntimeError } from "../runtime/index.ts";
+import {
+  type BundleFiles,
+  type BundlePlan,
+  type BundleWeights,
+  openCheckpoint,
+  RuntimeError,
+  type WeightSource,
+} from "../runtime/index.ts";
 import { openPackedWeights } from "../runtime/packed-weights.ts";
+import { hasWeights } from "./check-checkpoint.ts";
+import { differingWeight } from "./compare-weights.ts";
+import { differences, type ExpectedBundle } from "./expected-bundle.ts";
+
+/** What was compared. */
+export interface CheckedBundle {
+  readonly texts: number;
+  /** Shards of weights whose hashes were compared. */
+  readonly shards: number;
+  /** The bundle has weights, and so has the model, and nobody compared them. */
+  readonly unverified: boolean;
+}
 
 /**
- * Returns how many files were compared, and of how many shards of weights the hashes, which `verify` asks for.
- * @throws RuntimeError that names the files that differ.
+ * Compares a bundle's files, and the hashes of its weights where `verify` asks for it: with the model's own weights too,
+ * where there is a model that has some.
+ * @throws RuntimeError that names what differs.
  */
-export async function checkBundle(
-  folder: string,
-  verify: boolean,
-): Promise<{ readonly texts: number; readonly shards: number }> {
+export async function checkBundle(folder: string, verify: boolean, expected: ExpectedBundle): Promise<CheckedBundle> {
   const files = await openBundleFolder(folder);
   try {
-    return { texts: await checkTexts(folder, files), shards: verify ? await verifyShards(files) : 0 };
+    const [plan, weights] = [await readBundlePlan(files), await readBundleWeights(files)];
+    const others = await differences(folder, plan, weights, expected);
+    if (others.length > 0)
+      throw new RuntimeError(
+        folder,
+        `is not the bundle that was asked for: ${some(others, "; ", 8)}`,
+        "compile it again as you want it, or check it without MODEL and options",
+      );
+    const texts = await checkTexts(folder, plan, weights);
+    const { model } = expected;
+    const checkpoint = model !== undefined && weights.shards && (await hasWeights(model)) ? model : undefined;
+    if (!verify) return { texts, shards: 0, unverified: checkpoint !== undefined };
+    return { texts, shards: await verifyShards(files, weights, checkpoint), unverified: false };
   } finally {
     await files.close();
   }
 }
 
-async function verifyShards(files: BundleFiles): Promise<number> {
-  const weights = await readBundleWeights(files);
-  const source = await openPackedWeights(files, weights, true);
-  await source.close();
+async function verifyShards(files: BundleFiles, weights: BundleWeights, model: string | undefined): Promise<number> {
+  const packed = await openPackedWeights(files, weights, true);
+  try {
+    if (model !== undefined) await compareWith(model, packed, weights, files.place);
+  } finally {
+    await packed.close();
+  }
   return weights.shards?.length ?? 0;
 }
 
-async function checkTexts(folder: string, files: BundleFiles): Promise<number> {
-  const [plan, weights] = [await readBundlePlan(files), await readBundleWeights(files)];
+async function compareWith(model: string, packed: WeightSource, weights: BundleWeights, place: string): Promise<void> {
+  const source = await openCheckpoint(model);
+  try {
+    const name = await differingWeight(weights.tensors, packed, source);
+    if (name !== undefined)
+      throw new RuntimeError(place, `its ${name} is not that of ${model}`, "compile it again with --pack-weights");
+  } finally {
+    await source.close();
+  }
+}
+
+/** The first few, and how many more. */
+const some = (items: readonly string[], separator: string, most = 3): string =>
+  items.slice(0, most).join(separator) + (items.length > most ? `${separator}and ${items.length - most} more` : "");
+
+async function checkTexts(folder: string, plan: BundlePlan, weights: BundleWeights): Promise<number> {
   const wanted = await texts(plan, weights, `${folder}/plan.json`);
   const problems: string[] = [];
   for (const [name, text] of wanted) {
@@ -42,10 +89,9 @@ async function checkTexts(folder: string, files: BundleFiles): Promise<number> {
   const kernels = await readdir(join(folder, "kernels")).catch((): string[] => []);
   for (const name of kernels.map((k) => `kernels/${k}`)) if (!wanted.has(name)) problems.push(`${name} is left over`);
   if (problems.length === 0) return wanted.size;
-  const listed = problems.slice(0, 3).join(", ") + (problems.length > 3 ? `, and ${problems.length - 3} more` : "");
   throw new RuntimeError(
     folder,
-    `is not what this wgpt compiles: ${listed}`,
+    `is not what this wgpt compiles: ${some(problems, ", ")}`,
     "compile it again, or use the version that compiled it",
   );
 }

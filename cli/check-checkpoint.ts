@@ -41,7 +41,7 @@ export function checkCheckpoint(config: Gpt2Config, source: WeightSource): Check
 /** The dtype for a command that needs no weights: that of the checkpoint if one is there, f32 for a preset. */
 export async function chooseDType(asked: AskedDType, model: string, config: Gpt2Config): Promise<WeightDType> {
   if (asked !== "auto") return asked;
-  if (isPreset(model) || !(await hasWeights(model))) return "f32";
+  if (!(await hasWeights(model))) return "f32";
   const source = await openCheckpoint(model);
   try {
     return checkCheckpoint(config, source).dtype;
@@ -50,9 +50,11 @@ export async function chooseDType(asked: AskedDType, model: string, config: Gpt2
   }
 }
 
-/** `path` is a folder, or a file of weights. */
-const hasWeights = (path: string): Promise<boolean> =>
-  readdir(path).then(
+/** Whether a model has weights: a folder with some, or a file of weights. */
+export async function hasWeights(model: string): Promise<boolean> {
+  if (isPreset(model)) return false;
+  return readdir(model).then(
     (names) => names.some((name) => WEIGHTS.test(name)),
     () => true,
   );
+}

@@ -1,10 +1,11 @@
 // A folder that a new checkpoint is written into. All files are made in a folder of their own inside it and moved at the
 // end, so that a failure, Ctrl-C or a full disk leaves it as it was. Files that belong to no checkpoint, such as a
-// tokenizer's, stay untouched.
-import { readdir, realpath, rename, rm, rmdir, statfs } from "node:fs/promises";
-import { dirname, join, resolve } from "node:path";
+// tokenizer's, stay untouched, and so does what comes while the checkpoint is made.
+import { randomBytes } from "node:crypto";
+import { mkdir, readdir, realpath, rename, rm, statfs } from "node:fs/promises";
+import { join } from "node:path";
 import { RuntimeError } from "../runtime/index.ts";
-import { isSystemError, makeFolder } from "./output-folder.ts";
+import { isSystemError, makeFolder, removeEmpty } from "./output-folder.ts";
 import { reasonOf } from "./usage.ts";
 
 const CONFIG = "config.json";
@@ -28,11 +29,13 @@ export async function inspectFolder(
   model: string | undefined,
   force: boolean,
 ): Promise<CheckpointFolder> {
-  const there = await readdir(path).catch((error: NodeJS.ErrnoException): string[] => {
+  if (path === "") throw new RuntimeError('""', "is no path, but a checkpoint is written to a folder", "give its name");
+  const entries = await readdir(path, { withFileTypes: true }).catch((error: NodeJS.ErrnoException) => {
     if (error.code === "ENOENT") return [];
     if (error.code === "ENOTDIR") throw new RuntimeError(path, "is a file, but a checkpoint is a folder");
     throw new RuntimeError(path, `can't be read: ${reasonOf(error)}`, "give a folder that you may read and write");
   });
+  const there = entries.map(({ name }) => name);
   const keepsConfig = model !== undefined && there.includes(CONFIG) && (await isSame(path, model));
   const older = there.filter((name) => WEIGHTS.test(name) || (name === CONFIG && !keepsConfig));
   if (older.length > 0 && !force)
@@ -41,6 +44,9 @@ export async function inspectFolder(
       `holds ${older[0]} already`,
       "give another folder, or --force to replace the checkpoint in it",
     );
+  const folder = entries.find((entry) => entry.isDirectory() && older.includes(entry.name));
+  if (folder)
+    throw new RuntimeError(path, `holds ${folder.name}, which is a folder and no file`, "give another folder");
   return { path, keepsConfig, older };
 }
 
@@ -48,35 +54,46 @@ const isSame = async (a: string, b: string): Promise<boolean> => (await realpath
 
 /**
  * Lets `make` write files into a new folder, then moves them all into place and removes what they replace.
- * @throws RuntimeError when the disk has no room for `bytes`, or the system refuses. Whatever is thrown before
- * the files move, by `make` too, nothing new is left.
+ * @throws RuntimeError when the disk has no room for `bytes`, the system refuses, or a file has come meanwhile that one of
+ * the new would replace. Whatever is thrown, by `make` too, the folder is as it was.
  */
 export async function writeInto(
   { path, older }: CheckpointFolder,
   bytes: number,
   make: (temporary: string) => Promise<void>,
 ): Promise<void> {
-  const temporary = join(path, `.make-checkpoint.${process.pid}.part`);
-  let made: string | undefined;
+  const temporary = join(path, `.wgpt-${randomBytes(6).toString("hex")}.part`);
+  const replaced = join(temporary, "replaced");
+  const undo: (() => Promise<void>)[] = [];
   try {
-    made = await makeFolder(temporary);
+    const made = await makeFolder(path);
+    if (made !== undefined) undo.unshift(() => removeEmpty(path, made));
+    await mkdir(temporary);
+    undo.unshift(() => rm(temporary, { recursive: true, force: true }));
     await checkSpace(path, bytes);
     await make(temporary);
     const names = await readdir(temporary);
-    for (const name of names) await rename(join(temporary, name), join(path, name));
-    // A file of the older one that the new one lacks: a single file would be read in place of the new shards.
-    for (const name of older) if (!names.includes(name)) await rm(join(path, name));
-    await rmdir(temporary);
+    await mkdir(replaced);
+    const move = async (from: string, to: string): Promise<void> => {
+      await rename(from, to);
+      undo.unshift(() => rename(to, from));
+    };
+    // Also those that the new one lacks: a single file would be read in place of the new shards.
+    for (const name of older) await move(join(path, name), join(replaced, name));
+    const come = (await readdir(path)).find((name) => names.includes(name));
+    if (come !== undefined)
+      throw new RuntimeError(path, `${come} has come while the checkpoint was made`, "give another folder");
+    for (const name of names) await move(join(temporary, name), join(path, name));
   } catch (error) {
-    await rm(temporary, { recursive: true, force: true });
-    if (made !== undefined) await removeEmpty(resolve(path), resolve(made));
+    for (const step of undo) await step();
     if (isSystemError(error))
       throw new RuntimeError(path, `can't be written: ${reasonOf(error)}`, "give a folder that you may write to");
     // The user has not heard of the temporary folder.
     if (error instanceof RuntimeError && error.place.startsWith(temporary))
-      throw new RuntimeError(join(path, error.place.slice(temporary.length)), error.facts, error.hint);
+      throw new RuntimeError(join(path, error.place.slice(temporary.length)), error.facts, error.hint, error.fix);
     throw error;
   }
+  await rm(temporary, { recursive: true, force: true });
 }
 
 async function checkSpace(path: string, bytes: number): Promise<void> {
@@ -87,15 +104,4 @@ async function checkSpace(path: string, bytes: number): Promise<void> {
       `the checkpoint takes ${bytes} bytes, but this disk has ${bavail * bsize} left`,
       "make room, write to another disk, or choose a smaller --dtype",
     );
-}
-
-/** Removes `path` and the folders above it up to `top`, those that were made here, as far as they are empty. */
-async function removeEmpty(path: string, top: string): Promise<void> {
-  for (let folder = path; folder.startsWith(top); folder = dirname(folder)) {
-    try {
-      await rmdir(folder);
-    } catch {
-      return;
-    }
-  }
 }

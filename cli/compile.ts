@@ -1,19 +1,21 @@
-import { basename, join } from "node:path";
+import { basename } from "node:path";
 import { Command, Option } from "commander";
 import { bundleTexts, compileBundle, targetByName, VARIANTS, type VariantName } from "../codegen/index.ts";
-import { type Gpt2Config, isPreset } from "../ir/index.ts";
+import { type Gpt2Config, isPreset, unreachable } from "../ir/index.ts";
 import { dumper } from "../passes/index.ts";
 import { openCheckpoint, type PlanWeight, printBytes, RuntimeError } from "../runtime/index.ts";
 import { readTokenizerJson } from "../runtime/tokenizer-files.ts";
 import { checkBundle } from "./check-bundle.ts";
 import { checkCheckpoint, chooseDType } from "./check-checkpoint.ts";
+import { BUNDLE, DUMP } from "./folder-kinds.ts";
 import { interruptible } from "./interruption.ts";
 import { contextOption, dtypeOption, type MemoryOptions, withContext } from "./memory-options.ts";
+import { modelPaths } from "./model-paths.ts";
 import { readConfig } from "./open-model.ts";
-import { BUNDLE, DUMP, refuseForeign, replaceFolder } from "./output-folder.ts";
+import { claimFolders, replaceFolders } from "./output-folder.ts";
 import { type Packed, packWeights } from "./pack-weights.ts";
 import { progressBar } from "./progress-bar.ts";
-import { collect, wholeNumber } from "./usage.ts";
+import { collect, filePath, wholeNumber } from "./usage.ts";
 
 interface Options extends MemoryOptions {
   readonly out?: string;
@@ -36,9 +38,10 @@ export const compileCommand = new Command("compile")
   .argument(
     "[model]",
     "a preset (gpt2, gpt2-medium, gpt2-large, gpt2-xl, gpt2-xl-overview) or a folder with config.json",
+    filePath,
   )
-  .option("--out <dir>", "the folder to write; an older bundle in it is replaced")
-  .option("--check <dir>", "write nothing; fail unless the bundle in DIR is what would be written today")
+  .option("--out <dir>", "the folder to write; an older bundle in it is replaced", filePath)
+  .option("--check <dir>", "write nothing; fail unless the bundle in DIR is what would be written today", filePath)
   .option("--verify", "with --check: compare packed weights with their SHA-256 as well")
   .option("--name <name>", "what the module calls the model (default: gpt2)")
   .option("--target <name>", "what the kernels may count on", "webgpu-default")
@@ -55,7 +58,7 @@ export const compileCommand = new Command("compile")
   .option("--chunk <n>", "tokens of one prefill call", wholeNumber)
   .option("--pack-weights", "write the weights too, as the plan stores them, in shards with their SHA-256")
   .option("--disable-pass <name>", "leave a pass out; may be given several times", collect)
-  .option("--dump <dir>", "also write the graph of every entry point after every pass")
+  .option("--dump <dir>", "also write the graph of every entry point after every pass", filePath)
   .action(run);
 
 function variantName(name: string): string {
@@ -67,13 +70,9 @@ function variantName(name: string): string {
   );
 }
 
-async function run(model: string | undefined, options: Options): Promise<void> {
-  if (options.check !== undefined) {
-    const { texts, shards } = await checkBundle(options.check, options.verify === true);
-    const weights = shards === 0 ? "" : `, and ${shards} ${shards === 1 ? "shard" : "shards"} of weights`;
-    process.stdout.write(`${options.check}: up to date, all ${texts} files${weights}\n`);
-    return;
-  }
+async function run(model: string | undefined, options: Options, command: Command): Promise<void> {
+  if (options.check !== undefined) return check(options.check, model, options, command);
+  if (options.verify) throw new RuntimeError("--verify", "is given without --check DIR", "say which bundle to check");
   if (model === undefined || options.out === undefined)
     throw new RuntimeError(
       "compile",
@@ -84,11 +83,33 @@ async function run(model: string | undefined, options: Options): Promise<void> {
   await interruptible((signal) => compile(model, out, options, signal));
 }
 
+/** What the user said of the bundle, beside MODEL. Defaults say nothing. */
+const EXPECTED = ["name", "target", "variant", "dtype", "context", "chunk", "packWeights", "disablePass"] as const;
+
+async function check(folder: string, model: string | undefined, options: Options, command: Command): Promise<void> {
+  const writing = options.out !== undefined ? "--out" : options.dump !== undefined ? "--dump" : undefined;
+  if (writing !== undefined)
+    throw new RuntimeError(
+      "--check",
+      `is given, but so is ${writing}, and checking writes nothing`,
+      "give one of them",
+    );
+  const said = EXPECTED.filter((name) => command.getOptionValueSource(name) === "cli");
+  const expected = Object.fromEntries(said.map((name) => [name, options[name]]));
+  const { texts, shards, unverified } = await checkBundle(folder, options.verify === true, { ...expected, model });
+  const weights = shards === 0 ? "" : `, and ${shards} ${shards === 1 ? "shard" : "shards"} of weights`;
+  const left = unverified ? `; whether its weights are those of ${model}, --verify says` : "";
+  process.stdout.write(`${folder}: up to date, all ${texts} files${weights}${left}\n`);
+}
+
 async function compile(model: string, out: string, options: Options, signal: AbortSignal): Promise<void> {
   const began = performance.now();
-  await refuseForeign(out, BUNDLE);
-  if (options.dump !== undefined) await refuseForeign(options.dump, DUMP);
   const config = withContext(await readConfig(model), options.context);
+  const [folder, dump] = await claimFolders(
+    [{ path: out, kind: BUNDLE }, ...(options.dump === undefined ? [] : [{ path: options.dump, kind: DUMP }])],
+    await modelPaths(model),
+  );
+  if (!folder) return unreachable("a folder that was not claimed");
   const tokenizer = isPreset(model) ? undefined : readTokenizerJson(model);
   const dumps = new Map<string, string>();
   const bundle = compileBundle(config, {
@@ -100,17 +121,17 @@ async function compile(model: string, out: string, options: Options, signal: Abo
     ...(options.disablePass && { disable: options.disablePass }),
     ...(tokenizer && { tokenizer: [...tokenizer.keys()] }),
     ...(options.dump !== undefined && {
-      observe: (entry: string) => [dumper((name, text) => dumps.set(join(entry, name), text))],
+      observe: (entry: string) => [dumper((name, text) => dumps.set(`${entry}/${name}`, text))],
     }),
   });
   let packed: Packed | undefined;
-  const bytes = await replaceFolder(out, async (temporary) => {
+  const files = async (temporary: string): Promise<ReadonlyMap<string, string>> => {
     if (options.packWeights) packed = await pack(temporary, model, config, bundle.weights.tensors, signal);
     signal.throwIfAborted();
     const weights = { ...bundle.weights, ...(packed && { shards: packed.shards }) };
     return new Map([...(await bundleTexts({ ...bundle, weights })), ...(tokenizer ?? [])]);
-  });
-  if (options.dump !== undefined) await replaceFolder(options.dump, dumps);
+  };
+  const [bytes] = await replaceFolders([{ folder, files }, ...(dump ? [{ folder: dump, files: dumps }] : [])]);
   for (const { weight, count } of packed?.notFinite ?? [])
     process.stderr.write(`wgpt: warning: ${model}: ${weight} holds ${count} values that are not finite\n`);
   const packedBytes = packed?.shards.reduce((n, s) => n + s.bytes, 0) ?? 0;

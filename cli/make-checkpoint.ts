@@ -2,7 +2,6 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Command, Option } from "commander";
-import { isPreset } from "../ir/index.ts";
 import { openRandomWeights, type RandomSource } from "../runtime/weights/random.ts";
 import { RANDOM_DTYPES, type RandomDType } from "../runtime/weights/random-values.ts";
 import { ITEM_SIZE } from "../runtime/weights/source.ts";
@@ -11,9 +10,10 @@ import { writeSafetensors } from "../runtime/weights/write-safetensors-file.ts";
 import { countBytes, dealShards, INDEX, listWeights, METADATA, printConfig, printIndex } from "./checkpoint-files.ts";
 import { inspectFolder, writeInto } from "./checkpoint-folder.ts";
 import { interruptible } from "./interruption.ts";
+import { modelFolder } from "./model-paths.ts";
 import { readConfig } from "./open-model.ts";
 import { progressBar } from "./progress-bar.ts";
-import { seed, wholeNumber } from "./usage.ts";
+import { filePath, seed, wholeNumber } from "./usage.ts";
 
 interface Options {
   readonly out: string;
@@ -31,8 +31,9 @@ export const makeCheckpointCommand = new Command("make-checkpoint")
   .argument(
     "<model>",
     "a preset (gpt2, gpt2-medium, gpt2-large, gpt2-xl, gpt2-xl-overview) or a folder with config.json",
+    filePath,
   )
-  .requiredOption("--out <dir>", "the folder to write")
+  .requiredOption("--out <dir>", "the folder to write", filePath)
   .requiredOption("--seed <s>", "what the weights are made of", seed)
   .addOption(
     new Option("--dtype <dtype>", "how weights are stored")
@@ -84,7 +85,7 @@ export async function makeCheckpoint(
   const stored = RANDOM_DTYPES.find((d) => d.toLowerCase() === dtype) ?? "F32";
   const weights = listWeights(config, stored);
   const files = dealShards(weights, shards);
-  const folder = await inspectFolder(out, isPreset(model) ? undefined : model, force);
+  const folder = await inspectFolder(out, await modelFolder(model), force);
   const source = openRandomWeights(weights, seed, stored);
   const bytes = countBytes(weights);
   await writeInto(folder, bytes, async (temporary) => {

@@ -7,6 +7,10 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { basename, join, resolve } from "node:path";
 import { parseArgs } from "node:util";
+import { WgptError } from "../../base/index.ts";
+import { SITE } from "../../cli/folder-kinds.ts";
+import { modelPaths } from "../../cli/model-paths.ts";
+import { claimFolders, replaceFolders } from "../../cli/output-folder.ts";
 import { RuntimeError } from "../../runtime/errors.ts";
 import { buildSite } from "./site.ts";
 import { serveFolder } from "./static-server.ts";
@@ -18,15 +22,16 @@ const { values } = parseArgs({
     out: { type: "string" },
   },
 });
-const model = resolve(values.model);
 
 try {
+  if (values.model === "") throw new RuntimeError("--model", "is an empty path", "give a checkpoint's folder");
+  const model = resolve(values.model);
   if (values.out !== undefined) {
-    await buildSite(resolve(values.out), model, basename(model));
+    await writeSite(values.out, model);
     console.log(`${values.out}: put it on any web server that answers ranges, over https`);
-  } else await serve(portOf(values.port));
+  } else await serve(portOf(values.port), model);
 } catch (error) {
-  if (!(error instanceof RuntimeError)) throw error;
+  if (!(error instanceof WgptError)) throw error;
   console.error(error.message);
   process.exitCode = 1;
 }
@@ -36,7 +41,17 @@ function portOf(text: string): number {
   throw new RuntimeError("--port", `is ${text}`, "give a whole number below 65536; 0 is any port that is free");
 }
 
-async function serve(port: number): Promise<void> {
+/** Replaces an older site, and nothing else. */
+async function writeSite(out: string, model: string): Promise<void> {
+  const folders = await claimFolders([{ path: out, kind: SITE }], await modelPaths(model));
+  const files = async (temporary: string) => {
+    await buildSite(temporary, model, basename(model));
+    return new Map<string, string>();
+  };
+  await replaceFolders(folders.map((folder) => ({ folder, files })));
+}
+
+async function serve(port: number, model: string): Promise<void> {
   const site = await mkdtemp(join(tmpdir(), "wgpt-browser-"));
   // Heard from the start, so that the folder goes also when Ctrl-C comes while it is built.
   const ended = new Promise((end) => process.once("SIGINT", end).once("SIGTERM", end));

@@ -2,6 +2,7 @@
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
+import { setTimeout } from "node:timers/promises";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { EMBEDDED } from "../support/models.ts";
@@ -32,12 +33,26 @@ mkdirSync(at("kernels-of-mine", "kernels"), { recursive: true });
 writeFileSync(at("kernels-of-mine", "kernels", "mine.txt"), "keep me");
 writeFileSync(at("a-file"), "text");
 
+mkdirSync(at("look-alike"));
+for (const name of ["index.js", "graph.txt"]) writeFileSync(at("look-alike", name), "mine");
+mkdirSync(at("here"));
+writeFileSync(at("here", "mine.txt"), "keep me");
+mkdirSync(at("model"));
+cpSync(join(EMBEDDED, "config.json"), at("model", "config.json"));
+mkdirSync(at("wide"));
+const wide = { n_layer: 1, n_head: 1, n_embd: 8, n_ctx: 128, vocab_size: 300_000 };
+writeFileSync(at("wide", "config.json"), JSON.stringify(wide));
+
 const first = compile(at("deep", "er", "bundle"));
 const second = first.then(() => compile(at("deep", "er", "bundle"), "--dump", at("dump")));
 const refused = {
   foreign: compile(at("notes")),
   dumpOver: compile(at("fresh"), "--dump", at("notes")),
-  lookAlike: compile(at("kernels-of-mine")),
+  inside: compile(at("kernels-of-mine")),
+  lookAlike: compile(at("look-alike")),
+  model: runCli(["compile", at("model"), "--out", at("model", "bundle")]),
+  together: compile(at("both"), "--dump", at("both", "dump")),
+  beyond: runCli(["compile", at("wide"), "--out", at("never")]),
   file: compile(at("a-file")),
   insideFile: compile(at("a-file", "bundle")),
   nowhere: compile("/proc/wgpt-bundle"),
@@ -108,20 +123,58 @@ test("needs neither a GPU nor a driver nor Dawn", async () => {
 
 test("--dump writes the graph of every entry point after every pass", async () => {
   output(await second);
-  assert.equal(readdirSync(at("dump")).sort(), ["decode", "logits", "prefill"]);
+  assert.equal(readdirSync(at("dump")).sort(), ["decode", "dump.json", "logits", "prefill"]);
   const names = readdirSync(at("dump", "decode")).sort();
   assert.is(names[0], "00-input.txt");
   assert.ok(names.some((name) => /^\d\d-fuse-attention\.txt$/.test(name)));
 });
 
 test("replaces no folder and no file that holds anything else", async () => {
-  assertFails(await refused.foreign, /notes: holds diary.txt, which no bundle does/);
-  assertFails(await refused.dumpOver, /notes: holds diary.txt, which no dump does/);
-  assertFails(await refused.lookAlike, /kernels-of-mine: holds kernels\/mine.txt, which no bundle does/);
+  assertFails(await refused.foreign, /notes: holds diary.txt, but no plan.json of a bundle/);
+  assertFails(await refused.dumpOver, /notes: holds diary.txt, but no dump.json of a dump/);
+  assertFails(await refused.inside, /kernels-of-mine: holds kernels\/mine.txt, but no plan.json of a bundle/);
+  assertFails(await refused.lookAlike, /look-alike: holds graph.txt, but no plan.json of a bundle/);
   assertFails(await refused.file, /a-file: is a file/);
   assert.is(readFileSync(at("notes", "diary.txt"), "utf8"), "dear diary");
   assert.is(readFileSync(at("kernels-of-mine", "kernels", "mine.txt"), "utf8"), "keep me");
   assert.is(readFileSync(at("a-file"), "utf8"), "text");
+});
+
+test("writes no folder that holds another, or lies in it", async () => {
+  assertFails(await refused.model, /model\/bundle: lies in \S+model, which is read \(give a folder apart from it\)/);
+  assertFails(await refused.together, /both\/dump: lies in \S+both, which is the bundle's/);
+});
+
+test("never takes an empty path, or `.`, for a folder to replace", async () => {
+  const inHere = { cwd: at("here") };
+  const runs = [
+    runCli(["compile", "gpt2", "--out", ""], inHere),
+    runCli(["compile", "gpt2", "--out", at("never"), "--dump", ""], inHere),
+    runCli(["make-checkpoint", "gpt2", "--seed", "1", "--out", ""], inHere),
+  ];
+  for (const run of runs) assertFails(await run, /'' is invalid\. It must be a path, but it is empty\./);
+  assertFails(await runCli(["compile", "gpt2", "--out", "."], inHere), /^wgpt: \.: is the working directory/);
+  assert.equal(readdirSync(at("here")), ["mine.txt"]);
+  assert.is(readFileSync(at("here", "mine.txt"), "utf8"), "keep me");
+});
+
+test("keeps what someone adds to an older bundle while the new one is made, and that bundle", async () => {
+  output(await first);
+  const [folder, bundle] = [at("crowded"), at("crowded", "bundle")];
+  cpSync(at("deep", "er", "bundle"), bundle, { recursive: true });
+  const before = read(bundle);
+  const run = compile(bundle, "--name", "other");
+  let done = false;
+  void run.then(() => {
+    done = true;
+  });
+  // What is made lies beside it until it is whole.
+  while (!done && readdirSync(folder).length === 1) await setTimeout(2);
+  writeFileSync(join(bundle, "late.txt"), "keep me");
+  assertFails(await run, /bundle: is a bundle, but holds late\.txt too, which wgpt did not write/);
+  assert.equal(read(bundle), new Map([...before, ["late.txt", "keep me"]]));
+  assert.equal(readdirSync(folder), ["bundle"]);
+  rmSync(folder, { recursive: true });
 });
 
 test("a place that can't be written is named, and nothing is left over", async () => {
@@ -133,8 +186,21 @@ test("a place that can't be written is named, and nothing is left over", async (
     /there is no variant magic \(variants are base, f16, subgroups, f16-subgroups, subgroup-matrix\)/,
   );
   assertFails(await refused.presetWeights, /--pack-weights: gpt2 is a preset, which has no weights/);
+  assertFails(
+    await refused.beyond,
+    /plan gpt2: logits takes 153600000 bytes, but webgpu-default binds 134217728 at most \(--chunk 64 makes it fit\)/,
+  );
   await Promise.all([second, ...Object.values(refused)]);
-  assert.equal(readdirSync(root).sort(), ["a-file", "deep", "dump", "kernels-of-mine", "notes"]);
+  assert.equal(readdirSync(root).sort(), [
+    "a-file",
+    "deep",
+    "dump",
+    "here",
+    "kernels-of-mine",
+    "look-alike",
+    "model",
+    "notes",
+  ]);
   assert.not.ok(existsSync(at("never")));
 });
 

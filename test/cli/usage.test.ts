@@ -2,6 +2,12 @@
 import { readFileSync } from "node:fs";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { benchCommand } from "../../cli/bench.ts";
+import { compileCommand } from "../../cli/compile.ts";
+import { generateCommand } from "../../cli/generate.ts";
+import { inspectCommand } from "../../cli/inspect.ts";
+import { makeCheckpointCommand } from "../../cli/make-checkpoint.ts";
+import { scoreCommand } from "../../cli/score.ts";
 import { assertFails, output, runCli } from "../support/run-cli.ts";
 
 const test = suite("usage");
@@ -27,6 +33,25 @@ const version = runCli(["--version"]);
 test("wgpt --version prints the package's version", async () => {
   const { version: wanted } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"));
   assert.is(output(await version), `${wanted}\n`);
+});
+
+test("an option or argument that is a path is never empty, in any command", () => {
+  const paths = [
+    benchCommand,
+    compileCommand,
+    generateCommand,
+    inspectCommand,
+    makeCheckpointCommand,
+    scoreCommand,
+  ].flatMap((command) => [
+    ...command.options.filter(({ flags }) => /<(dir|file|path)>/.test(flags)),
+    ...command.registeredArguments.filter((argument) => argument.name() === "model"),
+  ]);
+  assert.ok(paths.length >= 11, `only ${paths.length} are known`);
+  for (const path of paths) {
+    assert.throws(() => path.parseArg?.("", undefined), /It must be a path, but it is empty/, path.description);
+    assert.is(path.parseArg?.("./here", undefined), "./here");
+  }
 });
 
 const WRONG: readonly (readonly [args: readonly string[], message: RegExp])[] = [

@@ -1,0 +1,34 @@
+// Whether a bundle's packed weights are a checkpoint's: converted as they are for packing, and compared byte by byte.
+
+import type { PlanWeight, WeightSource } from "../runtime/index.ts";
+import { matchWeights } from "../runtime/weights/match.ts";
+import { sourceOf, uploadWeights } from "../runtime/weights/upload.ts";
+
+/** The first weight that differs; undefined where all are equal. */
+export async function differingWeight(
+  weights: readonly PlanWeight[],
+  packed: WeightSource,
+  checkpoint: WeightSource,
+): Promise<string | undefined> {
+  const { found } = matchWeights([...new Map(weights.map(sourceOf).map((w) => [w.name, w])).values()], checkpoint);
+  const names = new Map(weights.map((w) => [w.buffer, w.name]));
+  let differing: string | undefined;
+  let comparing = Promise.resolve();
+  const target = {
+    write(buffer: string, data: Uint8Array<ArrayBuffer>, offset: number): void {
+      const name = names.get(buffer) ?? buffer;
+      const size = packed.tensors.get(name)?.byteLength ?? 0;
+      // An odd number of halves is padded for the GPU; and the memory is used again after this call.
+      const bytes = data.slice(0, size - offset);
+      comparing = comparing.then(async () => {
+        const kept = Buffer.from(await packed.read(name, offset, bytes.length));
+        if (!kept.equals(bytes)) differing ??= name;
+      });
+      // It is awaited by `finish`; until then a failure must not count as unhandled.
+      comparing.catch(() => undefined);
+    },
+    finish: () => comparing,
+  };
+  await uploadWeights(target, weights, checkpoint, found);
+  return differing;
+}

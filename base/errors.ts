@@ -44,7 +44,10 @@ export class WgptError extends Error {
   }
 }
 
+/** How the message of a bug in wgpt begins. */
+export const INTERNAL = "internal error, please report it: ";
+
 /** For a state that the code before it makes impossible: a bug in wgpt, never a user's mistake. */
 export function unreachable(what: string): never {
-  throw new Error(`internal error, please report it: ${what}`);
+  throw new Error(`${INTERNAL}${what}`);
 }

@@ -1,7 +1,7 @@
 // How the compiler says no, and what helps it to be sure.
 import { unreachable, WgptError } from "../base/index.ts";
 
-export { type Fix, unreachable, WgptError } from "../base/index.ts";
+export { type Fix, INTERNAL, unreachable, WgptError } from "../base/index.ts";
 
 /** What the compiler can't do, or refuses to. */
 export class CompileError extends WgptError {

@@ -11,6 +11,7 @@ export * from "./errors.ts";
 export * from "./fused.ts";
 export * from "./graph.ts";
 export * from "./interpret.ts";
+export * from "./member.ts";
 export * from "./models/gpt2.ts";
 export * from "./models/gpt2-config.ts";
 export * from "./op.ts";

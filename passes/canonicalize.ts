@@ -35,7 +35,7 @@ import {
 import { nearly } from "./algebra.ts";
 import { Emitter } from "./emit.ts";
 import type { Pass } from "./pass.ts";
-import { applyRules, type Match, predicate, type Rule } from "./rule.ts";
+import { applyOwnRules, type Match, predicate, type Rule } from "./rule.ts";
 
 /** What a node may be spelled as instead; `undefined` when it is fine as it is. */
 type Respell = (m: Match, emit: Emitter["op"]) => Value | undefined;
@@ -233,5 +233,5 @@ const permOf = (attrs: Attrs): readonly number[] => attrOf<readonly number[]>(at
 export const canonicalize: Pass = {
   name: "canonicalize",
   summary: "one spelling for what has several",
-  run: (graph, report) => applyRules(graph, RULES, report),
+  run: (graph, report) => applyOwnRules(graph, RULES, report),
 };

@@ -56,7 +56,7 @@ export const eliminateCommonSubexpressions: Pass = {
         insert: [],
         values: new Map(node.results.map((r, i) => [r, at(twin.results, i)])),
       });
-      report?.({ rule: "equal-nodes", site: at(node.results, 0).name });
+      report?.({ rule: "equal-nodes", site: at(node.results, 0).name }, graph);
     }
     if (replacements.length === 0) return graph;
     const fewer = rebuild(graph, replacements);

@@ -1,6 +1,6 @@
 import { at, castNumber, isLiteral, literal } from "../ir/index.ts";
 import type { Pass } from "./pass.ts";
-import { applyRules, predicate, type Rule } from "./rule.ts";
+import { applyOwnRules, predicate, type Rule } from "./rule.ts";
 
 const literalsOnly: Rule = {
   name: "literals-only",
@@ -32,5 +32,5 @@ const literalsOnly: Rule = {
 export const foldConstants: Pass = {
   name: "fold-constants",
   summary: "compute at compile time what depends on literals alone",
-  run: (graph, report) => applyRules(graph, [literalsOnly], report),
+  run: (graph, report) => applyOwnRules(graph, [literalsOnly], report),
 };

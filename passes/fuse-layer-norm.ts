@@ -5,7 +5,7 @@ import { Emitter } from "./emit.ts";
 import type { Pass } from "./pass.ts";
 import { climb, either, has, isPrivate, literalOf, on, onWhere, overLastAxis } from "./pattern.ts";
 import { dependsOn } from "./region.ts";
-import { applyRules, type Match, predicate, type Rule } from "./rule.ts";
+import { applyOwnRules, type Match, predicate, type Rule } from "./rule.ts";
 
 /** A gain or shift: one axis, as long as the last axis of `x`, and no part of the formula where `x` is but a row itself. */
 const isRow = (m: Match, v: Value): boolean =>
@@ -82,5 +82,5 @@ const normalizedRows: Rule = {
 export const fuseLayerNorm: Pass = {
   name: "fuse-layer-norm",
   summary: "mean, variance, normalisation, gain and shift → one layer_norm",
-  run: (graph, report) => applyRules(graph, [normalizedRows], report),
+  run: (graph, report) => applyOwnRules(graph, [normalizedRows], report),
 };

@@ -19,6 +19,6 @@ export * from "./pattern.ts";
 export { FUSING_PASSES, type PipelineOptions, pipeline, type WeightDType } from "./pipeline.ts";
 export type { Replacement } from "./rebuild.ts";
 export { mergeRegion } from "./region.ts";
-export { applyRules, Match, type Predicate, predicate, type Rule, type SiteReport } from "./rule.ts";
+export { applyRules, Match, type Predicate, predicate, type Report, type Rule, type SiteReport } from "./rule.ts";
 export { splitLargeWeights } from "./split-large-weights.ts";
 export { storeWeightsAsF16 } from "./store-weights.ts";

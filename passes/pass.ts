@@ -1,13 +1,13 @@
 // A pass is a pure function from graph to graph. Same input, same output; no I/O, no globals.
-import { type Graph, verify } from "../ir/index.ts";
-import type { SiteReport } from "./rule.ts";
+import { CompileError, type Graph, thrownText, unreachable, verify } from "../ir/index.ts";
+import { originOf, type Report, type SiteReport } from "./rule.ts";
 
 /** A pure function from graph to graph, with a name. */
 export interface Pass {
   readonly name: string;
   readonly summary: string;
   /** `report` hears of every site that a rule of the pass looked at. */
-  run(graph: Graph, report?: (site: SiteReport) => void): Graph;
+  run(graph: Graph, report?: Report): Graph;
 }
 
 /** Watches a run. Observers are arguments, never globals. */
@@ -16,23 +16,63 @@ export interface PassObserver {
   start?(graph: Graph): void;
   /** Called after each pass; a graph that did not change is the same object. */
   after?(pass: Pass, graph: Graph, before: Graph): void;
-  /** Called for every site that a rule looked at. */
-  site?(pass: Pass, site: SiteReport): void;
+  /** Called for every site that a rule looked at, with the graph that the rule saw. */
+  site?(pass: Pass, site: SiteReport, graph: Graph): void;
+}
+
+const OURS = new WeakSet<Pass>();
+
+/** Marks a pass as one of wgpt's own, whose failures are bugs of wgpt's and not of a user's. */
+export function ownPass(pass: Pass): Pass {
+  OURS.add(pass);
+  return pass;
 }
 
 /**
  * Runs the passes in order, verifying before the first and after each.
- * @throws CompileError for a graph that is not valid.
+ * @throws CompileError for a graph that is not valid, which names the pass that made it so.
  */
 export function runPasses(graph: Graph, passes: readonly Pass[], observers: readonly PassObserver[] = []): Graph {
   verify(graph);
   for (const o of observers) o.start?.(graph);
   return passes.reduce((before, pass) => {
-    const after = pass.run(before, (site) => {
-      for (const o of observers) o.site?.(pass, site);
-    });
-    if (after !== before) verify(after);
+    const seen: (readonly [SiteReport, Graph])[] = [];
+    const after = runNamed(pass, before, (...report) => seen.push(report));
+    // Heard afterwards: what an observer throws is no failure of the pass.
+    for (const report of seen) for (const o of observers) o.site?.(pass, ...report);
+    if (after !== before)
+      verifyAfter(
+        pass,
+        after,
+        seen.map(([site]) => site).filter((site) => !site.refusal),
+      );
     for (const o of observers) o.after?.(pass, after, before);
     return after;
   }, graph);
+}
+
+function runNamed(pass: Pass, graph: Graph, report: Report): Graph {
+  try {
+    const after: Partial<Graph> | undefined = pass.run(graph, report);
+    if (after?.nodes && after.inputs && after.results) return after as Graph;
+    throw new TypeError("it gives no graph");
+  } catch (error) {
+    const place = `pass ${pass.name}`;
+    if (error instanceof CompileError) throw new CompileError(`${place}, ${error.place}`, error.facts, error.hint);
+    if (OURS.has(pass)) return unreachable(`${place}: ${thrownText(error)}`);
+    throw new CompileError(place, `throws ${thrownText(error)}`, "a pass makes a graph of a graph");
+  }
+}
+
+/** A graph that a pass left broken: which rule made the node, or which was the only one that fired. */
+function verifyAfter(pass: Pass, graph: Graph, fired: readonly SiteReport[]): void {
+  try {
+    verify(graph);
+  } catch (error) {
+    if (!(error instanceof CompileError)) throw error;
+    const broken = graph.nodes.find((n) => error.place.endsWith(` ${n.results[0]?.name}`))?.results[0];
+    const by = (broken && originOf(broken)) ?? (fired.length === 1 ? fired[0] : undefined);
+    const rule = by ? `, rule ${by.rule} at ${by.site}` : "";
+    throw new CompileError(`pass ${pass.name}${rule}, ${error.place}`, error.facts, error.hint);
+  }
 }

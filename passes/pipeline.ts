@@ -10,7 +10,7 @@ import { fuseGelu } from "./fuse-gelu.ts";
 import { fuseLayerNorm } from "./fuse-layer-norm.ts";
 import { fuseLinear } from "./fuse-linear.ts";
 import { defaultPolicy, fusePointwise, type RegionPolicy } from "./fuse-pointwise.ts";
-import type { Pass } from "./pass.ts";
+import { ownPass, type Pass } from "./pass.ts";
 import { splitLargeWeights } from "./split-large-weights.ts";
 import { storeWeightsAsF16 } from "./store-weights.ts";
 
@@ -74,7 +74,7 @@ export function pipeline(options: PipelineOptions = {}): readonly Pass[] {
     .find((name) => disable.includes(name));
   if (needed !== undefined)
     throw new CompileError("pipeline", `${needed} can't be disabled`, "the entry point depends on it");
-  return passes.filter((p) => !disable.includes(p.name));
+  return passes.filter((p) => !disable.includes(p.name)).map(ownPass);
 }
 
 /** The fusing passes, which change how much is computed at once and never what. */

@@ -30,7 +30,7 @@ export function splitLargeWeights(maxBytes: number, maxBuffers = 8): Pass {
       const large = graph.inputs.filter(({ kind, value }) => kind === "weight" && bytesOf(value) > maxBytes);
       // One after the other, for one node may read two of them.
       return large.reduce((before, input) => {
-        report?.({ rule: "larger-than-a-binding", site: input.value.name });
+        report?.({ rule: "larger-than-a-binding", site: input.value.name }, before);
         return splitWeight(before, input, maxBytes, maxBuffers);
       }, graph);
     },

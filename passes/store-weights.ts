@@ -16,7 +16,7 @@ export const storeWeightsAsF16: Pass = {
       if (kind !== "weight" || value.type.dtype !== "f32" || value.type.shape.length < 2) return input;
       const half: Value = { ...value, type: { ...value.type, dtype: "f16" } };
       halves.set(value, half);
-      report?.({ rule: "matrix-or-table", site: value.name });
+      report?.({ rule: "matrix-or-table", site: value.name }, graph);
       return {
         ...input,
         value: half,

@@ -1,6 +1,16 @@
 // The epilogue of a region: one element of the anchor's result is followed through the nodes that read it, down to its
 // stores. What only some elements go through stands in a block of its own.
-import { at, CompileError, type Graph, type Node, printType, shapeEquals, type Value } from "../ir/index.ts";
+import {
+  at,
+  CompileError,
+  callMember,
+  type Graph,
+  type Node,
+  printType,
+  printTypes,
+  shapeEquals,
+  type Value,
+} from "../ir/index.ts";
 import { broadcastIndex, type ElementWriter } from "./wgsl-element.ts";
 import { dimIndex, INDEX_MATH, type Index } from "./wgsl-index.ts";
 
@@ -61,8 +71,16 @@ export function writeEpilogue(writer: ElementWriter, epilogue: Epilogue): string
     const types = node.operands.map((v) => v.type);
     const short = stream.index.map((i) => writer.short(i));
     stream.block.lines.push(...writer.lines.splice(0));
-    for (const { result: i, at: place, when } of writes.targets(short, math, { types, attrs: node.attrs })) {
-      const result = at(node.results, i);
+    const label = `${node.op.name} ${at(node.results, 0).name}`;
+    const targets = callMember(label, "targets", () => writes.targets(short, math, { types, attrs: node.attrs }));
+    for (const { result: i, at: place, when } of targets) {
+      const result = node.results[i];
+      if (!result || place.length !== result.type.shape.length)
+        throw new CompileError(
+          label,
+          `its targets name ${place.length} axes of result ${i}, but its results are ${printTypes(node.results.map((r) => r.type))}`,
+          "a place has an index for each axis",
+        );
       const block = when
         ? innerBlock(stream.block, range(when.place, dimIndex(when.lo), dimIndex(when.hi)))
         : stream.block;

@@ -1,5 +1,5 @@
 // What a kernel is: a template, the regions it can compute, and how a region's shapes become parameters and workgroups.
-import { CompileError, type Dim, type Node, type Value } from "../ir/index.ts";
+import { at, CompileError, callMember, type Dim, type Node, OPS, type Value } from "../ir/index.ts";
 import type { PlanCount } from "../runtime/plan.ts";
 import { Region, type VectorSize } from "./region.ts";
 import type { Target } from "./target.ts";
@@ -21,7 +21,7 @@ export interface Lowered {
 export interface Kernel {
   readonly name: string;
   readonly summary: string;
-  /** The anchor op it computes, or a family: `pointwise`, `writes`, `reduces`. */
+  /** The anchor op it computes, or a family, which is a trait: `pointwise`, `writes`, `reduces`, `normalizes`. */
   readonly kind: string;
   readonly template: Template<string>;
   /** Why it can't compute the region on the target, or nothing. */
@@ -47,6 +47,28 @@ export const defineKernel = <K extends string>(spec: KernelSpec<K>): Kernel => (
   template: spec.template as Template<string>,
 });
 
+/** Whether the kernel is made for the region's anchor: for the op itself, or for a trait that it has. */
+export function isOfKind({ kind }: Kernel, region: Region): boolean {
+  const { traits } = region.anchor?.op ?? {};
+  const families = { reduces: traits?.reduces, writes: traits?.writes, normalizes: traits?.normalizes };
+  return kind === region.kind || families[kind as keyof typeof families] !== undefined;
+}
+
+/** Why the kernel does not take the region on the target, or nothing. */
+export function refusalOf(kernel: Kernel, region: Region, target: Target): string | undefined {
+  const missing = kernel.features?.filter((f) => !target.features.includes(f)) ?? [];
+  if (missing.length > 0) return `${target.name} has no ${missing.join(", ")}`;
+  // A user's op may bear the name of one of ours; what it computes is its own.
+  const { op } = region.anchor ?? {};
+  const ours = OPS.find((o) => o.name === kernel.kind);
+  if (op && ours && kernel.kind === op.name && op !== ours)
+    return `it computes wgpt's own ${ours.name}, not another op of that name`;
+  // A normalisation beside the anchor is a prologue that a kernel has to be made for.
+  const normalizes = region.body.nodes.some((n) => n !== region.anchor && n.op.traits.normalizes !== undefined);
+  if (normalizes && kernel.takesNormalization !== true) return "it can't normalise a row on the way in";
+  return kernel.refuses(region, target);
+}
+
 /** A kernel's shader for one region. */
 export interface Shader {
   readonly kernel: Kernel;
@@ -61,13 +83,25 @@ export interface Shader {
 
 /**
  * The shader of a kernel for one node.
- * @throws CompileError when the template and what the kernel gives it differ.
+ * @throws CompileError when the kernel does not take the node, fails, or gives its template what that does not read.
  */
 export function renderShader(kernel: Kernel, node: Node, target: Target): Shader {
   const plain = new Region(node);
+  const place = `kernel ${kernel.name} for ${node.op.name} ${at(node.results, 0).name}`;
+  if (!isOfKind(kernel, plain))
+    throw new CompileError(
+      place,
+      `computes ${kernel.kind}, but the region's anchor is ${plain.kind}`,
+      "choose one of `candidates`",
+    );
+  const refusal = callMember(place, "refuses", () => refusalOf(kernel, plain, target));
+  if (refusal !== undefined)
+    throw new CompileError(place, `does not take it: ${refusal}`, "choose one of `candidates`");
   const halves = target.features.includes("shader-f16") && target.tuning.nativeHalves ? "native" : "packed";
-  const region = new Region(node, kernel.vectors?.(plain) ?? new Map(), halves);
-  const lowered = kernel.lower(region, target);
+  const vectors = callMember(place, "vectors", () => kernel.vectors?.(plain));
+  const region = new Region(node, vectors ?? new Map(), halves);
+  const lowered = callMember(place, "lower", () => kernel.lower(region, target));
+  checkLowered(lowered, place);
   const title = titleOf(region);
   const render = (bindings: string) =>
     kernel.template.render({
@@ -78,15 +112,43 @@ export function renderShader(kernel: Kernel, node: Node, target: Target): Shader
     });
   // Whether the symbols are read shows only in the finished text.
   const usesSymbols = region.usesSymbols(render(""));
+  const wgsl = render(region.declarations(usesSymbols));
+  const twice = declaredTwice(wgsl);
+  if (twice !== undefined)
+    throw new CompileError(
+      place,
+      `its WGSL declares ${twice} twice`,
+      "ops of your own need helpers and operands of other names",
+    );
   return {
     kernel,
     region,
     title,
-    wgsl: render(region.declarations(usesSymbols)),
+    wgsl,
     usesSymbols,
     features: [...(kernel.features ?? []), ...(region.usesFloat16 ? ["shader-f16"] : [])],
     workgroups: lowered.workgroups,
   };
+}
+
+/** A name that the module declares twice: two ops' helpers, or a helper and the template, which know nothing of each other. */
+function declaredTwice(wgsl: string): string | undefined {
+  const names = [...wgsl.matchAll(/^(?:@.*?\) )*(?:fn|const|alias|struct|var(?:<[^>]*>)?) (\w+)/gm)].map((m) => m[1]);
+  return names.find((name, i) => names.indexOf(name) < i);
+}
+
+/** What a kernel of a user's gives may be anything. */
+function checkLowered(lowered: Partial<Lowered> | undefined, place: string): void {
+  const { params, functions, workgroups } = lowered ?? {};
+  const counts: readonly unknown[] = Array.isArray(workgroups) ? workgroups : [];
+  const problem = !params
+    ? "no params"
+    : !Array.isArray(functions) || !functions.every((f) => typeof f === "string")
+      ? "no functions as WGSL text"
+      : counts.length !== 3 || !counts.every((c) => Array.isArray(c))
+        ? "no three counts of workgroups"
+        : undefined;
+  if (problem !== undefined) throw new CompileError(place, `its lower gives ${problem}`, "see `Lowered`");
 }
 
 /** The ops of a region in the order of its body: `layer_norm + matmul + add + gelu`. */

@@ -3,6 +3,7 @@ import {
   at,
   bindAttrs,
   CompileError,
+  callMember,
   fused,
   type Graph,
   isLiteral,
@@ -13,7 +14,7 @@ import {
   withoutDeadNodes,
 } from "../ir/index.ts";
 import type { PlanKernel, PlanStep } from "../runtime/plan.ts";
-import { renderShader, type Shader } from "./kernel.ts";
+import { type Kernel, renderShader, type Shader } from "./kernel.ts";
 import { type KernelChoice, selectKernel } from "./select-kernel.ts";
 import type { Target } from "./target.ts";
 
@@ -68,10 +69,18 @@ export const lowerGraph = (graph: Graph, lowering: Lowering): readonly PlanStep[
 const hasElements = (node: Node): boolean => node.results.some((r) => !r.type.shape.includes(0));
 
 function lowerNode(node: Node, { entry, places, target, table, kernelFor = selectKernel }: Lowering): PlanStep {
-  const shader = renderShader(kernelFor(node, target), node, target);
+  const place = `${node.op.name} ${at(node.results, 0).name}`;
+  const kernel: Partial<Kernel> | undefined = callMember(place, "kernelFor", () => kernelFor(node, target));
+  if (!kernel?.template || !kernel.lower)
+    throw new CompileError(
+      place,
+      `its kernelFor gives ${kernel?.name ?? String(kernel)}, which is no kernel`,
+      "see `candidates`",
+    );
+  const shader = renderShader(kernel as Kernel, node, target);
   const bindings = shader.region.bindings.map(({ value }) => places.get(value) ?? value.name);
-  const kernel = table.add(kernelName(node, shader.kernel.name), entry, shader);
-  return { kernel: kernel.name, label: at(node.results, 0).name, bindings, workgroups: shader.workgroups };
+  const added = table.add(kernelName(node, shader.kernel.name), entry, shader);
+  return { kernel: added.name, label: at(node.results, 0).name, bindings, workgroups: shader.workgroups };
 }
 
 /** What the kernel computes and on which widths: `matmul_gemv_vec4.add.gelu.768x3072`. */

@@ -182,7 +182,9 @@ function updatedOwners(graph: Graph): ReadonlyMap<Value, Value> {
       for (const old of updatedOperands(inner)) {
         const input = body.inputs.findIndex((i) => i.value === old);
         const result = body.results.indexOf(at(inner.results, 0));
-        if (input < 0 || result < 0)
+        // What is made in the region itself lies nowhere yet.
+        if (input < 0) continue;
+        if (result < 0)
           throw new CompileError(
             `fused ${at(node.results, 0).name}`,
             `updates ${old.name} in place, but does not take it in and return it`,

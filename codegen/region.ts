@@ -7,6 +7,7 @@ import {
   type Graph,
   indexGraph,
   type Node,
+  OPS,
   POINTWISE_ANCHOR,
   SYMBOLS,
   updatedOperands,
@@ -14,7 +15,7 @@ import {
 } from "../ir/index.ts";
 import type { PlanAccess } from "../runtime/plan.ts";
 import { indent, writeEpilogue } from "./epilogue.ts";
-import { ElementWriter, type Halves, registerType, storageType } from "./wgsl-element.ts";
+import { ElementWriter, type Halves, registerType, storageType, wgslName } from "./wgsl-element.ts";
 import { flatIndex, type Index, indexName } from "./wgsl-index.ts";
 
 /** A storage buffer of a shader. */
@@ -202,7 +203,9 @@ export class Region {
       const reader = index.users(value).find((n) => n === this.anchor) ?? index.users(value)[0];
       const place = reader?.operands.indexOf(value) ?? 0;
       const role = reader?.op.operands[reader.op.variadic ? 0 : place] ?? "x";
-      const name = claim(reader === this.anchor || reader === undefined ? role : `${reader.op.name}_${role}`);
+      // Templates know the roles of our own anchors' operands; a user's may be called what a template calls something else.
+      const plain = reader === undefined || (reader === this.anchor && OPS.includes(reader.op));
+      const name = claim(plain ? role : wgslName(`${reader.op.name}_${role}`));
       this.#names.set(value, name);
       const fresh = updated.get(value);
       if (fresh) this.#results.set(fresh, name);

@@ -1,7 +1,7 @@
 // The one way to choose a kernel: the fastest of the region's kind that does not refuse it.
 import { at, CompileError, fusedNode, type Graph, makeNode, type Node } from "../ir/index.ts";
 import { type RegionPolicy, storageBuffers } from "../passes/index.ts";
-import type { Kernel } from "./kernel.ts";
+import { isOfKind, type Kernel, refusalOf } from "./kernel.ts";
 import { KERNELS } from "./kernels/index.ts";
 import { Region } from "./region.ts";
 import type { Target } from "./target.ts";
@@ -19,27 +19,12 @@ export interface Candidate {
 /** The kernels of the region's kind, fastest first, with what each says. */
 export function candidates(node: Node, target: Target): readonly Candidate[] {
   const region = new Region(node);
-  const kinds = [region.kind, ...families(region)];
-  return KERNELS.filter((k) => kinds.includes(k.kind))
+  return KERNELS.filter((k) => isOfKind(k, region))
     .toReversed()
     .map((kernel) => {
       const refusal = refusalOf(kernel, region, target);
       return refusal === undefined ? { kernel } : { kernel, refusal };
     });
-}
-
-/** A normalisation beside the anchor is a prologue that a kernel has to be made for. */
-function refusalOf(kernel: Kernel, region: Region, target: Target): string | undefined {
-  const missing = kernel.features?.filter((f) => !target.features.includes(f)) ?? [];
-  if (missing.length > 0) return `${target.name} has no ${missing.join(", ")}`;
-  const normalizes = region.body.nodes.some((n) => n !== region.anchor && n.op.traits.normalizes === true);
-  if (normalizes && kernel.takesNormalization !== true) return "it can't normalise a row on the way in";
-  return kernel.refuses(region, target);
-}
-
-function families({ anchor }: Region): string[] {
-  const traits = anchor?.op.traits;
-  return [...(traits?.reduces ? ["reduces"] : []), ...(traits?.writes ? ["writes"] : [])];
 }
 
 /**
@@ -78,7 +63,7 @@ export function kernelPolicy(target: Target): RegionPolicy {
 function firstTaker(node: Node, target: Target): { readonly kernel?: Kernel; readonly why: string } {
   const all = candidates(node, target);
   const taker = all.find((c) => c.refusal === undefined);
-  const why = all.map((c) => `${c.kernel.name}: ${c.refusal}`).join("; ");
+  const why = all.map((c) => `${c.kernel.name}: ${c.refusal}`).join("; ") || "no kernel is of its kind";
   return taker ? { kernel: taker.kernel, why } : { why };
 }
 

@@ -3,6 +3,7 @@
 import {
   at,
   CompileError,
+  callMember,
   castNumber,
   type DType,
   type ElementMath,
@@ -14,7 +15,7 @@ import {
   printNumber,
   type Value,
 } from "../ir/index.ts";
-import { flatIndex, INDEX_MATH, type Index, indexName, indexOf } from "./wgsl-index.ts";
+import { flatIndex, INDEX_MATH, type Index, indexName, indexOf, lessIndex, signedText } from "./wgsl-index.ts";
 
 /** The type of an element in a register: halves are widened as they are read. */
 export const registerType = (dtype: DType): string => (dtype === "f16" ? "f32" : dtype);
@@ -28,7 +29,8 @@ export const storageType = (dtype: DType, halves: Halves): string =>
 /** WGSL has no literals for what is not finite, and refuses constants that come to it; a parameter is no constant. */
 export const F32_OF_BITS = "fn f32_of_bits(bits: u32) -> f32 { return bitcast<f32>(bits); }";
 
-const MAX_F32 = 3.4028234663852886e38;
+/** The largest number of f32. */
+export const MAX_F32 = 3.4028234663852886e38;
 
 /** A literal as an expression that needs no parentheses. One that is not finite calls `F32_OF_BITS`. */
 export function wgslLiteral(value: number, dtype: DType): string {
@@ -93,13 +95,19 @@ export class ElementWriter {
     const { pointwise } = node.op.traits;
     if (!pointwise) throw new CompileError(node.op.name, "is computed element by element, but is not pointwise");
     for (const h of pointwise.helpers ?? []) this.helpers.add(h);
-    return this.let(node.op.name, pointwise.wgsl(args, { attrs: node.attrs, dtype: at(node.operands, -1).type.dtype }));
+    // Halves are widened before an op sees them.
+    const { dtype } = at(node.operands, -1).type;
+    const context = { attrs: node.attrs, dtype: dtype === "f16" ? ("f32" as const) : dtype };
+    return this.let(
+      node.op.name,
+      wgslMember(node, "wgsl", () => pointwise.wgsl(args, context)),
+    );
   }
 
   let(base: string, expression: string): string {
     const n = this.#counts.get(base) ?? 0;
     this.#counts.set(base, n + 1);
-    const name = `${base}_${n}`;
+    const name = wgslName(`${base}_${n}`);
     this.lines.push(`let ${name} = ${expression};`);
     return name;
   }
@@ -110,7 +118,7 @@ export class ElementWriter {
     const known = this.#known.get(index.text);
     const name = known ?? this.let("at", index.text);
     this.#known.set(index.text, name);
-    return indexName(name);
+    return { ...indexName(name), ...(index.signed && { signed: true }) };
   }
 
   #make(value: Value, index: readonly Index[]): string {
@@ -147,20 +155,41 @@ export class ElementWriter {
       );
     const math: ElementMath<Index, string, string> = {
       ...INDEX_MATH,
-      less: (a, b) => `${a.text} < ${b.text}`,
+      less: lessIndex,
       load: (operand, place) => this.element(at(node.operands, operand), place),
       toIndex: (e) => ({ text: `u32(${e})`, atom: true }),
-      toElement: (i, dtype) => this.let(node.op.name, `${dtype}(${i.text})`),
+      toElement: (i, dtype) => this.let(node.op.name, elementText(i, dtype)),
       select: (condition, whenTrue, whenFalse) =>
         this.let(node.op.name, `select(${whenFalse()}, ${whenTrue()}, ${condition})`),
     };
     const context = { types: node.operands.map((v) => v.type), attrs: node.attrs, result: node.results.indexOf(value) };
-    return reads.element(
-      index.map((i) => this.short(i)),
-      math,
-      context,
-    );
+    const place = index.map((i) => this.short(i));
+    return wgslMember(node, "element", () => reads.element(place, math, context));
   }
+}
+
+/**
+ * WGSL that an op gives for a member of its own.
+ * @throws CompileError that names op and member for what is no text.
+ */
+export function wgslMember(node: Node, member: string, call: () => string): string {
+  const place = `${node.op.name} ${at(node.results, 0).name}`;
+  const text: unknown = callMember(place, member, call);
+  if (typeof text === "string" && text.trim() !== "") return text;
+  throw new CompileError(
+    place,
+    `its ${member} gives ${JSON.stringify(text) ?? "nothing"}`,
+    "it must give a WGSL expression",
+  );
+}
+
+/** A name that WGSL takes, made of one of the graph's language, which may have dots or begin with underscores. */
+export const wgslName = (name: string): string => name.replaceAll(/\W/g, "_").replace(/^_+/, "");
+
+/** An index as an element: where it may be below 0, it gets its sign before it becomes a float. */
+function elementText(i: Index, dtype: DType): string {
+  const type = registerType(dtype);
+  return `${type}(${type === "f32" && i.signed ? signedText(i) : i.text})`;
 }
 
 /** The index of an operand's element that a broadcast result at `index` reads. */

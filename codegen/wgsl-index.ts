@@ -1,30 +1,43 @@
 // Index arithmetic as WGSL text. What is known at compile time is computed here, so that kernels print no `i * 1u + 0u`.
-import { type Dim, SYMBOLS } from "../ir/index.ts";
+import { type Dim, isNeverNegative, SYMBOLS } from "../ir/index.ts";
 
-/** A u32 expression; `value` is set when it is a constant. `atom`: needs no parentheses. Below 0 it wraps, as u32 does. */
+/**
+ * A u32 expression; `value` is set when it is a constant. `atom`: needs no parentheses. Below 0 it wraps, as u32 does, so
+ * that sums and products come out right; what divides or compares asks whether it is `signed`, and so may be below 0.
+ */
 export interface Index {
   readonly text: string;
   readonly value?: number;
   readonly atom: boolean;
+  readonly signed?: boolean;
 }
 
-export const indexOf = (n: number): Index => ({ text: `${n >>> 0}u`, value: n, atom: true });
+export const indexOf = (n: number): Index => ({ text: `${n >>> 0}u`, value: n, atom: true, ...(n < 0 && SIGNED) });
 export const indexName = (name: string): Index => ({ text: name, atom: true });
 
+const SIGNED = { signed: true } as const;
+const signOf = (...parts: readonly Index[]): { readonly signed?: true } => (parts.some((i) => i.signed) ? SIGNED : {});
+/** The index as an i32, which is what it is where it may be below 0. */
+export const signedText = (a: Index): string => (a.value === undefined ? `i32(${a.text})` : `${a.value | 0}`);
+
 const wrap = (a: Index): string => (a.atom ? a.text : `(${a.text})`);
-const join = (a: Index, sign: string, b: Index): Index => ({ text: `${wrap(a)} ${sign} ${wrap(b)}`, atom: false });
+const join = (a: Index, sign: string, b: Index): Index => ({
+  text: `${wrap(a)} ${sign} ${wrap(b)}`,
+  atom: false,
+  ...signOf(a, b),
+});
 
 export function addIndex(a: Index, b: Index): Index {
   if (a.value !== undefined && b.value !== undefined) return indexOf(a.value + b.value);
   if (a.value === 0) return b;
   if (b.value === 0) return a;
-  if (b.value !== undefined && b.value < 0) return join(a, "-", indexOf(-b.value));
-  return { text: `${a.text} + ${wrap(b)}`, atom: false };
+  if (b.value !== undefined && b.value < 0) return { ...join(a, "-", indexOf(-b.value)), ...SIGNED };
+  return { text: `${a.text} + ${wrap(b)}`, atom: false, ...signOf(a, b) };
 }
 
 export function subIndex(a: Index, b: Index): Index {
-  if (a.value !== undefined && b.value !== undefined && a.value >= b.value) return indexOf(a.value - b.value);
-  return b.value === 0 ? a : join(a, "-", b);
+  if (a.value !== undefined && b.value !== undefined) return indexOf(a.value - b.value);
+  return b.value === 0 ? a : { ...join(a, "-", b), ...SIGNED };
 }
 
 export function mulIndex(a: Index, b: Index): Index {
@@ -36,13 +49,28 @@ export function mulIndex(a: Index, b: Index): Index {
 
 export function divIndex(a: Index, b: Index): Index {
   if (a.value !== undefined && b.value !== undefined) return indexOf(Math.floor(a.value / b.value));
-  return b.value === 1 ? a : join(a, "/", b);
+  if (b.value === 1) return a;
+  // Rounded down, also below 0: what is left of a without its remainder divides evenly.
+  if (a.signed)
+    return { text: `u32((${signedText(a)} - ${floorMod(a, b)}) / ${signedText(b)})`, atom: true, ...SIGNED };
+  return join(a, "/", b);
 }
 
 export function modIndex(a: Index, b: Index): Index {
-  if (a.value !== undefined && b.value !== undefined) return indexOf(a.value % b.value);
-  return b.value === 1 ? indexOf(0) : join(a, "%", b);
+  if (a.value !== undefined && b.value !== undefined) return indexOf(a.value - b.value * Math.floor(a.value / b.value));
+  if (b.value === 1) return indexOf(0);
+  return a.signed ? { text: `u32(${floorMod(a, b)})`, atom: true } : join(a, "%", b);
 }
+
+/** a mod b of signed numbers, which WGSL's own remainder is not below 0. */
+function floorMod(a: Index, b: Index): string {
+  const length = signedText(b);
+  return `((${signedText(a)} % ${length} + ${length}) % ${length})`;
+}
+
+/** a < b */
+export const lessIndex = (a: Index, b: Index): string =>
+  a.signed || b.signed ? `${signedText(a)} < ${signedText(b)}` : `${a.text} < ${b.text}`;
 
 /** A dim as text: symbols are read from the uniform of that name. */
 export function dimIndex(d: Dim): Index {
@@ -62,7 +90,9 @@ export function dimIndex(d: Dim): Index {
           : subIndex(sum, term);
   }
   const start = sum ?? indexOf(0);
-  return d.constant < 0 ? subIndex(start, indexOf(-d.constant)) : addIndex(start, indexOf(d.constant));
+  const index = d.constant < 0 ? subIndex(start, indexOf(-d.constant)) : addIndex(start, indexOf(d.constant));
+  // T − 1 is below 0 for no T.
+  return isNeverNegative(d) ? { ...index, signed: false } : index;
 }
 
 /** The row-major place of `at` in a tensor of that shape. */

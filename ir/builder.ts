@@ -2,9 +2,11 @@
 import { type Attr, type Attrs, attrProblem } from "./attr.ts";
 import { at, CompileError } from "./errors.ts";
 import type { Graph, Input, InputKind, Node } from "./graph.ts";
+import { callMember } from "./member.ts";
 import type { Emit, Op } from "./op.ts";
 import { literal, printTypes } from "./print-literal.ts";
-import { type DType, printType, type TensorType } from "./type.ts";
+import { brokenPromise } from "./promises.ts";
+import { DTYPES, type DType, printType, type TensorType } from "./type.ts";
 import type { Value } from "./value.ts";
 
 /**
@@ -65,22 +67,51 @@ export function makeNode(op: Op, operands: readonly (Value | number)[], given: A
   return { op, operands: values, attrs, results: types.map((type, i) => ({ name: at(names, i), type })) };
 }
 
-/** As `op.infer`, but an error names the value as well as the op. */
+/**
+ * As `op.infer`, but an error names the value as well as the op.
+ * @throws CompileError too where the op throws something else, gives no types, or breaks what its traits promise.
+ */
 export function inferTypes(op: Op, operands: readonly Value[], attrs: Attrs, place: string): readonly TensorType[] {
-  try {
-    const types = op.infer(
-      operands.map((v) => v.type),
-      attrs,
+  const missing = operands.findIndex((v) => v?.type === undefined);
+  if (missing >= 0)
+    throw new CompileError(
+      place,
+      `operand ${missing} is ${String(operands[missing])}`,
+      "an operand is a value of the graph, or a number",
     );
-    const strange = types.find((t) => t.shape.some((d) => typeof d === "number" && d < 0));
-    if (strange) throw new CompileError(place, `gives ${printType(strange)}`, "no axis is shorter than 0");
-    return types;
+  const types = operands.map((v) => v.type);
+  const results = inferOrName(op, types, attrs, place);
+  if (!Array.isArray(results) || results.length === 0 || !results.every(isType))
+    throw new CompileError(
+      place,
+      `infer of ${op.name} gives ${JSON.stringify(results) ?? "nothing"}, which is no type of a result`,
+      "a type is { dtype, shape }; see `tensorType`",
+    );
+  const strange = results.find((t) => t.shape.some((d) => typeof d === "number" && !(Number.isInteger(d) && d >= 0)));
+  if (strange) throw new CompileError(place, `gives ${printType(strange)}`, "no axis is shorter than 0");
+  const broken = brokenPromise(op, { operands: types, attrs, results });
+  if (broken) throw new CompileError(place, broken.facts, broken.hint);
+  return results;
+}
+
+function inferOrName(op: Op, types: readonly TensorType[], attrs: Attrs, place: string): readonly TensorType[] {
+  try {
+    return callMember(place, "infer", () => op.infer(types, attrs));
   } catch (error) {
     if (error instanceof CompileError && error.place === op.name)
       throw new CompileError(place, error.facts, error.hint);
     throw error;
   }
 }
+
+const isType = (t: unknown): t is TensorType =>
+  typeof t === "object" &&
+  t !== null &&
+  "dtype" in t &&
+  (DTYPES as readonly unknown[]).includes(t.dtype) &&
+  "shape" in t &&
+  Array.isArray(t.shape) &&
+  t.shape.every((d) => typeof d === "number" || (typeof d === "object" && d !== null && "terms" in d));
 
 /** Builds a graph node by node; names are made unique by a number where they are not given. */
 export class GraphBuilder {

@@ -1,6 +1,6 @@
 // Pointwise ops: the reference follows from what one element is.
 import type { AttrSpecs, Attrs, AttrsOf } from "./attr.ts";
-import { at, CompileError, unreachable } from "./errors.ts";
+import { at, CompileError } from "./errors.ts";
 import { defineOp, type Op, type OpCase, type OpSpec, type Pointwise, type PointwiseContext } from "./op.ts";
 import { castNumber, countElements, forEachIndex, type HostTensor, stridesOf } from "./tensor.ts";
 import { broadcastShapes, type DType, printShape, printType, type TensorType, tensorType } from "./type.ts";
@@ -35,6 +35,7 @@ const NUMBERS: readonly DType[] = ["f32", "f16", "i32", "u32"];
  * @throws CompileError that names the first pair that does not fit.
  */
 export function broadcastTypes(op: string, names: readonly string[], types: readonly TensorType[]): TensorType {
+  if (types.length === 0) throw new CompileError(op, "has no operands", "a pointwise op works on at least one");
   let shape = at(types, 0).shape;
   types.forEach((t, i) => {
     const next = broadcastShapes(shape, t.shape);
@@ -103,6 +104,7 @@ export function definePointwise<const N extends readonly string[], S extends Att
       : {
           reference: (args: { readonly [K in keyof N]: HostTensor }, attrs: AttrsOf<S>) =>
             mapElements(
+              spec.name,
               args as readonly HostTensor[],
               pointwise,
               attrs as Attrs,
@@ -119,7 +121,13 @@ function mainOperand(fixed: Readonly<Record<number, DType>> = {}): number {
   return i;
 }
 
-function mapElements(args: readonly HostTensor[], f: Pointwise, attrs: Attrs, type: TensorType): HostTensor {
+function mapElements(
+  name: string,
+  args: readonly HostTensor[],
+  f: Pointwise,
+  attrs: Attrs,
+  type: TensorType,
+): HostTensor {
   const { dtype } = type;
   const shape = type.shape.map(Number);
   const data = new Float64Array(countElements(shape));
@@ -133,7 +141,7 @@ function mapElements(args: readonly HostTensor[], f: Pointwise, attrs: Attrs, ty
   });
   const values = new Array<number>(args.length).fill(0);
   const { scalar } = f;
-  if (!scalar) unreachable("a pointwise op has neither scalar nor decompose");
+  if (!scalar) throw new CompileError(name, "has neither scalar nor decompose", "one of them gives an op its meaning");
   forEachIndex(shape, (index, flat) => {
     args.forEach((t, i) => {
       let offset = 0;

@@ -2,7 +2,7 @@
 import type { AttrSpecs, Attrs } from "./attr.ts";
 import { at, CompileError } from "./errors.ts";
 import { defineOp, type ElementMath, type Op, type OpCase, type OpSpec, type Reads, type Writes } from "./op.ts";
-import { countElements, forEachIndex, type HostTensor, stridesOf } from "./tensor.ts";
+import { castNumber, countElements, forEachIndex, type HostTensor, stridesOf } from "./tensor.ts";
 import { type Dim, evalDim } from "./type.ts";
 
 /** An op that moves elements, as its file writes it. */
@@ -66,7 +66,7 @@ export function numberMath(args: readonly HostTensor[]): ElementMath<number, num
     sub: (a, b) => a - b,
     mul: (a, b) => a * b,
     div: (a, b) => Math.floor(a / b),
-    mod: (a, b) => a % b,
+    mod: (a, b) => a - b * Math.floor(a / b),
     less: (a, b) => a < b,
     load(operand, index) {
       const t = at(args, operand);
@@ -79,7 +79,7 @@ export function numberMath(args: readonly HostTensor[]): ElementMath<number, num
       return at(t.data, offset);
     },
     toIndex: (e) => e,
-    toElement: (i) => i,
+    toElement: (i, dtype) => castNumber(i, dtype),
     select: (condition, whenTrue, whenFalse) => (condition ? whenTrue() : whenFalse()),
   };
 }

@@ -3,7 +3,7 @@ import { attr } from "./attr.ts";
 import { at, CompileError } from "./errors.ts";
 import { defineOp, type Op, type Reduction } from "./op.ts";
 import { castNumber, countElements } from "./tensor.ts";
-import { type Dim, printType, resolveAxis, type TensorType, tensorType } from "./type.ts";
+import { type Dim, type DType, isFloat, printType, resolveAxis, type TensorType, tensorType } from "./type.ts";
 
 /** Folds one axis, which stays with length 1 when `keepdims` (the default) is true. */
 export function defineReduction(spec: {
@@ -27,9 +27,10 @@ export function defineReduction(spec: {
     reference([x], attrs) {
       const { outer, length, inner } = reductionExtent(spec.name, x, attrs.axis);
       const data = new Float64Array(outer * inner);
+      const start = identityOf(identity, x.dtype);
       for (let o = 0; o < outer; o++)
         for (let i = 0; i < inner; i++) {
-          let folded = identity;
+          let folded = start;
           for (let k = 0; k < length; k++) folded = combine(folded, at(x.data, (o * length + k) * inner + i));
           const y = finish ? finish(folded, length) : folded;
           data[o * inner + i] = x.dtype === "f32" ? y : castNumber(y, x.dtype);
@@ -37,6 +38,13 @@ export function defineReduction(spec: {
       return { dtype: x.dtype, shape: reducedType(spec.name, x, attrs).shape.map(Number), data };
     },
   });
+}
+
+/** Integers have no infinities; their lowest and highest numbers are as good to start a maximum or minimum from. */
+export function identityOf(x: number, dtype: DType): number {
+  if (isFloat(dtype) || dtype === "bool" || Number.isNaN(x) || Number.isFinite(x)) return castNumber(x, dtype);
+  const [lowest, highest] = dtype === "u32" ? [0, 2 ** 32 - 1] : [-(2 ** 31), 2 ** 31 - 1];
+  return x < 0 ? lowest : highest;
 }
 
 /**

@@ -1,6 +1,6 @@
 // The one fused node kind. Its meaning is its body, so a fusion needs no op of its own and cannot drift.
 import { type Attrs, attr } from "./attr.ts";
-import { unreachable } from "./errors.ts";
+import { CompileError } from "./errors.ts";
 import type { Graph, Node } from "./graph.ts";
 import { defineOp } from "./op.ts";
 import { bindDim, type SymbolValues, type TensorType } from "./type.ts";
@@ -13,7 +13,9 @@ export const fused = defineOp({
   operands: ["inputs"],
   variadic: true,
   attrs: { anchor: attr.word() },
-  infer: () => unreachable("a fused node takes its types from its body"),
+  infer() {
+    throw new CompileError("fused", "takes its types from its body", "`fusedNode` makes one");
+  },
   cases: [],
 });
 

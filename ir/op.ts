@@ -37,22 +37,25 @@ export interface OpCase {
 
 /** What shared code may ask of an op. */
 export interface Traits {
-  /** f(a, b) = f(b, a). */
+  /** The operands may stand in any order, all of them. */
   readonly commutative?: boolean;
   /** result[i] depends on the operands' elements at i (after broadcasting) and nothing else. */
   readonly pointwise?: Pointwise;
   /** result[i] is one element of the operands, at an index computed from i: views, gathers, masks' coordinates. */
   readonly reads?: Reads;
-  /** The inverse of `reads`, for an op that moves each element of one operand to one place of one result. */
+  /**
+   * The inverse of `reads`, for an op that moves each element of one operand to one place of one result. No element of a
+   * result comes from elsewhere, but where `updatesFirstOperand` keeps it.
+   */
   readonly writes?: Writes;
-  /** Folds one axis. */
+  /** Folds the axis that the attribute `axis` names, which stays with length 1 or goes. */
   readonly reduces?: Reduction;
   /** Result 0 may live in operand 0's buffer: the op changes part of it and keeps the rest. */
   readonly updatesFirstOperand?: boolean;
   /** A kernel is built around it, and pointwise neighbours may be computed in that kernel. */
   readonly anchor?: boolean;
-  /** Works on whole rows, keeps the shape, and may be computed on the way into a kernel that accepts it. */
-  readonly normalizes?: boolean;
+  /** Normalises the last axis as described, and may be computed on the way into a kernel that takes rows. */
+  readonly normalizes?: Normalization;
 }
 
 /** What an element's computation knows beside the operands. */
@@ -148,6 +151,23 @@ export interface Reduction {
   finish?(folded: number, count: number): number;
   /** The same as `finish`, on WGSL expressions. */
   finishWgsl?(folded: string, count: string): string;
+}
+
+/**
+ * How a row x, along the last axis of operand 0, is normalised:
+ * y = (x − centre) / √(moment of (x − centre)² + eps) · scale + shift. Kernels compute what is described here, for any op.
+ */
+export interface Normalization {
+  /** What is subtracted: the row's mean, or nothing. */
+  readonly centre: "mean" | "none";
+  /** What of the squares is divided by: their mean, or their sum. */
+  readonly moment: "mean" | "sum";
+  /** The attribute that holds ε. */
+  readonly eps: string;
+  /** Which operand each column is multiplied by, a vector as long as the row; none where absent. */
+  readonly scale?: number;
+  /** Which operand is added to each column, likewise. */
+  readonly shift?: number;
 }
 
 /** A type for each operand. */

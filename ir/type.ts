@@ -98,6 +98,14 @@ export function bindDim(d: Dim, symbols: SymbolValues): Dim {
   return affine(constant, terms);
 }
 
+/** Whether a dim is 0 or more whatever its symbols stand for. */
+export function isNeverNegative(d: Dim): boolean {
+  const { constant, terms } = parts(d);
+  // B and T are at least 1.
+  const least = SYMBOLS.reduce((sum, s) => sum + (s === "P" ? 0 : (terms[s] ?? 0)), constant);
+  return least >= 0 && SYMBOLS.every((s) => (terms[s] ?? 0) >= 0);
+}
+
 /** `undefined` when a symbol has no value. */
 export function evalDim(d: Dim, symbols: SymbolValues): number | undefined {
   const bound = bindDim(d, symbols);

@@ -52,6 +52,7 @@ export function verify(graph: Graph): void {
     for (const v of node.operands)
       if (!isLiteral(v) && !defined.has(v))
         fail("V2", place, `reads ${v.name}, which is not defined before it`, "nodes stand in topological order");
+    if (node.results.length === 0) fail("V5", place, "has no result");
     if (node.body) verifyBody(node, node.body, place);
     else verifyCall(node, place);
     for (const r of node.results) define(r, place);
@@ -158,7 +159,7 @@ const isMember = ({ op: { traits } }: Node): boolean =>
   traits.pointwise !== undefined ||
   traits.reads !== undefined ||
   traits.writes !== undefined ||
-  traits.normalizes === true;
+  traits.normalizes !== undefined;
 
 /** Whoever reads the old value must stand before the node that overwrites it. */
 function verifyUpdates(graph: Graph): void {

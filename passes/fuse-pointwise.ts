@@ -12,9 +12,10 @@ import {
   type Value,
 } from "../ir/index.ts";
 import type { Pass } from "./pass.ts";
+import { describeReaders } from "./pattern.ts";
 import type { Replacement } from "./rebuild.ts";
 import { anchorOf, dependsOn, mergeRegion, trialBody } from "./region.ts";
-import { applyRules, type Match, type Predicate, predicate, type Rule } from "./rule.ts";
+import { applyOwnRules, type Match, type Predicate, predicate, type Rule } from "./rule.ts";
 
 /** What kernels can take into a region. */
 export interface RegionPolicy {
@@ -45,6 +46,12 @@ function streams(node: Node, v: Value): boolean {
   return pointwise !== undefined || (writes !== undefined && node.operands[writes.operand] === v);
 }
 
+/** What keeps the node from being computed element by element as its operand is made. */
+function whyNoStream({ op: { traits } }: Node): string {
+  if (traits.writes) return "moves the elements of another operand";
+  return traits.reads ? "does not say where each element goes" : "reads more than one element at a time";
+}
+
 /** Whether the reader is built around an anchor that reads `v` itself, and normalises no rows so far. */
 function takesRows(reader: Node, v: Value): boolean {
   const nodes = reader.body?.nodes ?? [reader];
@@ -55,14 +62,10 @@ function takesRows(reader: Node, v: Value): boolean {
   );
 }
 
-const oneReader: Predicate = predicate("has-one-reader", (m) => {
-  const users = m.index.users(m.site);
-  if (m.index.isResult(m.site)) return `${m.site.name} is returned by the graph`;
-  return (
-    users.length === 1 ||
-    `${m.site.name} is read by ${users.map((u) => u.results[0]?.name ?? u.op.name).join(", ") || "nothing"}`
-  );
-});
+const oneReader: Predicate = predicate(
+  "has-one-reader",
+  (m) => m.index.isPrivate(m.site) || describeReaders(m.index, m.site),
+);
 
 const readerOf = (m: Match): Node => at(m.index.users(m.site), 0);
 
@@ -71,6 +74,12 @@ const makesEveryElement: Predicate = predicate("makes-every-element", (m) => {
   const result = m.node.body?.results[m.node.results.indexOf(m.site)];
   const maker = m.node.body?.nodes.find((n) => result !== undefined && n.results.includes(result));
   return maker?.op.traits.updatesFirstOperand !== true || `${m.site.name} keeps elements that its kernel does not make`;
+});
+
+/** What is updated in place has to be stored where the old value lies, and a region stores nothing but what it returns. */
+const isNoUpdate: Predicate = predicate("is-no-update", (m) => {
+  const old = updatedOperands(m.node)[0];
+  return !old || `${m.site.name} is ${old.name} updated in place, and has to be stored`;
 });
 
 /** A kernel's invocations run side by side: what one of them overwrites, another can't read. */
@@ -108,9 +117,7 @@ const epilogue = (policy: RegionPolicy): Rule => ({
       const reader = readerOf(m);
       const [result] = reader.results;
       if (reader.body) return `${result?.name} is a region already, around ${anchorOf(reader)}`;
-      return (
-        streams(reader, m.site) || `${result?.name} is ${reader.op.name}, which reads more than one element at a time`
-      );
+      return streams(reader, m.site) || `${result?.name} is ${reader.op.name}, which ${whyNoStream(reader)}`;
     }),
     predicate("reader-keeps-the-shape", (m) => {
       const [result] = readerOf(m).results;
@@ -149,6 +156,7 @@ const prologue = (policy: RegionPolicy): Rule => ({
       "makes-one-value",
       (m) => m.node.results.length === 1 || `${m.node.op.name} makes ${m.node.results.length} values`,
     ),
+    isNoUpdate,
     overwritesNothingItReads,
     kernelTakesIt(policy),
   ],
@@ -160,6 +168,6 @@ export function fusePointwise(policy: RegionPolicy = defaultPolicy): Pass {
   return {
     name: "fuse-pointwise",
     summary: "grow regions: pointwise epilogues and prologues join their anchor's kernel",
-    run: (graph, report) => applyRules(applyRules(graph, [epilogue(policy)], report), [prologue(policy)], report),
+    run: (graph, report) => applyOwnRules(applyOwnRules(graph, [epilogue(policy)], report), [prologue(policy)], report),
   };
 }

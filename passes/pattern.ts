@@ -100,6 +100,16 @@ export function describe(index: GraphIndex, v: Value): string {
   return node ? `${node.op.name}(${node.operands.map((o) => o.name).join(", ")})` : "an input";
 }
 
+/** Who reads a value, for a report: `x is read by y, z and returned by the graph`. */
+export function describeReaders(index: GraphIndex, v: Value): string {
+  const readers = index.users(v).map((u) => u.results[0]?.name ?? u.op.name);
+  const said = [
+    ...(readers.length > 0 ? [`read by ${readers.join(", ")}`] : []),
+    ...(index.isResult(v) ? ["returned by the graph"] : []),
+  ];
+  return `${v.name} is ${said.join(" and ") || "read by nothing"}`;
+}
+
 /** The nodes that `root` needs beyond `leaves`, `root`'s own included, in no particular order. */
 export function interior(index: GraphIndex, root: Value, leaves: readonly Value[]): Set<Node> {
   const nodes = new Set<Node>();

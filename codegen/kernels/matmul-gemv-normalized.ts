@@ -1,11 +1,12 @@
-import { at, attrOf, unreachable } from "../../ir/index.ts";
+import { at, printDim, unreachable } from "../../ir/index.ts";
 import { matmul } from "../../ir/ops/index.ts";
 import { count, defineKernel, fixed } from "../kernel.ts";
 import { loadTemplate } from "../template.ts";
 import { isComputed, matmulOf, normalizationOf, refusesVectors, refusesWeight } from "./matmul.ts";
 import { elementFunction, longVector, longWeightFunction, longWeightVectors } from "./matmul-vectors.ts";
+import { normFunctions, normParams, refusesNorm } from "./normalization.ts";
 
-/** The decode step's matmul with the layer norm before it: one kernel where there were two, and no row in between. */
+/** The decode step's matmul with the normalisation before it: one kernel where there were two, and no row in between. */
 export const matmulGemvNormalized = defineKernel({
   name: "matmul_gemv_normalized",
   summary: "one row, normalised on the way in, times a matrix",
@@ -16,6 +17,8 @@ export const matmulGemvNormalized = defineKernel({
     "functions",
     "inner",
     "eps",
+    "centred",
+    "overCount",
     "width",
     "vector",
     "size",
@@ -28,11 +31,14 @@ export const matmulGemvNormalized = defineKernel({
   vectors: longWeightVectors,
   refuses(region, { tuning, limits }) {
     const view = matmulOf(region);
-    if (view.rows !== 1) return "the left operand has more than one row";
+    if (view.rows !== 1) return `the left operand has ${printDim(view.rows)} rows`;
     const norm = normalizationOf(region, view.a);
     if (!norm) return "the left operand is not normalised on the way in";
     if (norm.operands.some((v) => isComputed(region, v))) return "what is normalised is itself computed on the way in";
-    const problem = refusesWeight(view, false) ?? refusesVectors(view, region);
+    const [row, ...others] = region.body.nodes.filter((n) => n.operands.includes(view.a));
+    if (row && (others.length > 0 || row.operands.indexOf(view.a) !== row.operands.lastIndexOf(view.a)))
+      return "the normalised row is read by something else in the region";
+    const problem = refusesNorm(norm) ?? refusesWeight(view, false) ?? refusesVectors(view, region);
     if (problem) return problem;
     const { size } = longVector(region);
     const bytes = 4 * (fixed(view.inner) + tuning.lanes * (tuning.gemvVectors * size + 1));
@@ -52,7 +58,7 @@ export const matmulGemvNormalized = defineKernel({
     return {
       params: {
         inner: fixed(inner),
-        eps: attrOf<number>(norm.attrs, "eps"),
+        ...normParams(norm, "INNER"),
         width,
         vector,
         size,
@@ -63,8 +69,7 @@ export const matmulGemvNormalized = defineKernel({
       },
       functions: [
         region.loadFunction("load_x", at(norm.operands, 0), ["row", "column"]),
-        region.loadFunction("load_weight", at(norm.operands, 1), ["column"]),
-        region.loadFunction("load_bias", at(norm.operands, 2), ["column"]),
+        ...normFunctions(region, norm),
         longWeightFunction(region),
         elementFunction(region),
         region.storeFunction("store_result", y, ["row", "column"]),

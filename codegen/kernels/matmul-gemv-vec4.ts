@@ -1,3 +1,4 @@
+import { printDim } from "../../ir/index.ts";
 import { matmul } from "../../ir/ops/index.ts";
 import { count, defineKernel, fixed } from "../kernel.ts";
 import { loadTemplate } from "../template.ts";
@@ -25,7 +26,7 @@ export const matmulGemvVec4 = defineKernel({
   vectors: longWeightVectors,
   refuses(region) {
     const view = matmulOf(region);
-    if (view.rows !== 1) return "the left operand has more than one row";
+    if (view.rows !== 1) return `the left operand has ${printDim(view.rows)} rows`;
     return refusesShapes(view, region, false) ?? refusesVectors(view, region);
   },
   lower(region, { tuning }) {

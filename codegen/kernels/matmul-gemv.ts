@@ -1,3 +1,4 @@
+import { printDim } from "../../ir/index.ts";
 import { matmul } from "../../ir/ops/index.ts";
 import { count, defineKernel, fixed } from "../kernel.ts";
 import { loadTemplate } from "../template.ts";
@@ -23,7 +24,7 @@ export const matmulGemv = defineKernel({
   ]),
   refuses(region) {
     const view = matmulOf(region);
-    if (view.rows !== 1) return "the left operand has more than one row";
+    if (view.rows !== 1) return `the left operand has ${printDim(view.rows)} rows`;
     return refusesShapes(view, region, false);
   },
   lower(region, { tuning }) {

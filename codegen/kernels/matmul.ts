@@ -40,9 +40,10 @@ function weightOf(region: Region, b: Value): MatmulView["weight"] {
   const turned = producerOf(region, b);
   const transposed = turned?.op === transpose && String(attrOf<readonly number[]>(turned.attrs, "perm")) === "1,0";
   const stored = transposed ? at(turned.operands, 0) : b;
-  // A weight of another storage type is cast where it is read.
+  // A weight that lies as halves is cast where it is read; integers are none of what a kernel widens.
   const widened = producerOf(region, stored);
-  const input = widened?.op === cast ? at(widened.operands, 0) : stored;
+  const halves = widened?.op === cast && at(widened.operands, 0).type.dtype === "f16";
+  const input = halves ? at(widened.operands, 0) : stored;
   return region.isInput(input) ? { input, transposed } : undefined;
 }
 
@@ -61,7 +62,7 @@ export function isComputed(region: Region, v: Value): boolean {
 
 /** The row normalisation that makes `v`, when that is part of the region. */
 export const normalizationOf = (region: Region, v: Value): Node | undefined =>
-  region.body.nodes.find((n) => n.op.traits.normalizes === true && n.results.includes(v));
+  region.body.nodes.find((n) => n.op.traits.normalizes !== undefined && n.results.includes(v));
 
 /** What every fast matmul kernel asks for; the rest is its own. */
 export function refusesShapes(view: MatmulView, region: Region, transposed: boolean): string | undefined {

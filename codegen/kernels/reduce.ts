@@ -1,8 +1,8 @@
-import { at, type DType, resolveAxis, unreachable } from "../../ir/index.ts";
+import { at, identityOf, resolveAxis, unreachable } from "../../ir/index.ts";
 import { indent } from "../epilogue.ts";
 import { count, defineKernel } from "../kernel.ts";
 import { loadTemplate } from "../template.ts";
-import { F32_OF_BITS, wgslLiteral } from "../wgsl-element.ts";
+import { F32_OF_BITS, wgslLiteral, wgslMember } from "../wgsl-element.ts";
 import { dimIndex, indexName, indexOf, mulIndex, unravel } from "../wgsl-index.ts";
 import { linearGroups } from "./pointwise.ts";
 
@@ -43,6 +43,9 @@ export const reduceKernel = defineKernel({
     const kept = y.type.shape.length === rank;
     const source = [...index.slice(0, axis), indexName("k"), ...index.slice(kept ? axis + 1 : axis)];
     const { dtype } = x.type;
+    const finish = fold.finishWgsl
+      ? wgslMember(anchor, "finishWgsl", () => fold.finishWgsl?.("folded", `${dtype}(length)`) ?? "")
+      : "folded";
     const start = identityOf(fold.identity, dtype);
     if (!Number.isFinite(start)) region.addHelper(F32_OF_BITS);
     return {
@@ -52,9 +55,9 @@ export const reduceKernel = defineKernel({
         coordinates: indent(lines.join("\n")),
         length: dimIndex(at(x.type.shape, axis)).text,
         dtype,
-        combine: fold.combineWgsl("a", "b"),
+        combine: wgslMember(anchor, "combineWgsl", () => fold.combineWgsl("a", "b")),
         identity: wgslLiteral(start, dtype),
-        finish: fold.finishWgsl?.("folded", `${dtype}(length)`) ?? "folded",
+        finish,
         source: source.map((i) => i.text).join(", "),
         place: [...index.map((i) => i.text)].join(", "),
       },
@@ -74,10 +77,3 @@ export const reduceKernel = defineKernel({
     };
   },
 });
-
-/** Integers have no infinities; their lowest and highest numbers are as good to start a maximum or minimum from. */
-function identityOf(x: number, dtype: DType): number {
-  if (dtype === "f32" || Number.isFinite(x)) return x;
-  const [lowest, highest] = dtype === "u32" ? [0, 2 ** 32 - 1] : [-(2 ** 31), 2 ** 31 - 1];
-  return x < 0 ? lowest : highest;
-}

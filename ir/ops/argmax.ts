@@ -1,7 +1,8 @@
 import { attr } from "../attr.ts";
 import { reducedType, reductionExtent } from "../define-reduction.ts";
-import { at } from "../errors.ts";
+import { at, CompileError } from "../errors.ts";
 import { defineOp } from "../op.ts";
+import { printType, resolveAxis } from "../type.ts";
 
 /** The index of the largest element of one axis, the lowest one among equals. */
 export const argmax = defineOp({
@@ -15,7 +16,16 @@ export const argmax = defineOp({
     { types: ["f32[2, 130]"], attrs: { keepdims: true } },
     { types: ["f32[2, 5, 3]"], attrs: { axis: 1 } },
   ],
-  infer: ([x], attrs) => ({ ...reducedType("argmax", x, attrs), dtype: "i32" }),
+  infer([x], attrs) {
+    const type = reducedType("argmax", x, attrs);
+    if (x.shape[resolveAxis(attrs.axis, x.shape.length) ?? 0] === 0)
+      throw new CompileError(
+        "argmax",
+        `axis is ${attrs.axis}, but x is ${printType(x)}`,
+        "nothing is the largest of none",
+      );
+    return { ...type, dtype: "i32" };
+  },
   reference([x], attrs) {
     const { outer, length, inner } = reductionExtent("argmax", x, attrs.axis);
     const data = new Float64Array(outer * inner);

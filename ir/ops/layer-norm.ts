@@ -14,7 +14,7 @@ export const layerNorm = defineOp({
   summary: "normalise the last axis, then scale and shift",
   operands: ["x", "weight", "bias"],
   attrs: { eps: attr.float(1e-5) },
-  traits: { anchor: true, normalizes: true },
+  traits: { anchor: true, normalizes: { centre: "mean", moment: "mean", eps: "eps", scale: 1, shift: 2 } },
   cases: [
     { types: ["f32[3, 7]", "f32[7]", "f32[7]"] },
     { types: ["f32[1, 64]", "f32[64]", "f32[64]"] },

@@ -22,7 +22,7 @@ test("the reader of a product that the graph returns", () => {
   expectRefusal(fusePointwise(), graph("m = matmul(x, w)\ny = tanh(m)", { results: "y, m" }), {
     site: "m",
     predicate: "has-one-reader",
-    facts: "m is returned by the graph",
+    facts: "m is read by y and returned by the graph",
   });
 });
 

@@ -141,7 +141,7 @@ test("leaves a value alone that the graph returns", () => {
   expectRefusal(fusePointwise(), graph("a = tanh(x)\ny = matmul(a, w)", { results: "y, a" }), {
     site: "a",
     predicate: "has-one-reader",
-    facts: "a is returned by the graph",
+    facts: "a is read by y and returned by the graph",
   });
 });
 

@@ -1,0 +1,118 @@
+// What an op promises by its traits, held against the types of one call. Passes and kernels rely on the promises and on
+// nothing else, so that an op of a user's is as good as one of ours, or is refused here by name.
+import { type Attrs, attrProblem } from "./attr.ts";
+import type { Normalization, Op } from "./op.ts";
+import {
+  broadcastShapes,
+  type Dim,
+  evalDim,
+  printType,
+  resolveAxis,
+  type Shape,
+  type SymbolValues,
+  shapeEquals,
+  type TensorType,
+  typeEquals,
+} from "./type.ts";
+
+/** The types of one call. */
+export interface CallTypes {
+  readonly operands: readonly TensorType[];
+  readonly attrs: Attrs;
+  readonly results: readonly TensorType[];
+}
+
+/** The first trait of the op whose promise a call breaks, and by which facts. */
+export function brokenPromise(op: Op, call: CallTypes): { readonly facts: string; readonly hint: string } | undefined {
+  for (const [trait, check] of Object.entries(CHECKS)) {
+    const facts = check(op, call);
+    if (facts !== undefined)
+      return {
+        facts,
+        hint: `that is no op with the trait \`${trait}\`, whose promise is in ir/op.ts; give it another`,
+      };
+  }
+  return undefined;
+}
+
+type Check = (op: Op, call: CallTypes) => string | undefined;
+
+const CHECKS: Readonly<Record<string, Check>> = {
+  pointwise({ traits }, { operands, results }) {
+    if (!traits.pointwise) return undefined;
+    const [first, ...others] = operands;
+    if (!first) return "has no operand to read elements of";
+    if (results.length !== 1) return `makes ${results.length} values, but its element is one`;
+    const shape = others.reduce<Shape | undefined>((s, t) => s && broadcastShapes(s, t.shape), first.shape);
+    const [result] = results;
+    return !result || !shape || shapeEquals(result.shape, shape)
+      ? undefined
+      : `is ${printType(result)}, but its operands broadcast to ${printType({ ...result, shape })}`;
+  },
+  reduces: ({ traits }, call) => (traits.reduces ? foldProblem(traits.reduces, call) : undefined),
+  normalizes: ({ traits }, call) => (traits.normalizes ? normalizationProblem(traits.normalizes, call) : undefined),
+  updatesFirstOperand({ traits }, { operands: [old], results: [fresh] }) {
+    if (!traits.updatesFirstOperand) return undefined;
+    if (!old || !fresh) return "has no operand to update";
+    return typeEquals(old, fresh) ? undefined : `is ${printType(fresh)}, but would live in ${printType(old)}`;
+  },
+  writes({ traits }, { operands, results }) {
+    if (!traits.writes) return undefined;
+    const moved = operands[traits.writes.operand];
+    if (!moved) return `has ${operands.length} operands, but moves the elements of operand ${traits.writes.operand}`;
+    if (traits.updatesFirstOperand) return undefined;
+    return PROBES.every((s) => countOf([moved], s) === countOf(results, s))
+      ? undefined
+      : `moves the elements of ${printType(moved)}, but makes ${results.map(printType).join(", ")}: some would come from nowhere`;
+  },
+};
+
+function foldProblem(
+  fold: NonNullable<Op["traits"]["reduces"]>,
+  { operands, attrs, results }: CallTypes,
+): string | undefined {
+  const [[x], [y]] = [operands, results];
+  if (!x || !y || operands.length !== 1 || results.length !== 1)
+    return `has ${operands.length} operands and ${results.length} results, but a fold has one of each`;
+  if ((fold.finish === undefined) !== (fold.finishWgsl === undefined))
+    return `has ${fold.finish ? "finish, but no finishWgsl" : "finishWgsl, but no finish"}`;
+  const axis = resolveAxis(Number(attrs["axis"]), x.shape.length);
+  if (axis === undefined) return `folds an axis of ${printType(x)}, but has no attribute axis that names one`;
+  const fits = [[1], []].some((kept: readonly Dim[]) => shapeEquals(y.shape, x.shape.toSpliced(axis, 1, ...kept)));
+  return fits && x.dtype === y.dtype
+    ? undefined
+    : `is ${printType(y)}, but folds axis ${axis} of ${printType(x)}, which keeps the dtype`;
+}
+
+function normalizationProblem(
+  { eps, scale, shift }: Normalization,
+  { operands, attrs, results }: CallTypes,
+): string | undefined {
+  const [[x], [y]] = [operands, results];
+  const width = x?.shape.at(-1);
+  if (!x || !y || results.length !== 1 || width === undefined || !typeEquals(x, y))
+    return `is ${results.map(printType).join(", ")}, but normalises the rows of ${x ? printType(x) : "nothing"}`;
+  if (attrs[eps] === undefined || attrProblem({ kind: "float" }, attrs[eps]) !== undefined)
+    return `has no number in its attribute ${eps}, which holds epsilon`;
+  const row: TensorType = { dtype: x.dtype, shape: [width] };
+  for (const [name, place] of Object.entries({ scale, shift })) {
+    if (place === undefined) continue;
+    const t = operands[place];
+    if (!t || !typeEquals(t, row))
+      return `has the ${name} ${t ? printType(t) : `in operand ${place} of ${operands.length}`}, but a row is ${printType(row)}`;
+  }
+  const described = new Set([0, scale, shift].filter((i) => i !== undefined)).size;
+  return described === operands.length
+    ? undefined
+    : `has ${operands.length} operands, but describes what becomes of ${described}`;
+}
+
+/** Lengths that tell sums of products apart: equal for all of them, for every practical purpose equal for any. */
+const PROBES: readonly SymbolValues[] = [
+  { B: 3, T: 5, P: 7 },
+  { B: 11, T: 17, P: 29 },
+  { B: 2, T: 101, P: 0 },
+];
+
+const countOf = (types: readonly TensorType[], symbols: SymbolValues): number =>
+  types.reduce((sum, t) => sum + t.shape.reduce<number>((n, d) => n * (evalDim(d, symbols) ?? Number.NaN), 1), 0);

@@ -1,0 +1,154 @@
+// Ops of a user's that keep what their traits promise, each in a way that none of wgpt's own does.
+import { attr, attrOf } from "../../ir/attr.ts";
+import { definePointwise } from "../../ir/define-pointwise.ts";
+import { defineReads } from "../../ir/define-reads.ts";
+import { defineReduction } from "../../ir/define-reduction.ts";
+import { at } from "../../ir/errors.ts";
+import { defineOp, type ElementMath, type Normalization, type Op } from "../../ir/op.ts";
+import { add, mul, reduceMean, reduceSum, rsqrt, sub } from "../../ir/ops/index.ts";
+import { type DType, tensorType } from "../../ir/type.ts";
+import type { Value } from "../../ir/value.ts";
+
+/** A normalisation of any description, whose meaning is what the description says. */
+export function normalization(name: string, described: Omit<Normalization, "eps">, anchor = true): Op {
+  const { centre, moment, scale, shift } = described;
+  const names = ["x", "", ""];
+  if (scale !== undefined) names[scale] = "gain";
+  if (shift !== undefined) names[shift] = "offset";
+  return defineOp({
+    name,
+    summary: "a row normalised in its own way",
+    operands: names.filter((n) => n !== ""),
+    attrs: { epsilon: attr.float(1e-3) },
+    traits: { ...(anchor && { anchor }), normalizes: { ...described, eps: "epsilon" } },
+    cases: [],
+    infer: (types) => at(types as readonly ReturnType<typeof tensorType>[], 0),
+    decompose(emit, operands, { epsilon }) {
+      const one = (...args: Parameters<typeof emit>): Value => at(emit(...args), 0);
+      const x = at(operands as readonly Value[], 0);
+      const d = centre === "mean" ? one(sub, [x, one(reduceMean, [x])]) : x;
+      const power = one(moment === "mean" ? reduceMean : reduceSum, [one(mul, [d, d])]);
+      let y = one(mul, [d, one(rsqrt, [one(add, [power, epsilon])])]);
+      if (scale !== undefined) y = one(mul, [y, at(operands as readonly Value[], scale)]);
+      return shift === undefined ? y : one(add, [y, at(operands as readonly Value[], shift)]);
+    },
+  });
+}
+
+export const rmsNorm = normalization("rms_norm", { centre: "none", moment: "mean", scale: 1 });
+export const rmsNormShifted = normalization("rms_norm_shifted", { centre: "none", moment: "mean", scale: 1, shift: 2 });
+export const shiftedFirst = normalization("shifted_first", { centre: "mean", moment: "mean", scale: 2, shift: 1 });
+export const unitRow = normalization("unit_row", { centre: "none", moment: "sum" }, false);
+export const centredUnitRow = normalization("centred_unit_row", { centre: "mean", moment: "sum", shift: 1 });
+
+/** The root of the mean of squares: a fold whose steps and end are not those of a sum. */
+export const reduceRms = defineReduction({
+  name: "reduce_rms",
+  summary: "root of the mean of squares",
+  fold: {
+    identity: 0,
+    combine: (a, b) => Math.hypot(a, b),
+    combineWgsl: (a, b) => `sqrt(${a} * ${a} + ${b} * ${b})`,
+    finish: (root, count) => root / Math.sqrt(count),
+    finishWgsl: (root, count) => `${root} / sqrt(${count})`,
+  },
+});
+/** Order matters: −a + b + 1, from 5 on. */
+export const reduceAlternating = defineReduction({
+  name: "reduce_alternating",
+  summary: "a fold that depends on the order",
+  fold: { identity: 5, combine: (a, b) => b - a + 1, combineWgsl: (a, b) => `${b} - ${a} + 1` },
+});
+export const reduceMin = defineReduction({
+  name: "reduce_min",
+  summary: "smallest of one axis",
+  fold: {
+    identity: Number.POSITIVE_INFINITY,
+    combine: (a, b) => Math.min(a, b),
+    combineWgsl: (a, b) => `min(${a}, ${b})`,
+  },
+});
+
+type Math3<I, E, C> = ElementMath<I, E, C>;
+
+/** y[i] = x[i − by], and x's first element before that: compares numbers below 0. */
+export const delay = defineReads({
+  name: "delay",
+  summary: "later by some places",
+  operands: ["x"],
+  attrs: { by: attr.dim(3) },
+  cases: [],
+  infer: ([x]) => x,
+  element([i, ...rest], m, { attrs }) {
+    const from = m.sub(i as never, m.dim(attrOf(attrs, "by")));
+    return m.select(
+      m.less(from, m.dim(0)),
+      () => m.load(0, [m.dim(0), ...rest]),
+      () => m.load(0, [from, ...rest]),
+    );
+  },
+});
+/** y[i] = x[(i − 1) mod n]: divides numbers below 0. */
+export const roll = defineReads({
+  name: "roll",
+  summary: "each element one place on, the last one first",
+  operands: ["x"],
+  cases: [],
+  infer: ([x]) => x,
+  element: ([i, ...rest], m, { types }) =>
+    m.load(0, [m.mod(m.sub(i as never, m.dim(1)), m.dim(at(at(types, 0).shape, 0))), ...rest]),
+});
+/** y[i] = ⌊(i − 3) / 2⌋ as a number of any dtype. */
+export const halves = defineReads({
+  name: "halves",
+  summary: "half a distance, rounded down",
+  operands: [],
+  attrs: { to: attr.dtype("f32"), length: attr.dim(9) },
+  cases: [],
+  infer: (_, { to, length }) => tensorType(to, [length]),
+  element<I, E, C>([i]: readonly I[], m: Math3<I, E, C>, { attrs }: { attrs: Record<string, unknown> }): E {
+    return m.toElement(m.div(m.sub(i as I, m.dim(3)), m.dim(2)), attrs["to"] as DType);
+  },
+});
+/** Rows in reverse, told from both sides, so that it may stand behind an anchor. */
+export const reverse = defineReads({
+  name: "reverse",
+  summary: "columns from the last to the first",
+  operands: ["x"],
+  cases: [],
+  infer: ([x]) => x,
+  element: ([i, j], m, { types }) =>
+    m.load(0, [i as never, m.sub(m.dim(at(at(types, 0).shape, 1)), m.add(j as never, m.dim(1)))]),
+  targets: ([i, j], m, { types }) => [
+    { result: 0, at: [i as never, m.sub(m.dim(at(at(types, 0).shape, 1)), m.add(j as never, m.dim(1)))] },
+  ],
+});
+
+/** acc + x, element by element, in acc's own place. */
+const sum = add;
+export const accumulate: Op = {
+  ...sum,
+  name: "accumulate",
+  summary: "adds to a state, in place",
+  operands: ["acc", "x"],
+  traits: { ...(sum.traits.pointwise && { pointwise: sum.traits.pointwise }), updatesFirstOperand: true },
+};
+
+/** A condition that comes last, and a result of another dtype than the operands. */
+export const keepWhere = definePointwise({
+  name: "keep_where",
+  summary: "how many of a and b are kept",
+  operands: ["a", "b", "keep"],
+  dtypes: { 2: "bool" },
+  result: () => "i32",
+  scalar: ([a, b, keep]) => (keep !== 0 ? (a > 0 ? 1 : 0) + (b > 0 ? 1 : 0) : -1),
+  wgsl: ([a, b, keep]) => `select(-1, i32(${a} > 0.0) + i32(${b} > 0.0), ${keep})`,
+});
+/** A name that is none in WGSL. */
+export const dotted = definePointwise({
+  name: "__my.own",
+  summary: "x + 1",
+  operands: ["x"],
+  scalar: ([x]) => x + 1,
+  wgsl: ([x]) => `${x} + 1.0`,
+});

@@ -5,10 +5,13 @@ import {
   type Dim,
   dimEquals,
   isLiteral,
+  isNeverNegative,
   type Node,
   printDim,
   printType,
+  subDims,
   typeEquals,
+  type Value,
 } from "../ir/index.ts";
 import {
   div,
@@ -29,7 +32,7 @@ import { polynomial, printTerms } from "./algebra.ts";
 import { Emitter } from "./emit.ts";
 import type { Pass } from "./pass.ts";
 import { describe, has, isPrivate, on, onWhere, overLastAxis } from "./pattern.ts";
-import { applyRules, type Match, predicate, type Rule } from "./rule.ts";
+import { applyOwnRules, type Match, predicate, type Rule } from "./rule.ts";
 
 /** e / Σe, or e · (1 / Σe), over the last axis. */
 function dividesByRowSum(m: Match): true | string {
@@ -50,6 +53,9 @@ function dividesByRowSum(m: Match): true | string {
   return `${e.name} is not divided by ${sum.name}`;
 }
 
+/** What people write for "masked" is as low as this, or lower. */
+const HIGHEST_MASK = -1e4;
+
 /** select(mask, scores, a large negative number). */
 function masksScores(m: Match): true | string {
   const masked = m.value("masked");
@@ -57,11 +63,14 @@ function masksScores(m: Match): true | string {
   const [mask, scores, rest] = node?.operands ?? [];
   if (node?.op !== select || !mask || !scores || !rest)
     return `${masked.name} is ${describe(m.index, masked)}, not select(mask, scores, a large negative number)`;
-  // Below −1e4 the exponential of a shifted f32 score is exactly 0; the value itself then no longer matters.
-  if (!isLiteral(rest) || !(rest.literal <= -1e4))
-    return `a masked score becomes ${rest.name}, which softmax does not turn into 0`;
+  if (isLiteral(rest) && Number.isNaN(rest.literal)) return `a masked score becomes ${rest.name}, and so does its row`;
+  // Any literal would be right, for the op takes it as it is. One that scores come near would cost more than it saves.
+  if (!isLiteral(rest)) return `a masked score becomes ${rest.name}, which is no literal`;
+  if (!(rest.literal <= HIGHEST_MASK))
+    return `a masked score becomes ${rest.name}, and above ${HIGHEST_MASK} many rows would have to count their masked keys`;
   m.set("mask", mask);
   m.set("scores", scores);
+  m.set("mask_value", rest.literal);
   return true;
 }
 
@@ -83,6 +92,16 @@ function maskIsCausal(m: Match): true | string {
     `${mask.name} lets a key through where ${printForm(says)} ≥ 0; causal is ${printForm(wanted)} ≥ 0`
   );
 }
+
+/** Every query sees its own key at least: for no size of the symbols are there more queries than keys. */
+const seesAKey = predicate("every-query-sees-a-key", (m) => {
+  const { shape } = m.value("scores").type;
+  const [rows, columns] = [at(shape, -2), at(shape, -1)];
+  return (
+    isNeverNegative(subDims(columns, rows)) ||
+    `there are ${printDim(rows)} queries for ${printDim(columns)} keys, so that the first may see none`
+  );
+});
 
 /** scores = c · (q kᵀ). */
 function scaledProduct(m: Match): true | string {
@@ -144,6 +163,11 @@ const cacheOf = (predicateName: string, rowsName: string, cacheName: string) =>
     return true;
   });
 
+const readersByOp = ({ index }: Match, v: Value): string => {
+  const ops = index.users(v).map((u) => u.op.name);
+  return `${index.isResult(v) ? "returned by the graph and " : ""}read by ${ops.join(", ") || "nothing"}`;
+};
+
 /** reshape(transpose(p · v, [1, 0, 2]), [T, C]). */
 function mergesHeads(m: Match): true | string {
   let v = m.value("mixed");
@@ -153,8 +177,14 @@ function mergesHeads(m: Match): true | string {
   ] as const) {
     const [user, ...more] = m.index.users(v);
     const result = user?.results[0];
-    if (user?.op !== op || more.length > 0 || !result || (op === transpose && String(user.attrs["perm"]) !== "1,0,2"))
-      return `${v.name} is read by ${user?.op.name ?? "nothing"}, not by one ${wanted} alone`;
+    if (
+      user?.op !== op ||
+      more.length > 0 ||
+      !result ||
+      m.index.isResult(v) ||
+      (op === transpose && String(user.attrs["perm"]) !== "1,0,2")
+    )
+      return `${v.name} is ${readersByOp(m, v)}, not by one ${wanted} alone`;
     v = result;
   }
   const rows = m.value("query");
@@ -188,6 +218,7 @@ const causalSoftmax: Rule = {
     predicate("divides-by-the-row-sum", dividesByRowSum),
     predicate("masks-scores", masksScores),
     predicate("mask-is-causal", maskIsCausal),
+    seesAKey,
     predicate("scaled-product-of-query-and-keys", scaledProduct),
     heads("query-heads", "q", "query", "1,0,2"),
     heads("key-heads", "k", "key_rows", "1,2,0"),
@@ -213,6 +244,7 @@ const causalSoftmax: Rule = {
       n_head: m.number("q.heads"),
       length: addDims(at(m.value("key_rows").type.shape, 0), 0),
       scale: m.number("scale"),
+      mask_value: m.number("mask_value"),
     };
     const operands = [m.value("query"), m.value("keys"), m.value("values")];
     return emitter.replace([m.producer(root)], emitter.op(scaledDotProductAttention, operands, attrs));
@@ -224,5 +256,5 @@ export const fuseAttention: Pass = {
   name: "fuse-attention",
   summary:
     "heads, scores, causal mask, softmax and mixing → one attention over the cache, with no score matrix in memory",
-  run: (graph, report) => applyRules(graph, [causalSoftmax], report),
+  run: (graph, report) => applyOwnRules(graph, [causalSoftmax], report),
 };

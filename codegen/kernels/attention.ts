@@ -1,8 +1,9 @@
-import { at, attrOf, type Dim, unreachable, type Value } from "../../ir/index.ts";
+import { at, attrOf, castNumber, type Dim, printDim, unreachable, type Value } from "../../ir/index.ts";
 import { scaledDotProductAttention } from "../../ir/ops/index.ts";
 import { count, defineKernel, fixed } from "../kernel.ts";
 import type { Region, VectorSize } from "../region.ts";
 import { loadTemplate } from "../template.ts";
+import { MAX_F32, wgslLiteral } from "../wgsl-element.ts";
 import { dimIndex } from "../wgsl-index.ts";
 import { linearGroups } from "./pointwise.ts";
 
@@ -13,6 +14,30 @@ interface View {
   readonly y: Value;
   readonly rows: Dim;
   readonly params: { readonly heads: number; readonly size: number; readonly scale: number; readonly length: string };
+  readonly mask: Mask;
+}
+
+/** What keys behind a query count for. */
+interface Mask {
+  /** Whether they can count at all: softmax makes 0 of −∞ beside any score. */
+  readonly finite: boolean;
+  /** The score of every one of them. */
+  readonly masked: string;
+  /** A row whose largest score is at least this has no use for them. */
+  readonly border: string;
+}
+
+/**
+ * f32 can't tell a masked key from none where exp(masked − largest) rounds to 0, subnormals included: below 2⁻¹⁵⁰, which is
+ * exp(−103.98). 128 leaves room. The scores are themselves sums of rounded products, off by n · 2⁻²⁴ of what they add up, which
+ * where one comes near the mask is as large as the mask is: 2⁻¹⁰ of that covers heads of 16384.
+ */
+function maskOf(value: number): Mask {
+  const held = castNumber(value, "f32");
+  const finite = Number.isFinite(held);
+  const text = (x: number) => wgslLiteral(x, "f32");
+  if (!finite) return { finite, masked: text(0), border: text(0) };
+  return { finite, masked: text(held), border: text(Math.min(held + 128 + Math.abs(held) / 1024, MAX_F32)) };
 }
 
 function view({ anchor }: Region): View {
@@ -30,7 +55,8 @@ function view({ anchor }: Region): View {
     scale: attrOf<number>(anchor.attrs, "scale"),
     length: dimIndex(attrOf<Dim>(anchor.attrs, "length")).text,
   };
-  return { query, keys, values, y, rows: at(query.type.shape, 0), params };
+  const mask = maskOf(attrOf<number>(anchor.attrs, "mask_value"));
+  return { query, keys, values, y, rows: at(query.type.shape, 0), params, mask };
 }
 
 const cacheVectors = (region: Region): ReadonlyMap<Value, VectorSize> =>
@@ -67,15 +93,18 @@ export const attentionNaive = defineKernel({
     "heads",
     "size",
     "scale",
+    "finite",
+    "masked",
+    "border",
     "workgroupSize",
     "rows",
     "length",
   ]),
   refuses: refusesDtype,
   lower(region, { tuning }) {
-    const { query, keys, values, y, rows, params } = view(region);
+    const { query, keys, values, y, rows, params, mask } = view(region);
     return {
-      params: { ...params, workgroupSize: tuning.lanes, rows: dimIndex(rows).text },
+      params: { ...params, ...mask, workgroupSize: tuning.lanes, rows: dimIndex(rows).text },
       functions: [
         region.loadFunction("load_query", query, ["row", "column"]),
         region.loadFunction("load_key", keys, ["row", "column"]),
@@ -89,6 +118,7 @@ export const attentionNaive = defineKernel({
 
 export const attentionDecode = defineKernel({
   name: "attention_decode",
+  // The one query is the last, and sees every key: there is nothing to mask.
   summary: "one query row; a workgroup per head shares the keys",
   kind: scaledDotProductAttention.name,
   template: loadTemplate(new URL("./attention-decode.wgsl.hbs", import.meta.url), [
@@ -108,7 +138,7 @@ export const attentionDecode = defineKernel({
   vectors: cacheVectors,
   refuses(region, { tuning, limits }) {
     const { rows, params } = view(region);
-    if (rows !== 1) return "there is more than one query row";
+    if (rows !== 1) return `there are ${printDim(rows)} query rows`;
     const bytes = sharedBytes(params.size, tuning.rowLanes);
     return (
       refusesVectors(region) ??
@@ -163,6 +193,9 @@ export const attentionPrefill = defineKernel({
     "tile",
     "blockRows",
     "parts",
+    "finite",
+    "masked",
+    "border",
     "rows",
     "length",
     "keys",
@@ -181,10 +214,11 @@ export const attentionPrefill = defineKernel({
       : undefined;
   },
   lower(region, { tuning }) {
-    const { query, keys, values, y, rows, params } = view(region);
+    const { query, keys, values, y, rows, params, mask } = view(region);
     return {
       params: {
         ...params,
+        ...mask,
         lanes: tuning.rowLanes,
         tile: BLOCK_TILE,
         blockRows: BLOCK_ROWS,

@@ -1,7 +1,7 @@
 import { attr } from "../attr.ts";
 import { at, CompileError } from "../errors.ts";
 import { defineOp } from "../op.ts";
-import { addDims, dimEquals, printType, subDims } from "../type.ts";
+import { addDims, dimEquals, isNeverNegative, printDim, printType, subDims } from "../type.ts";
 import { div } from "./div.ts";
 import { exp } from "./exp.ts";
 import { iota } from "./iota.ts";
@@ -16,27 +16,37 @@ import { slice } from "./slice.ts";
 import { sub } from "./sub.ts";
 import { transpose } from "./transpose.ts";
 
-/** What a masked score becomes: softmax makes exactly 0 of it, and unlike −∞ it never makes a NaN. */
+/** What a masked score becomes where nothing else is said: softmax makes 0 of it, and unlike −∞ it never makes a NaN. */
 export const MASKED = -1e10;
 
 /**
  * Causal attention of `query` [T, C] over the first `length` rows of the caches [S, C], head by head; C holds the heads
  * side by side. Query i stands at position length − T + i and sees the keys up to itself:
- * softmax(scale · Q Kᵀ + mask) V (Vaswani et al., arXiv 1706.03762), without a score matrix in memory.
+ * softmax(mask(scale · Q Kᵀ)) V (Vaswani et al., arXiv 1706.03762), without a score matrix in memory. A masked score becomes
+ * `mask_value`: in a row whose other scores lie as low, the keys behind the query count like any other.
  */
 export const scaledDotProductAttention = defineOp({
   name: "scaled_dot_product_attention",
   summary: "causal attention over a cache",
   operands: ["query", "keys", "values"],
-  attrs: { n_head: attr.int(), length: attr.dim(), scale: attr.float() },
+  attrs: { n_head: attr.int(), length: attr.dim(), scale: attr.float(), mask_value: attr.float(MASKED) },
   traits: { anchor: true },
   cases: [
     { types: ["f32[1, 8]", "f32[6, 8]", "f32[6, 8]"], attrs: { n_head: 2, length: 4, scale: 0.5 } },
     { types: ["f32[3, 12]", "f32[9, 12]", "f32[9, 12]"], attrs: { n_head: 3, length: 8, scale: 0.5 } },
     { types: ["f32[1, 128]", "f32[70, 128]", "f32[70, 128]"], attrs: { n_head: 2, length: 70, scale: 0.125 } },
     { types: ["f32[37, 48]", "f32[40, 48]", "f32[40, 48]"], attrs: { n_head: 3, length: 37, scale: 0.25 } },
+    // Masked scores among the others, for some rows and for all.
+    {
+      types: ["f32[9, 8]", "f32[9, 8]", "f32[9, 8]"],
+      attrs: { n_head: 2, length: 9, scale: 0.5, mask_value: 0.25 },
+    },
+    {
+      types: ["f32[6, 12]", "f32[9, 12]", "f32[9, 12]"],
+      attrs: { n_head: 3, length: 8, scale: 0.5, mask_value: Number.NEGATIVE_INFINITY },
+    },
   ],
-  infer([query, keys, values], { n_head }) {
+  infer([query, keys, values], { n_head, length, mask_value }) {
     const width = query.shape[1];
     for (const [name, t] of Object.entries({ keys, values }))
       if (
@@ -57,9 +67,28 @@ export const scaledDotProductAttention = defineOp({
         `query is ${printType(query)}, but n_head is ${n_head}`,
         "n_head must divide the width",
       );
+    const [rows, room] = [at(query.shape, 0), [keys, values].map((t) => at(t.shape, 0))];
+    if (!isNeverNegative(subDims(length, rows)))
+      throw new CompileError(
+        "scaled_dot_product_attention",
+        `query is ${printType(query)}, but length is ${printDim(length)}`,
+        "each query needs a key of its own: length must be no less than the number of queries",
+      );
+    if (room.some((n) => typeof n === "number" && typeof length === "number" && n < length))
+      throw new CompileError(
+        "scaled_dot_product_attention",
+        `length is ${printDim(length)}, but keys are ${printType(keys)} and values ${printType(values)}`,
+        "length must stay within both",
+      );
+    if (Number.isNaN(mask_value) || mask_value === Number.POSITIVE_INFINITY)
+      throw new CompileError(
+        "scaled_dot_product_attention",
+        `mask_value is ${mask_value}, which leaves no number of a row`,
+        "a masked score becomes a finite number or -inf",
+      );
     return query;
   },
-  decompose(emit, [query, keys, values], { n_head, length, scale }) {
+  decompose(emit, [query, keys, values], { n_head, length, scale, mask_value }) {
     const one = (...args: Parameters<typeof emit>) => at(emit(...args), 0);
     const [rows, width] = [at(query.type.shape, 0), at(query.type.shape, 1)];
     const size = Number(width) / n_head;
@@ -72,7 +101,7 @@ export const scaledDotProductAttention = defineOp({
     const at0 = subDims(length, rows);
     const queryAt = one(reshape, [one(iota, [], { start: at0, length: rows })], { shape: [rows, 1] });
     const keyAt = one(iota, [], { start: 0, length: addDims(at0, rows) });
-    const masked = one(select, [one(lessEqual, [keyAt, queryAt]), scores, MASKED]);
+    const masked = one(select, [one(lessEqual, [keyAt, queryAt]), scores, mask_value]);
     const e = one(exp, [one(sub, [masked, one(reduceMax, [masked])])]);
     const p = one(div, [e, one(reduceSum, [e])]);
     return one(reshape, [one(transpose, [one(matmul, [p, v])], { perm: [1, 0, 2] })], { shape: [rows, width] });

@@ -112,9 +112,12 @@ test("takes a mask that is cut out of the mask of the whole context", () => {
   });
 });
 
-test("takes any number so low that softmax makes 0 of it", () => {
-  fuses({ masked: "m = select(c, s, -10000.0)" });
-  fuses({ masked: "m = select(c, s, -inf)" });
+test("takes any number as low as a mask, and keeps it: a row's other scores may lie as low", () => {
+  for (const low of ["-10000.0", "-3.4028234663852886e+38", "-inf"])
+    fuses(
+      { masked: `m = select(c, s, ${low})` },
+      { statement: attention(`n_head=2, length=P+T, scale=0.5, mask_value=${low}`) },
+    );
 });
 
 test("fuses without a cache, over the keys and values at hand", () => {

@@ -64,8 +64,8 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   for (var i = lane; i < PARTS * VECTORS; i += LANES) { mixed[i] = vec4f(); }
   workgroupBarrier();
 
-  // Lower than any score, and finite: exp(largest − next) must not be NaN.
-  var largest = -1e30;
+  // No score is lower, and it is finite: exp(largest − next) must not be NaN.
+  var largest = -0x1.fffffep+127;
   var sum = 0.0;
   for (var first = 0u; first < length; first += TILE) {
     let count = min(TILE, length - first);

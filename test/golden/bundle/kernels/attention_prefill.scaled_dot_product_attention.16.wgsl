@@ -19,8 +19,11 @@ const TILE = 128u;
 const ROWS = 4u;
 // Every column's mixture is cut into so many parts, each over every PARTSth key, to give all invocations something to do.
 const PARTS = 32u;
-// Lower than any score, and finite: exp(LOWEST − LOWEST) must not be NaN.
-const LOWEST = -1e30;
+// No score is lower, and it is finite: exp(LOWEST − LOWEST) must not be NaN.
+const LOWEST = -0x1.fffffep+127;
+// What a masked score becomes, and how far above it a row's largest score has to lie for f32 not to tell.
+const MASKED = (-10000000000.0);
+const BORDER = (-9990234247.0);
 
 var<workgroup> scaled: array<vec4f, ROWS * VECTORS>;
 var<workgroup> weights: array<f32, ROWS * TILE>;
@@ -92,7 +95,8 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     for (var r = 0u; r < ROWS; r++) {
       sums[r] *= keep[r];
       for (var k = lane; k < count; k += LANES) {
-        let p = exp(weights[r * TILE + k] - largest[r]);
+        let score = weights[r * TILE + k];
+        let p = select(exp(score - largest[r]), 0.0, score == LOWEST);
         weights[r * TILE + k] = p;
         sums[r] += p;
       }
@@ -110,6 +114,24 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     workgroupBarrier();
   }
 
+  for (var r = 0u; r < ROWS; r++) {
+    // Masked keys count where exp(MASKED − largest) is more than 0. Each invocation adds them to the mixtures that it made.
+    let seen = length + min(first_row + r + 1u, rows) - rows;
+    if (largest[r] < BORDER && seen < length) {
+      let most = max(largest[r], MASKED);
+      let shrink = exp(largest[r] - most);
+      let p = exp(MASKED - most);
+      sums[r] *= shrink;
+      if (lane == 0u) { sums[r] += p * f32(length - seen); }
+      for (var i = lane; i < PARTS * VECTORS; i += LANES) {
+        var y = vec4f();
+        for (var k = seen + i / VECTORS; k < length; k += PARTS) {
+          y += values[k * WIDTH + head * VECTORS + i % VECTORS];
+        }
+        mixed[r * PARTS * VECTORS + i] = mixed[r * PARTS * VECTORS + i] * shrink + p * y;
+      }
+    }
+  }
   for (var r = 0u; r < ROWS; r++) { partial[r * LANES + lane] = sums[r]; }
   workgroupBarrier();
   for (var e = lane; e < ROWS * SIZE; e += LANES) {

@@ -4,8 +4,8 @@ import { erf, gelu, tanh } from "../ir/ops/index.ts";
 import { isArithmetic, polynomial, printTerms, sameTerms } from "./algebra.ts";
 import { Emitter } from "./emit.ts";
 import type { Pass } from "./pass.ts";
-import { climb, isPrivate } from "./pattern.ts";
-import { applyRules, type Match, predicate, type Rule } from "./rule.ts";
+import { climb, describe, isPrivate } from "./pattern.ts";
+import { applyOwnRules, type Match, predicate, type Rule } from "./rule.ts";
 
 /** `v` and what it is computed from by arithmetic, nearest first: the values that may be the formula's x. */
 function* beneath(index: GraphIndex, v: Value, depth = 6): Generator<Value> {
@@ -18,7 +18,7 @@ function* beneath(index: GraphIndex, v: Value, depth = 6): Generator<Value> {
 function argumentFits(m: Match): true | string {
   const [argument] = m.node.operands;
   if (!argument) return `${m.site.name} has no argument`;
-  let closest = `${argument.name} is no polynomial of one value`;
+  let closest = `${argument.name} is ${describe(m.index, argument)}`;
   for (const x of new Set(beneath(m.index, argument))) {
     const terms = polynomial(m.index, argument, (v) => v === x);
     if (!terms) continue;
@@ -85,7 +85,7 @@ export const fuseGelu: Pass = {
   name: "fuse-gelu",
   summary: "½x(1 + tanh(…)) and ½x(1 + erf(x/√2)) → gelu(x)",
   run: (graph, report) =>
-    applyRules(
+    applyOwnRules(
       graph,
       [
         rule("tanh-polynomial", "½x(1 + tanh(√(2/π)(x + 0.044715x³))) → gelu(x)", tanh, "tanh"),

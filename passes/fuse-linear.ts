@@ -1,9 +1,9 @@
 import { at, dimEquals, isLiteral, type Node, printType } from "../ir/index.ts";
 import { add, matmul, transpose } from "../ir/ops/index.ts";
 import type { Pass } from "./pass.ts";
-import { describe } from "./pattern.ts";
+import { describe, describeReaders } from "./pattern.ts";
 import { mergeRegion } from "./region.ts";
-import { applyRules, type Predicate, predicate, type Rule } from "./rule.ts";
+import { applyOwnRules, type Predicate, predicate, type Rule } from "./rule.ts";
 
 const isMatmul = (node: Node): boolean => node.op === matmul;
 
@@ -24,7 +24,7 @@ const transposedWeight: Rule = {
     }),
     predicate("transpose-has-one-reader", (m) => {
       const weight = at(m.node.operands, 1);
-      return m.index.isPrivate(weight) || `${weight.name} is read by ${m.index.users(weight).length} nodes`;
+      return m.index.isPrivate(weight) || describeReaders(m.index, weight);
     }),
   ],
   replace: (m) => mergeRegion(m.index, matmul.name, [m.producer(at(m.node.operands, 1)), m.node]),
@@ -38,10 +38,7 @@ const bias: Rule = {
       ? node.results
       : [],
   predicates: [
-    predicate(
-      "product-has-one-reader",
-      (m) => m.index.isPrivate(m.site) || `${m.site.name} is read by ${m.index.users(m.site).length} nodes`,
-    ),
+    predicate("product-has-one-reader", (m) => m.index.isPrivate(m.site) || describeReaders(m.index, m.site)),
     predicate("reader-adds", (m) => {
       const [user] = m.index.users(m.site);
       return user?.op === add || `${m.site.name} is read by ${user?.op.name ?? "nothing"}`;
@@ -63,5 +60,5 @@ const bias: Rule = {
 export const fuseLinear: Pass = {
   name: "fuse-linear",
   summary: "a matmul takes in its weight's transpose and its bias",
-  run: (graph, report) => applyRules(graph, [transposedWeight, bias], report),
+  run: (graph, report) => applyOwnRules(graph, [transposedWeight, bias], report),
 };

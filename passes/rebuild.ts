@@ -82,7 +82,7 @@ export function sorted(graph: Graph): Graph | string {
     for (const v of node.operands) visit(index.producer(v));
     for (const old of updatedOperands(node)) {
       for (const reader of index.users(old)) if (reader !== node) visit(reader);
-      if (index.isResult(old)) problem ??= `${nameOf(node)} would overwrite ${old.name}, which the graph returns`;
+      if (index.isResult(old)) problem ??= `${nameOf(node)} would overwrite ${old.name}, which the graph would return`;
     }
     done.add(node);
     nodes.push(node);

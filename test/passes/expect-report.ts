@@ -5,11 +5,15 @@ import type { Op } from "../../ir/op.ts";
 import { parseGraph } from "../../ir/parse.ts";
 import type { Pass } from "../../passes/pass.ts";
 import type { SiteReport } from "../../passes/rule.ts";
+import { checkFacts } from "../support/check-facts.ts";
 import { expectUnchanged } from "../support/expect-pass.ts";
 
 export function reportsOf(pass: Pass, graph: string, userOps: readonly Op[] = []): readonly SiteReport[] {
   const reports: SiteReport[] = [];
-  pass.run(parseGraph(graph, userOps), (site) => reports.push(site));
+  pass.run(parseGraph(graph, userOps), (site, seen) => {
+    checkFacts(site, seen);
+    reports.push(site);
+  });
   return reports;
 }
 

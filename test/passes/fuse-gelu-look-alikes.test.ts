@@ -95,7 +95,11 @@ test("a half of x that something else reads", () => {
 
 test("a tanh of x itself: the activation of that name", () => {
   const graph = "graph g(x: f32[4]) { t = tanh(x) u = add(t, 1.0) h = mul(x, 0.5) y = mul(h, u) return y }";
-  expectRefusal(fuseGelu, graph, { site: "t", predicate: ARGUMENT, facts: "x is no polynomial of one value" });
+  expectRefusal(fuseGelu, graph, {
+    site: "t",
+    predicate: ARGUMENT,
+    facts: "x is an input, not 0.797885·x + 0.0356774·x^3",
+  });
 });
 
 test("a tanh of a quotient, which is no polynomial", () => {
@@ -107,7 +111,7 @@ test("a tanh of a quotient, which is no polynomial", () => {
       y = mul(h, u)
       return y
     }`;
-  expectRefusal(fuseGelu, graph, { site: "t", predicate: ARGUMENT, facts: "q is no polynomial of one value" });
+  expectRefusal(fuseGelu, graph, { site: "t", predicate: ARGUMENT, facts: "q is div(x, z), not" });
 });
 
 test("erf of x over 2 instead of √2", () => {

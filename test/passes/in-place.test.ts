@@ -23,7 +23,7 @@ test("a copy of a cache stays a copy where the graph returns it", () => {
     {
       site: "y",
       predicate: "leaves-a-valid-graph",
-      facts: "d would overwrite c, which the graph returns",
+      facts: "d would overwrite c, which the graph would return",
     },
   );
 });

@@ -118,7 +118,7 @@ test("says so where the graph would return what it overwrites", () => {
   const graph = parseGraph(
     "graph g(state k: f32[4, 2], r: f32[4, 2]) { a = neg(k) b = cache_update(k, r, start=0) return a, b }",
   );
-  assert.is(rebuild(graph, [alias(graph, "a", "k")]), "b would overwrite k, which the graph returns");
+  assert.is(rebuild(graph, [alias(graph, "a", "k")]), "b would overwrite k, which the graph would return");
 });
 
 test("gives a region once what it would get twice", () => {

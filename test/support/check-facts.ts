@@ -1,0 +1,474 @@
+// What `explain` says, held against the graph that it says it of. Each kind of sentence is read back and checked; one of a
+// kind that is not known here fails, so that a new predicate brings its check along.
+import { targetByName } from "../../codegen/target.ts";
+import { makeNode } from "../../ir/builder.ts";
+import { at } from "../../ir/errors.ts";
+import { type Graph, type GraphIndex, indexGraph, type Node } from "../../ir/graph.ts";
+import { interpret } from "../../ir/interpret.ts";
+import { add, cacheUpdate, div, matmul, mul, transpose } from "../../ir/ops/index.ts";
+import { literal } from "../../ir/print-literal.ts";
+import { printDim, printType, type SymbolValues } from "../../ir/type.ts";
+import { isLiteral, type Value } from "../../ir/value.ts";
+import { updatedOperands } from "../../ir/verify.ts";
+import { storageBuffers } from "../../passes/fuse-pointwise.ts";
+import { anchorOf, trialBody } from "../../passes/region.ts";
+import type { SiteReport } from "../../passes/rule.ts";
+import { assertClose, seededTensor } from "./tensors.ts";
+
+interface Context {
+  readonly index: GraphIndex;
+  readonly site: Value;
+  readonly node: Node;
+}
+
+/** A kind of sentence, and whether one of it is true; what is in its parentheses comes as strings. */
+type Kind = readonly [pattern: RegExp, isTrue: (context: Context, ...parts: readonly string[]) => boolean];
+
+/** An Error, and no assertion: a test may expect it. */
+function check(holds: unknown, message: string): asserts holds {
+  if (!holds) throw new Error(message);
+}
+
+/** Fails where what a rule said about a site is not so in the graph that it saw. */
+export function checkFacts(report: SiteReport, graph: Graph): void {
+  if (!report.refusal) return;
+  const { predicate, facts } = report.refusal;
+  const index = indexGraph(graph);
+  const site = valueNamed(index, report.site);
+  const node = site && index.producer(site);
+  check(site && node, `${report.rule} reports ${report.site}, which the graph does not make`);
+  const label = `${report.rule} at ${report.site}, ${predicate}: ${facts}`;
+  const kinds = KINDS[predicate];
+  check(kinds, `${label}: no check knows the predicate`);
+  const kind = kinds.find(([pattern]) => pattern.test(facts));
+  check(kind, `${label}: no check knows such a sentence`);
+  const [pattern, isTrue] = kind;
+  const parts =
+    pattern
+      .exec(facts)
+      ?.slice(1)
+      .map((part) => part ?? "") ?? [];
+  check(isTrue({ index, site, node }, ...parts), `${label}: is not so`);
+}
+
+const names = new WeakMap<GraphIndex, ReadonlyMap<string, Value>>();
+
+function valueNamed(index: GraphIndex, name: string): Value | undefined {
+  const { graph } = index;
+  const known =
+    names.get(index) ??
+    new Map(
+      [...graph.nodes.flatMap((n) => [...n.operands, ...n.results]), ...graph.inputs.map((i) => i.value)].map((v) => [
+        v.name,
+        v,
+      ]),
+    );
+  names.set(index, known);
+  return known.get(name);
+}
+const named = (c: Context, name: string): Value => {
+  const found = valueNamed(c.index, name);
+  check(found, `no value is called ${name}`);
+  return found;
+};
+
+const nameOf = (n: Node): string => n.results[0]?.name ?? n.op.name;
+const readers = (c: Context, v: Value): string => c.index.users(v).map(nameOf).join(", ");
+const readerOf = (c: Context): Node => at(c.index.users(c.site), 0);
+const isType = (c: Context, name: string, type: string): boolean => printType(named(c, name).type) === type;
+
+/** `op(a, b)`, `an input`, or `the literal 1.0`: how a value is made. */
+function isMade(c: Context, name: string, how: string): boolean {
+  const v = named(c, name);
+  const node = c.index.producer(v);
+  if (how === "an input") return !node && !isLiteral(v);
+  if (how.startsWith("the literal ")) return isLiteral(v) && how === `the literal ${v.name}`;
+  const [, op, operands] = /^(\w+)\((.*)\)$/.exec(how) ?? [];
+  if (op === undefined) return equalsTerms(c, v, how);
+  return node?.op.name === op && node.operands.map((o) => o.name).join(", ") === operands;
+}
+
+const SIZES: SymbolValues = { B: 2, T: 3, P: 2 };
+
+/** Whether a value is what the sum of products says, in numbers. */
+function equalsTerms(c: Context, v: Value, text: string): boolean {
+  const { graph } = c.index;
+  const nodes: Node[] = [];
+  const make = (op: typeof add, ...operands: readonly Value[]): Value => {
+    const node = makeNode(op, operands, {}, [`fact.${nodes.length}`]);
+    nodes.push(node);
+    return at(node.results, 0);
+  };
+  const number = (x: number): Value => literal(x, v.type.dtype);
+  const terms = text.split(" + ").map((term) =>
+    term.split("·").reduce<Value>((product, factor, i) => {
+      if (i === 0) return number(Number(factor));
+      const [name = "", power = "1"] = factor.split("^");
+      const steps = Math.abs(Number(power));
+      return Array.from({ length: steps }).reduce<Value>(
+        (p) => make(Number(power) < 0 ? div : mul, p, named(c, name)),
+        product,
+      );
+    }, number(1)),
+  );
+  const sum = terms.reduce((a, b) => make(add, a, b));
+  const inputs = new Map(graph.inputs.map(({ value }, i) => [value.name, seededTensor(value.type, SIZES, i + 1)]));
+  const results = interpret({ ...graph, nodes: [...graph.nodes, ...nodes], results: [v, sum] }, inputs, SIZES);
+  // Six digits are printed; what is summed may be larger than the sum.
+  assertClose(at(results, 1), at(results, 0), { rtol: 1e-4, atol: 1e-4 }, text);
+  return true;
+}
+
+/** The two nodes that would be one region. */
+function bodyOfBoth(c: Context): Graph {
+  const members = [c.node, readerOf(c)];
+  const anchor = members.map(anchorOf).findLast((a) => a !== undefined && a !== "pointwise") ?? "pointwise";
+  return trialBody(c.index, anchor, members);
+}
+const producerIn = (body: Graph, v: Value | undefined): Node | undefined =>
+  body.nodes.find((n) => v !== undefined && n.results.includes(v));
+const product = (body: Graph): Node =>
+  at(
+    body.nodes.filter((n) => n.op === matmul),
+    0,
+  );
+const turned = (body: Graph): boolean => {
+  const b = producerIn(body, product(body).operands[1]);
+  return (b?.op.name === "cast" ? producerIn(body, b.operands[0]) : b)?.op === transpose;
+};
+const dimOf = (body: Graph, axis: number): string => printDim(at(at(product(body).results, 0).type.shape, axis));
+
+/** What kernels say, one after the other. */
+const REASONS: readonly (readonly [RegExp, (body: Graph, ...parts: readonly string[]) => boolean])[] = [
+  [/^it can't normalise a row on the way in$/, (b) => b.nodes.some((n) => n.op.traits.normalizes)],
+  [/^the left operand has (.+) rows$/, (b, rows = "") => dimOf(b, -2) === rows && rows !== "1"],
+  [/^the left operand has one row$/, (b) => dimOf(b, -2) === "1"],
+  [/^the weight lies as \[columns, inner\]$/, turned],
+  [/^the weight lies as \[inner, columns\]$/, (b) => !turned(b)],
+  [/^the left operand is computed on the way in/, (b) => producerIn(b, product(b).operands[0]) !== undefined],
+  [/^the left operand is not normalised/, (b) => !producerIn(b, product(b).operands[0])?.op.traits.normalizes],
+  [/^the right operand is not a buffer/, (b) => producerIn(b, product(b).operands[1]) !== undefined],
+  [/^an operand has more than two axes$/, (b) => product(b).operands.some((v) => v.type.shape.length > 2)],
+  [/^the (?:width|inner axis) (\d+) is no multiple of 4$/, (_, n) => Number(n) % 4 !== 0],
+  [/^the weight's shape is symbolic$/, (b) => at(product(b).operands, 1).type.shape.some((d) => typeof d !== "number")],
+  [/^it computes one result, but the region has (\d+)$/, (b, n) => b.results.length === Number(n)],
+  [/^what is normalised is itself computed/, (b) => b.nodes.length > 2],
+  [
+    /^the normalised row is read by something else/,
+    (b) => b.nodes.filter((n) => n.operands.some((v) => producerIn(b, v)?.op.traits.normalizes)).length > 1,
+  ],
+  [
+    /^(\S+) has no ([\w-]+)$/,
+    (b, target = "", feature = "") =>
+      b.nodes.some((n) => n.op.name === feature) || !targetByName(target).features.includes(feature),
+  ],
+  [
+    /^keys or values are computed/,
+    (b) => {
+      const node = b.nodes.find((n) => n.op.name === "scaled_dot_product_attention");
+      return [1, 2].some((i) => producerIn(b, node?.operands[i]) !== undefined);
+    },
+  ],
+];
+
+function kernelsSay(c: Context, text: string): boolean {
+  const body = bodyOfBoth(c);
+  return text.split("; ").every((sentence) => {
+    const reason = sentence.replace(/^\w+(?: would not take it)?: /, "");
+    const [pattern, isTrue] = REASONS.find(([p]) => p.test(reason)) ?? [];
+    check(pattern && isTrue, `no check knows the reason: ${reason}`);
+    return isTrue(body, ...(pattern.exec(reason)?.slice(1) ?? []));
+  });
+}
+
+const isReadBy = (c: Context, name: string, names: string, returned: string): boolean => {
+  const v = named(c, name);
+  return readers(c, v) === (names === "nothing" ? "" : names) && c.index.isResult(v) === (returned !== "");
+};
+const READERS: readonly Kind[] = [
+  [/^(\S+) is read by (.+?)( and returned by the graph)?$/, isReadBy],
+  [/^(\S+) is (returned by the graph)$/, (c, name = "", returned = "") => isReadBy(c, name, "nothing", returned)],
+];
+const MADE: readonly Kind[] = [[/^(\S+) is (.+?), not .+$/, (c, name = "", how = "") => isMade(c, name, how)]];
+const HOW: readonly Kind[] = [[/^(\S+) is (.+)$/, (c, name = "", how = "") => isMade(c, name, how)]];
+const TYPE: readonly Kind[] = [[/^(\S+) is (\w+\[.*\])$/, (c, name = "", type = "") => isType(c, name, type)]];
+const ROOT: readonly Kind[] = [
+  [
+    /^(\S+) is not (?:multiplied into|added to 1 and multiplied by) (\S+)$/,
+    (c, a = "", b = "") => {
+      const [v, w] = [named(c, a), named(c, b)];
+      return !c.index.users(v).some((u) => u.op === mul && u.operands.includes(w));
+    },
+  ],
+  ...MADE,
+];
+const HEADS: readonly Kind[] = [
+  [
+    /^(\S+) is made of (\w+\[.*\]), not of rows$/,
+    (c, name = "", type = "") => {
+      const cut = c.index.producer(at(c.index.producer(named(c, name))?.operands ?? [], 0));
+      return printType(at(cut?.operands ?? [], 0).type) === type;
+    },
+  ],
+  [
+    /^(\S+) is cut from (\w+\[.*\]) into (\w+\[.*\]), which are other rows$/,
+    (c, name = "", from = "", into = "") => {
+      const cut = at(c.index.producer(named(c, name))?.operands ?? [], 0);
+      return printType(cut.type) === into && printType(at(c.index.producer(cut)?.operands ?? [], 0).type) === from;
+    },
+  ],
+  ...MADE,
+];
+const STARTS: readonly Kind[] = [
+  [
+    /^(\S+) starts at row (\S+), not at 0$/,
+    (c, name = "", start = "") => printDim(c.index.producer(named(c, name))?.attrs["start"] as number) === start,
+  ],
+];
+
+const KINDS: Readonly<Record<string, readonly Kind[]>> = {
+  "operands-are-literals": [[/^(\S+) is no literal$/, (c, name = "") => !isLiteral(named(c, name))]],
+  "product-has-one-reader": READERS,
+  "transpose-has-one-reader": READERS,
+  "has-one-reader": READERS,
+  "weight-is-a-matrix": TYPE,
+  "weight-is-a-transpose": HOW,
+  "reader-adds": [
+    [
+      /^(\S+) is read by (\w+)$/,
+      (c, name = "", op) =>
+        c.index
+          .users(named(c, name))
+          .map((u) => u.op.name)
+          .join() === op,
+    ],
+  ],
+  "bias-is-a-row": [
+    [
+      /^(\S+) gets (\S+) added$/,
+      (c, name = "", other) =>
+        named(c, name) === c.site && readerOf(c).operands.every((v) => v === c.site || v.name === other),
+    ],
+    [
+      /^(\S+) is (\w+\[.*\]), but the product is (\w+\[.*\])$/,
+      (c, name = "", own = "", whole = "") =>
+        isType(c, name, own) && printType(c.site.type) === whole && readerOf(c).operands.includes(named(c, name)),
+    ],
+  ],
+  "makes-every-element": [
+    [
+      /^(\S+) keeps elements that its kernel does not make$/,
+      (c) => {
+        const { body, results } = c.node;
+        const inner = body?.results[results.indexOf(c.site)];
+        return producerIn(body ?? c.index.graph, inner ?? c.site)?.op === cacheUpdate;
+      },
+    ],
+  ],
+  "is-no-update": [
+    [
+      /^(\S+) is (\S+) updated in place, and has to be stored$/,
+      (c, _, old) => updatedOperands(c.node).some((v) => v.name === old),
+    ],
+  ],
+  "reader-works-element-by-element": [
+    [
+      /^(\S+) is a region already, around (\w+)$/,
+      (c, name, anchor) => nameOf(readerOf(c)) === name && readerOf(c).attrs["anchor"] === anchor,
+    ],
+    [
+      /^(\S+) is (\w+), which reads more than one element at a time$/,
+      (c, name, op) => nameOf(readerOf(c)) === name && readerOf(c).op.name === op && !readerOf(c).op.traits.reads,
+    ],
+    [
+      /^(\S+) is (\w+), which does not say where each element goes$/,
+      (c, name, op) => {
+        const { traits } = readerOf(c).op;
+        return nameOf(readerOf(c)) === name && readerOf(c).op.name === op && !!traits.reads && !traits.writes;
+      },
+    ],
+    [
+      /^(\S+) is (\w+), which moves the elements of another operand$/,
+      (c, name, op) => {
+        const reader = readerOf(c);
+        const moved = reader.operands[reader.op.traits.writes?.operand ?? -1];
+        return nameOf(reader) === name && reader.op.name === op && moved !== c.site;
+      },
+    ],
+  ],
+  "reader-keeps-the-shape": [
+    [
+      /^(\S+) is (\w+\[.*\]), but (\S+) is (\w+\[.*\])$/,
+      (c, a = "", s = "", b = "", t = "") =>
+        isType(c, a, s) && isType(c, b, t) && nameOf(readerOf(c)) === a && c.site.name === b,
+    ],
+  ],
+  "other-operands-come-from-outside": [
+    [
+      /^(\S+) is itself computed from (\S+)'s region$/,
+      (c, name = "", site) => {
+        const from = new Set<Value>(c.node.results);
+        for (const n of c.index.graph.nodes)
+          if (n.operands.some((v) => from.has(v))) for (const r of n.results) from.add(r);
+        return from.has(named(c, name)) && c.site.name === site && readerOf(c).operands.includes(named(c, name));
+      },
+    ],
+  ],
+  "overwrites-nothing-it-reads": [
+    [
+      /^(\S+) reads (\S+), which the same kernel would overwrite$/,
+      (c, reader, old) => {
+        const body = bodyOfBoth(c);
+        const node = body.nodes.find((n) => nameOf(n) === reader);
+        const overwritten = body.nodes.filter((n) => n !== node).flatMap(updatedOperands);
+        return node?.operands.some((v) => v.name === old && overwritten.includes(v)) === true;
+      },
+    ],
+  ],
+  "kernel-takes-it": [
+    [
+      /^the region needs (\d+) storage buffers, but (\S+|a stage) (?:binds|has) (\d+)$/,
+      (c, needs, target = "", limit) => {
+        const most = target === "a stage" ? 8 : targetByName(target).limits.maxStorageBuffersPerShaderStage;
+        return storageBuffers(bodyOfBoth(c)) === Number(needs) && most === Number(limit);
+      },
+    ],
+    [/^(.+)$/, kernelsSay],
+  ],
+  "reader-takes-prologues": [
+    [/^(\S+) has no anchor that could take in whole rows$/, (c, name) => nameOf(readerOf(c)) === name],
+    [/^(\S+) is (\w+)$/, (c, name, op) => nameOf(readerOf(c)) === name && readerOf(c).op.name === op],
+  ],
+  "makes-one-value": [
+    [/^(\w+) makes (\d+) values$/, (c, op, n) => c.node.op.name === op && c.node.results.length === Number(n)],
+  ],
+  "leaves-a-valid-graph": [
+    [
+      /^(\S+) would have to be computed before itself$/,
+      (c, name) => c.index.graph.nodes.some((n) => n.results.some((r) => r.name === name)),
+    ],
+    [
+      /^(\S+) would overwrite (\S+), which the graph would return$/,
+      (c, name, old = "") =>
+        c.index.users(named(c, old)).some((u) => nameOf(u) === name && updatedOperands(u).includes(named(c, old))) &&
+        (c.index.isResult(named(c, old)) || c.index.isResult(c.site)),
+    ],
+    [/^the graph would return the literal (\S+)$/, (c) => c.index.isResult(c.site)],
+  ],
+  "works-in-f32": TYPE,
+  "argument-is-gelu's": MADE,
+  "half-x-times-one-plus": ROOT,
+  "root-of-variance-plus-epsilon": MADE,
+  "variance-is-a-mean-over-the-last-axis": MADE,
+  "mean-of-squares": MADE,
+  deviation: MADE,
+  "deviation-from-the-mean-over-the-last-axis": MADE,
+  "scaled-and-shifted": ROOT,
+  "intermediates-are-private": [
+    [
+      /^(\S+) is also read by (\S+)$/,
+      (c, name = "", reader) => c.index.users(named(c, name)).some((u) => nameOf(u) === reader),
+    ],
+    [/^(\S+) is also returned by the graph$/, (c, name = "") => c.index.isResult(named(c, name))],
+  ],
+  "subtracts-the-row-maximum": MADE,
+  "divides-by-the-row-sum": [
+    [
+      /^(\S+) is not summed over the last axis$/,
+      (c, name = "") =>
+        !c.index
+          .users(named(c, name))
+          .some((u) => u.op.name === "reduce_sum" && [-1, 2].includes(Number(u.attrs["axis"]))),
+    ],
+    [
+      /^(\S+) is not divided by (\S+)$/,
+      (c, name = "", sum) => !c.index.users(named(c, name)).some((u) => u.op === div && u.operands[1]?.name === sum),
+    ],
+    ...MADE,
+  ],
+  "masks-scores": [
+    [
+      /^a masked score becomes (\S+), /,
+      (c, name = "") => c.index.users(named(c, name)).some((u) => u.op.name === "select"),
+    ],
+    ...MADE,
+  ],
+  "mask-is-causal": [
+    [/^(\S+) is (\w+\[.*\]), which widens the scores$/, (c, name = "", type = "") => isType(c, name, type)],
+    [
+      /^(\S+) lets a key through where (.+) ≥ 0; causal is (.+) ≥ 0$/,
+      (c, name = "", says = "", causal = "") => maskSays(c, named(c, name), says) && says !== causal,
+    ],
+    ...MADE,
+  ],
+  "every-query-sees-a-key": [
+    [
+      /^there are (\S+) queries for (\S+) keys, so that the first may see none$/,
+      (c, rows, keys) => {
+        const { shape } = c.site.type;
+        return printDim(at(shape, -2)) === rows && printDim(at(shape, -1)) === keys;
+      },
+    ],
+  ],
+  "scaled-product-of-query-and-keys": MADE,
+  "query-heads": HEADS,
+  "key-heads": HEADS,
+  "value-heads": HEADS,
+  "mixes-values": [
+    [
+      /^(\S+) is not the left side of a matmul$/,
+      (c, name = "") => {
+        const v = named(c, name);
+        return !c.index.users(v).some((u) => u.op === matmul && u.operands[0] === v);
+      },
+    ],
+  ],
+  "same-heads-and-length": [
+    [/^query, keys and values have (\d+), (\d+) and (\d+) heads$/, (_, q, k, v) => !(q === k && k === v)],
+    [/^keys are (\w+\[.*\]), but values are (\w+\[.*\])$/, (_, k, v) => k !== v],
+  ],
+  "keys-start-at-the-first-row": STARTS,
+  "values-start-at-the-first-row": STARTS,
+  "merges-heads": [
+    [
+      /^(\S+) is (returned by the graph and )?read by (.+), not by one .+ alone$/,
+      (c, name = "", returned, ops = "") => {
+        const v = named(c, name);
+        const made =
+          c.index
+            .users(v)
+            .map((u) => u.op.name)
+            .join(", ") || "nothing";
+        return made === ops && c.index.isResult(v) === (returned !== "");
+      },
+    ],
+    [/^(\S+) is (\w+\[.*\]), but the query rows are (\w+\[.*\])$/, (c, name = "", type = "") => isType(c, name, type)],
+  ],
+};
+
+/** Whether a mask is true just where the form over h, i, j and the symbols is 0 or more. */
+function maskSays({ index: { graph } }: Context, mask: Value, form: string): boolean {
+  if (form === "not affine") return true;
+  const inputs = new Map(graph.inputs.map(({ value }, i) => [value.name, seededTensor(value.type, SIZES, i + 1)]));
+  const { data, shape } = at(interpret({ ...graph, results: [mask] }, inputs, SIZES), 0);
+  const names = ["h", "i", "j"].slice(-shape.length);
+  const terms = form
+    .replaceAll("− ", "+ -")
+    .replaceAll(" ", "")
+    .split("+")
+    .filter((t) => t !== "");
+  return data.every((holds, flat) => {
+    let rest = flat;
+    const place: Record<string, number> = {};
+    for (let axis = shape.length - 1; axis >= 0; axis--) {
+      place[at(names, axis)] = rest % at(shape, axis);
+      rest = Math.floor(rest / at(shape, axis));
+    }
+    const value = terms.reduce((sum, term) => {
+      const [, sign = "", k = "", name = ""] = /^(-?)(\d*)·?([a-zA-Z]?)$/.exec(term) ?? [];
+      const known = place[name] ?? SIZES[name as keyof SymbolValues] ?? (name === "" ? 1 : 0);
+      return sum + (sign === "-" ? -1 : 1) * (k === "" ? 1 : Number(k)) * known;
+    }, 0);
+    return (holds !== 0) === value >= 0;
+  });
+}

@@ -21,7 +21,7 @@ import { parseArgs } from "node:util";
 import { chooseDType } from "../cli/check-checkpoint.ts";
 import { spreadOf } from "../cli/measure.ts";
 import { peakRssBytes } from "../cli/memory.ts";
-import { readConfig } from "../cli/open-model.ts";
+import { readConfig } from "../cli/read-config.ts";
 import { compileGpt2, targetByName, targetForAdapter } from "../codegen/index.ts";
 import { Executor, openCheckpoint, openDawn, type Plan, printAdapter, type WeightSource } from "../runtime/index.ts";
 import { matchWeights } from "../runtime/weights/match.ts";

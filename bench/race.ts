@@ -11,7 +11,7 @@ import { basename, join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { parseArgs, promisify } from "node:util";
 import { spreadOf } from "../cli/measure.ts";
-import { readConfig } from "../cli/open-model.ts";
+import { readConfig } from "../cli/read-config.ts";
 import { compileGpt2, targetForAdapter } from "../codegen/index.ts";
 import { drawAhead, Model, openCheckpoint, openDawn, printAdapter } from "../runtime/index.ts";
 

@@ -10,7 +10,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { makeCheckpoint } from "../cli/make-checkpoint.ts";
-import { readConfig } from "../cli/open-model.ts";
+import { readConfig } from "../cli/read-config.ts";
 import { compileGpt2, targetForAdapter } from "../codegen/index.ts";
 import { PRESETS, shortenContext } from "../ir/index.ts";
 import { Model, type OpenDevice, openCheckpoint, openDawn, printAdapter } from "../runtime/index.ts";

@@ -6,7 +6,8 @@ import { chooseDType } from "./check-checkpoint.ts";
 import { measureHost, measureSpeeds, type Speeds, type Spread } from "./measure.ts";
 import { peakRssBytes } from "./memory.ts";
 import { contextOption, dtypeOption, type MemoryOptions, withContext } from "./memory-options.ts";
-import { embeddedModel, type OpenModel, openModel, readConfig } from "./open-model.ts";
+import { embeddedModel, type OpenModel, openModel } from "./open-model.ts";
+import { readConfig } from "./read-config.ts";
 import { collect, filePath, wholeNumber, wholeNumbers } from "./usage.ts";
 
 interface Options extends MemoryOptions {

@@ -3,7 +3,7 @@
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type BundleOptions, bundleTexts, compileBundle, targetByName } from "../codegen/index.ts";
-import { readGpt2Config } from "../ir/index.ts";
+import { type Gpt2Config, readGpt2Config, shortenContext } from "../ir/index.ts";
 import { readBundlePlan, readBundleWeights } from "../runtime/bundle.ts";
 import { openBundleFolder } from "../runtime/bundle-folder.ts";
 import {
@@ -80,7 +80,7 @@ const some = (items: readonly string[], separator: string, most = 3): string =>
   items.slice(0, most).join(separator) + (items.length > most ? `${separator}and ${items.length - most} more` : "");
 
 async function checkTexts(folder: string, plan: BundlePlan, weights: BundleWeights): Promise<number> {
-  const wanted = await texts(plan, weights, `${folder}/plan.json`);
+  const wanted = await texts(plan, weights, `${folder}/plan.json source.config`);
   const problems: string[] = [];
   for (const [name, text] of wanted) {
     const found = await readFile(join(folder, name), "utf8").catch(() => undefined);
@@ -98,8 +98,9 @@ async function checkTexts(folder: string, plan: BundlePlan, weights: BundleWeigh
 
 async function texts(plan: BundlePlan, weights: BundleWeights, place: string): Promise<ReadonlyMap<string, string>> {
   const { target, ...options } = plan.source.options as Omit<BundleOptions, "target"> & { readonly target: string };
-  const { config } = plan.source;
-  const bundle = compileBundle(readGpt2Config(config, place), {
+  const config = plan.source.config as Gpt2Config;
+  // What is recorded says both: a checkpoint's config has no context shorter than its table of positions.
+  const bundle = compileBundle(shortenContext(readGpt2Config(config, place), config.n_ctx), {
     ...options,
     name: plan.name,
     target: targetByName(target),

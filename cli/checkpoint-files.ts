@@ -22,11 +22,12 @@ export const METADATA = { format: "pt" } as const;
 
 /** The text of a config.json that `readGpt2Config` reads back as `config`. */
 export function printConfig(config: Gpt2Config, dtype: RandomDType): string {
+  const [first = null, ...others] = config.eos_token_ids;
   const json = {
     activation_function: config.activation_function,
     architectures: ["GPT2LMHeadModel"],
-    bos_token_id: config.eos_token_id ?? null,
-    eos_token_id: config.eos_token_id ?? null,
+    bos_token_id: first,
+    eos_token_id: others.length > 0 ? config.eos_token_ids : first,
     layer_norm_epsilon: config.layer_norm_epsilon,
     model_type: "gpt2",
     n_ctx: config.n_ctx,

@@ -4,18 +4,19 @@ import { bundleTexts, compileBundle, targetByName, VARIANTS, type VariantName } 
 import { type Gpt2Config, isPreset, unreachable } from "../ir/index.ts";
 import { dumper } from "../passes/index.ts";
 import { openCheckpoint, type PlanWeight, printBytes, RuntimeError } from "../runtime/index.ts";
-import { readTokenizerJson } from "../runtime/tokenizer-files.ts";
 import { checkBundle } from "./check-bundle.ts";
 import { checkCheckpoint, chooseDType } from "./check-checkpoint.ts";
+import { printWarning } from "./errors.ts";
 import { BUNDLE, DUMP } from "./folder-kinds.ts";
 import { interruptible } from "./interruption.ts";
 import { contextOption, dtypeOption, type MemoryOptions, withContext } from "./memory-options.ts";
 import { modelPaths } from "./model-paths.ts";
-import { readConfig } from "./open-model.ts";
 import { claimFolders, replaceFolders } from "./output-folder.ts";
 import { type Packed, packWeights } from "./pack-weights.ts";
 import { progressBar } from "./progress-bar.ts";
+import { readConfig } from "./read-config.ts";
 import { collect, filePath, wholeNumber } from "./usage.ts";
+import { findVocabulary } from "./vocabulary.ts";
 
 interface Options extends MemoryOptions {
   readonly out?: string;
@@ -104,13 +105,14 @@ async function check(folder: string, model: string | undefined, options: Options
 
 async function compile(model: string, out: string, options: Options, signal: AbortSignal): Promise<void> {
   const began = performance.now();
-  const config = withContext(await readConfig(model), options.context);
+  const read = withContext(await readConfig(model), options.context);
   const [folder, dump] = await claimFolders(
     [{ path: out, kind: BUNDLE }, ...(options.dump === undefined ? [] : [{ path: options.dump, kind: DUMP }])],
     await modelPaths(model),
   );
   if (!folder) return unreachable("a folder that was not claimed");
-  const tokenizer = isPreset(model) ? undefined : readTokenizerJson(model);
+  const { found, config, warnings } = await findVocabulary(model, read, "the bundle has no tokenizer");
+  const tokenizer = found?.bundleFiles();
   const dumps = new Map<string, string>();
   const bundle = compileBundle(config, {
     target: targetByName(options.target),
@@ -132,8 +134,9 @@ async function compile(model: string, out: string, options: Options, signal: Abo
     return new Map([...(await bundleTexts({ ...bundle, weights })), ...(tokenizer ?? [])]);
   };
   const [bytes] = await replaceFolders([{ folder, files }, ...(dump ? [{ folder: dump, files: dumps }] : [])]);
+  warnings.forEach(printWarning);
   for (const { weight, count } of packed?.notFinite ?? [])
-    process.stderr.write(`wgpt: warning: ${model}: ${weight} holds ${count} values that are not finite\n`);
+    printWarning(`${model}: ${weight} holds ${count} values that are not finite`);
   const packedBytes = packed?.shards.reduce((n, s) => n + s.bytes, 0) ?? 0;
   const seconds = ((performance.now() - began) / 1000).toFixed(1);
   const { variants } = bundle.plan;
@@ -164,7 +167,7 @@ async function pack(
   const source = await openCheckpoint(model);
   const bar = progressBar("packing", basename(model));
   try {
-    checkCheckpoint(config, source);
+    await checkCheckpoint(config, source, model);
     return await packWeights(folder, tensors, source, { signal, onProgress: bar?.update });
   } finally {
     bar?.stop();

@@ -12,6 +12,9 @@ export function printError(error: unknown): string {
   return `wgpt: ${oneLine(error instanceof Error ? error.message : String(error))} (this looks like a bug in wgpt; --debug shows where)`;
 }
 
+/** Prints what the user should know, though it is no error. */
+export const printWarning = (text: string): void => void process.stderr.write(`wgpt: warning: ${oneLine(text)}\n`);
+
 /** Prints the error; with `debug`, the stack too. */
 export function reportError(error: unknown, debug: boolean): void {
   process.stderr.write(`${printError(error)}\n`);

@@ -1,13 +1,12 @@
 // What a bundle is expected to be when `compile --check` is given a MODEL or options: where it differs from them.
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { type Gpt2Config, isPreset, readGpt2Config } from "../ir/index.ts";
+import { type Gpt2Config, readGpt2Config } from "../ir/index.ts";
 import type { BundlePlan, BundleWeights } from "../runtime/index.ts";
-import { readTokenizerJson } from "../runtime/tokenizer-files.ts";
 import { chooseDType } from "./check-checkpoint.ts";
 import { type MemoryOptions, withContext } from "./memory-options.ts";
-import { modelFolder } from "./model-paths.ts";
-import { readConfig } from "./open-model.ts";
+import { readConfig } from "./read-config.ts";
+import { findVocabulary } from "./vocabulary.ts";
 
 /** What the user said; anything else may be as the bundle has it. */
 export interface ExpectedBundle extends Partial<MemoryOptions> {
@@ -68,7 +67,11 @@ async function modelDifferences(
   { context }: ExpectedBundle,
   model: string,
 ): Promise<readonly string[]> {
-  const whole = withContext(await readConfig(model), context);
+  const { config: whole, found: tokenizer } = await findVocabulary(
+    model,
+    withContext(await readConfig(model), context),
+    "",
+  );
   // A bundle's context may be shorter than its model's, unless one is asked for; that has a line of its own.
   const wanted = context === undefined && config.n_ctx > whole.n_ctx ? whole : { ...whole, n_ctx: config.n_ctx };
   const keys = new Set([...Object.keys(wanted), ...Object.keys(config)]) as ReadonlySet<keyof Gpt2Config>;
@@ -76,14 +79,15 @@ async function modelDifferences(
   const found = [...keys]
     .filter((key) => text(wanted, key) !== text(config, key))
     .map((key) => `${model} has ${key} ${text(wanted, key)}, but the bundle ${text(config, key)}`);
-  const tokenizerFolder = await modelFolder(model);
-  return tokenizerFolder === undefined || isPreset(model)
-    ? found
-    : [...found, ...(await tokenizerDifferences(folder, plan, tokenizerFolder))];
+  return [...found, ...(await tokenizerDifferences(folder, plan, model, tokenizer?.bundleFiles() ?? new Map()))];
 }
 
-async function tokenizerDifferences(folder: string, plan: BundlePlan, model: string): Promise<readonly string[]> {
-  const wanted = readTokenizerJson(model) ?? new Map<string, string>();
+async function tokenizerDifferences(
+  folder: string,
+  plan: BundlePlan,
+  model: string,
+  wanted: ReadonlyMap<string, string>,
+): Promise<readonly string[]> {
   const found: string[] = [];
   for (const name of new Set([...wanted.keys(), ...(plan.tokenizer ?? [])])) {
     const text = plan.tokenizer?.includes(name)

@@ -8,10 +8,11 @@ import {
   printAdapter,
   RuntimeError,
 } from "../runtime/index.ts";
+import { printWarning } from "./errors.ts";
 import { loadStats } from "./memory.ts";
 import { contextOption, dtypeOption, type LoadOptions, memoryLimitOption } from "./memory-options.ts";
 import { type OpenModel, openModel } from "./open-model.ts";
-import { readPrompt } from "./prompt.ts";
+import { readInput } from "./prompt.ts";
 import { collect, filePath, probability, seed, temperature, tokenIds, wholeNumber } from "./usage.ts";
 
 interface Options extends LoadOptions {
@@ -70,8 +71,10 @@ export const generateCommand = new Command("generate")
   .action(run);
 
 async function run(text: string | undefined, options: Options): Promise<void> {
+  const input = await readInput({ text, tokens: options.tokens });
   const opened = await openModel({
     model: options.model,
+    reads: { input, special: options.special ?? false },
     disablePass: options.disablePass,
     dtype: options.dtype,
     context: options.context,
@@ -80,24 +83,24 @@ async function run(text: string | undefined, options: Options): Promise<void> {
     progress: !options.json,
   });
   try {
-    for (const warning of opened.warnings) process.stderr.write(`wgpt: warning: ${warning}\n`);
-    await generateWith(opened, text, options);
+    opened.warnings.forEach(printWarning);
+    await generateWith(opened, options);
   } finally {
     await opened.close();
   }
 }
 
-async function generateWith(opened: OpenModel, text: string | undefined, options: Options): Promise<void> {
+async function generateWith(opened: OpenModel, options: Options): Promise<void> {
   const { model, tokenizer, adapter } = opened;
-  const [eos] = endTokens(model.facts, tokenizer);
-  const given = await readPrompt({ text, tokens: options.tokens, special: options.special }, tokenizer);
-  if (!given && eos === undefined)
+  const [start] = endTokens(model.facts, tokenizer);
+  if (!opened.prompt && start === undefined)
     throw new RuntimeError(
       "prompt",
       "is missing, and the model has no end-of-text token to start from",
       "give a text or --tokens",
+      { kind: "options", add: ["--tokens", "0"] },
     );
-  const prompt = given ?? { ids: [eos ?? 0], text: undefined };
+  const prompt = opened.prompt ?? { ids: [start ?? 0], text: undefined };
   const settings = {
     maxNewTokens: options.maxNewTokens,
     temperature: options.temperature,

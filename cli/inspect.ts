@@ -6,7 +6,7 @@ import { bufferBytes, type PlanCount, type PlanDim, type PlanEntry, RuntimeError
 import { chooseDType } from "./check-checkpoint.ts";
 import { printMemoryTable } from "./inspect-memory.ts";
 import { contextOption, dtypeOption, type MemoryOptions, withContext } from "./memory-options.ts";
-import { readConfig } from "./open-model.ts";
+import { readConfig } from "./read-config.ts";
 import { collect, filePath } from "./usage.ts";
 
 const STAGES = ["graph", "fused", "plan", "wgsl"] as const;
@@ -214,7 +214,7 @@ function printSummary(
   };
   if (json) return `${JSON.stringify(facts)}\n`;
   const mib = (n: number) => `${(n / 1024 / 1024).toFixed(2)} MiB`;
-  const settings = Object.entries(config).map(([k, v]) => `  ${k.padEnd(32)} ${v ?? "none"}`);
+  const settings = Object.entries(config).map(([k, v]) => `  ${k.padEnd(32)} ${[v].flat().join(", ") || "none"}`);
   return `${[
     `${model}: ${facts.parameters.toLocaleString("en-US")} parameters`,
     ...settings,

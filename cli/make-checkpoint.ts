@@ -11,8 +11,8 @@ import { countBytes, dealShards, INDEX, listWeights, METADATA, printConfig, prin
 import { inspectFolder, writeInto } from "./checkpoint-folder.ts";
 import { interruptible } from "./interruption.ts";
 import { modelFolder } from "./model-paths.ts";
-import { readConfig } from "./open-model.ts";
 import { progressBar } from "./progress-bar.ts";
+import { readConfig } from "./read-config.ts";
 import { filePath, seed, wholeNumber } from "./usage.ts";
 
 interface Options {

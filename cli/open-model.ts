@@ -1,15 +1,14 @@
 // From a folder to a model on the GPU. All that files can get wrong is found before the GPU is touched.
-import { readFile, stat } from "node:fs/promises";
-import { basename, join } from "node:path";
+import { stat } from "node:fs/promises";
+import { basename } from "node:path";
 import { fileURLToPath } from "node:url";
 import pc from "picocolors";
 import { compileGpt2, type EntryName, targetForAdapter } from "../codegen/index.ts";
-import { type Gpt2Config, isPreset, PRESETS, readGpt2Config } from "../ir/index.ts";
+import { type Gpt2Config, isPreset } from "../ir/index.ts";
 import type { WeightDType } from "../passes/index.ts";
 import {
   type AdapterReport,
   checkMemory,
-  loadTokenizer,
   type MemoryNeed,
   Model,
   memoryNeed,
@@ -26,6 +25,9 @@ import { listWeights } from "./checkpoint-files.ts";
 import { freeBytes, needLine } from "./memory.ts";
 import { type AskedDType, withContext } from "./memory-options.ts";
 import { progressBar } from "./progress-bar.ts";
+import { encodeInput, type Input, type Prompt, withTokens } from "./prompt.ts";
+import { readConfig } from "./read-config.ts";
+import { findVocabulary } from "./vocabulary.ts";
 
 /** The model that ships with wgpt: found beside the source, and beside `dist` once installed. */
 export async function embeddedModel(): Promise<string> {
@@ -42,8 +44,11 @@ export async function embeddedModel(): Promise<string> {
 
 export interface OpenModel {
   readonly folder: string;
+  /** Its end token is the tokenizer's where config.json names none that can be. */
   readonly config: Gpt2Config;
   readonly tokenizer: Tokenizer | undefined;
+  /** The input that was to be read. */
+  readonly prompt: Prompt | undefined;
   readonly model: Model;
   readonly adapter: AdapterReport;
   readonly memory: MemoryNeed;
@@ -70,36 +75,16 @@ export interface OpenModelOptions {
   /** The entry points that will be used; all when absent. */
   readonly entries?: readonly EntryName[];
   readonly checkFinite?: boolean;
+  /** What the model is to read; the tokenizer is left alone when absent. */
+  readonly reads?: Reads;
   /** Shows on stderr what a large model needs, and a progress bar. */
   readonly progress?: boolean;
 }
 
-/** A preset's or a checkpoint folder's configuration. */
-export async function readConfig(model: string): Promise<Gpt2Config> {
-  const preset = isPreset(model) ? PRESETS[model] : undefined;
-  if (preset) return preset;
-  const folder = await stat(model).catch(() => undefined);
-  if (!folder)
-    throw new RuntimeError(
-      model,
-      "there is no such folder, and no preset of that name",
-      `presets are ${Object.keys(PRESETS).join(", ")}`,
-    );
-  const place = folder.isDirectory() ? join(model, "config.json") : join(model, "..", "config.json");
-  const text = await readFile(place, "utf8").catch(() => undefined);
-  if (text === undefined)
-    throw new RuntimeError(
-      place,
-      "can't be read, but the model's shape stands in it",
-      "a checkpoint folder holds config.json and model.safetensors",
-    );
-  let json: unknown;
-  try {
-    json = JSON.parse(text);
-  } catch (error) {
-    throw new RuntimeError(place, `is no JSON: ${error instanceof Error ? error.message : String(error)}`);
-  }
-  return readGpt2Config(json, place);
+export interface Reads {
+  readonly input: Input | undefined;
+  /** Take special tokens in a text for themselves. */
+  readonly special: boolean;
 }
 
 export async function openModel(options: OpenModelOptions = {}): Promise<OpenModel> {
@@ -111,19 +96,15 @@ export async function openModel(options: OpenModelOptions = {}): Promise<OpenMod
       "is a preset, which has no weights",
       "give the folder of a checkpoint; `wgpt inspect` needs none",
     );
-  const config = withContext(await readConfig(folder), options.context);
-  const source = preset ? randomSource(config, options.dtype) : await openCheckpoint(folder);
+  const told: string[] = [];
+  const read = withContext(await readConfig(folder, (warning) => told.push(warning)), options.context);
+  const source = preset ? randomSource(read, options.dtype) : await openCheckpoint(folder);
   try {
-    const checked = checkCheckpoint(config, source);
+    const checked = await checkCheckpoint(read, source, folder);
     const { surplus } = checked;
     const dtype = options.dtype === undefined || options.dtype === "auto" ? checked.dtype : options.dtype;
-    const tokenizer = preset ? undefined : await loadTokenizer(folder);
-    if (tokenizer && tokenizer.vocabSize > config.n_vocab)
-      throw new RuntimeError(
-        folder,
-        `the tokenizer has ${tokenizer.vocabSize} tokens, but the model ${config.n_vocab}`,
-        "they belong to different models",
-      );
+    const reading = await readInputOf(folder, read, preset ? undefined : options.reads);
+    const { tokenizer, prompt, config } = reading;
     const open = await openDawn({ quiet: true });
     try {
       const compile = ({ weights = dtype, context }: PlanChange = {}) =>
@@ -152,6 +133,8 @@ export async function openModel(options: OpenModelOptions = {}): Promise<OpenMod
       }).finally(() => bar?.stop());
       const load = { ms: performance.now() - began, bytes: loadBytes };
       const warnings = [
+        ...told,
+        ...reading.warnings,
         ...(surplus.length === 0
           ? []
           : [`${folder}: ${surplus.length} tensors that the model does not use: ${surplus.slice(0, 5).join(", ")}`]),
@@ -164,6 +147,7 @@ export async function openModel(options: OpenModelOptions = {}): Promise<OpenMod
         folder,
         config,
         tokenizer,
+        prompt,
         model,
         adapter: open.adapter,
         memory,
@@ -184,6 +168,19 @@ export async function openModel(options: OpenModelOptions = {}): Promise<OpenMod
     await source.close();
     throw error;
   }
+}
+
+interface Reading extends Pick<OpenModel, "config" | "tokenizer" | "prompt" | "warnings"> {}
+
+/** Reads the tokenizer, and the input with it. */
+async function readInputOf(folder: string, read: Gpt2Config, reads: Reads | undefined): Promise<Reading> {
+  if (!reads) return { config: read, tokenizer: undefined, prompt: undefined, warnings: [] };
+  const { input, special } = reads;
+  const { found, config, unreadable, warnings } = await findVocabulary(folder, read, "tokens are ids without text");
+  if (unreadable && input && "text" in input) throw withTokens(unreadable, input);
+  const tokenizer = found?.tokenizer;
+  const prompt = input && encodeInput(input, { tokenizer, n_vocab: config.n_vocab, special });
+  return { config, tokenizer, prompt, warnings: [...warnings, ...(prompt?.warnings ?? [])] };
 }
 
 const randomSource = (config: Gpt2Config, dtype: AskedDType | undefined): WeightSource => {

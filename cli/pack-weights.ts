@@ -6,7 +6,7 @@ import { mkdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import type { BundleShard, NotFinite, PlanWeight, WeightSource } from "../runtime/index.ts";
-import { matchWeights } from "../runtime/weights/match.ts";
+import { matchWeights, refuseOtherHead } from "../runtime/weights/match.ts";
 import { sourceOf, uploadWeights } from "../runtime/weights/upload.ts";
 import { dataBytes, type TensorToWrite } from "../runtime/weights/write-safetensors.ts";
 import { createSafetensors } from "../runtime/weights/write-safetensors-file.ts";
@@ -39,7 +39,9 @@ export async function packWeights(
   { signal, onProgress }: Packing = {},
 ): Promise<Packed> {
   await mkdir(join(folder, "weights"), { recursive: true });
-  const { found } = matchWeights([...new Map(weights.map(sourceOf).map((w) => [w.name, w])).values()], source);
+  const match = matchWeights([...new Map(weights.map(sourceOf).map((w) => [w.name, w])).values()], source);
+  const { found } = match;
+  await refuseOtherHead(match, source);
   const dealt = dealShards(weights);
   const total = dealt.flat().reduce((n, t) => n + dataBytes(t), 0);
   const shards: BundleShard[] = [];

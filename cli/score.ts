@@ -2,12 +2,13 @@ import { readFile } from "node:fs/promises";
 import { Command } from "commander";
 import pc from "picocolors";
 import { printAdapter, RuntimeError, type ScoreOptions, type ScoreResult, score, topTokens } from "../runtime/index.ts";
+import { printWarning } from "./errors.ts";
 import { interruptible } from "./interruption.ts";
 import { createLogitsFile, type LogitsFile } from "./logits-file.ts";
 import { loadStats } from "./memory.ts";
 import { contextOption, dtypeOption, type LoadOptions, memoryLimitOption } from "./memory-options.ts";
 import { type OpenModel, openModel } from "./open-model.ts";
-import { type Prompt, readPrompt } from "./prompt.ts";
+import { readInput } from "./prompt.ts";
 import { collect, count, filePath, reasonOf, tokenIds, wholeNumber } from "./usage.ts";
 
 interface Options extends LoadOptions {
@@ -51,8 +52,20 @@ export const scoreCommand = new Command("score")
 async function run(text: string | undefined, options: Options): Promise<void> {
   if (options.logits !== undefined && options.window !== undefined)
     throw new RuntimeError("--logits", "is given, but so is --window", "write the logits of one context at a time");
+  const { file: path } = options;
+  const input = await readInput({
+    text: path === undefined ? text : await readText(path, text),
+    tokens: options.tokens,
+    ...(path === undefined ? {} : { textArguments: ["--file", path] }),
+  });
+  if (!input)
+    throw new RuntimeError("text", "is missing", "give a text, --file or --tokens", {
+      kind: "options",
+      add: ["--tokens", "0"],
+    });
   const opened = await openModel({
     model: options.model,
+    reads: { input, special: options.special ?? false },
     disablePass: options.disablePass,
     dtype: options.dtype,
     context: options.context,
@@ -62,21 +75,13 @@ async function run(text: string | undefined, options: Options): Promise<void> {
     progress: !options.json,
   });
   try {
-    for (const warning of opened.warnings) process.stderr.write(`wgpt: warning: ${warning}\n`);
-    const given = await readPrompt(
-      {
-        text: options.file === undefined ? text : await readText(options.file, text),
-        tokens: options.tokens,
-        special: options.special,
-      },
-      opened.tokenizer,
-    );
-    if (!given) throw new RuntimeError("text", "is missing", "give a text, --file or --tokens");
-    const ids = given.ids.slice(options.skipTokens);
+    opened.warnings.forEach(printWarning);
+    const { ids: given = [] } = opened.prompt ?? {};
+    const ids = given.slice(options.skipTokens);
     const result = await scoreTokens(opened, ids, options);
     if (!result) return;
     if (options.json) printJson(opened, ids, result, options.top);
-    else printText(opened, { ids, text: given.text }, result, options);
+    else printText(opened, ids, result, options);
   } finally {
     await opened.close();
   }
@@ -148,7 +153,7 @@ const nextTokens = ({ tokenizer }: OpenModel, { lastLogits }: ScoreResult, k: nu
 
 /** A padded vocabulary has ids without text. */
 const textOf = (tokenizer: OpenModel["tokenizer"], id: number): string | undefined =>
-  tokenizer && id < tokenizer.vocabSize ? tokenizer.decode([id]) : undefined;
+  tokenizer?.has(id) ? tokenizer.decode([id]) : undefined;
 
 function printJson(opened: OpenModel, ids: readonly number[], result: ScoreResult, top: number): void {
   const predicted = result.tokens.length > 0;
@@ -165,7 +170,7 @@ function printJson(opened: OpenModel, ids: readonly number[], result: ScoreResul
   process.stdout.write(`${JSON.stringify(object)}\n`);
 }
 
-function printText(opened: OpenModel, { ids }: Prompt, result: ScoreResult, options: Options): void {
+function printText(opened: OpenModel, ids: readonly number[], result: ScoreResult, options: Options): void {
   const { tokenizer, adapter } = opened;
   const show = (id: number) => `${String(id).padStart(6)}  ${JSON.stringify(textOf(tokenizer, id) ?? "").padEnd(16)}`;
   const lines: string[] = [];

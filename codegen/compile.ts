@@ -77,8 +77,8 @@ export function compileGpt2(config: Gpt2Config, options: CompileOptions = {}): C
 }
 
 function compileOnce(config: Gpt2Config, options: CompileOptions): Compilation {
-  const { n_layer, n_ctx, n_vocab, eos_token_id } = config;
-  const model: PlanModel = { n_layer, n_ctx, n_vocab, ...(eos_token_id === undefined ? {} : { eos_token_id }) };
+  const { n_layer, n_ctx, n_vocab, eos_token_ids } = config;
+  const model: PlanModel = { n_layer, n_ctx, n_vocab, eos_token_ids };
   const maxima = { T: Math.min(options.chunk ?? 128, n_ctx), P: n_ctx };
   const entries = (options.entries ?? ENTRY_NAMES).map((name): EntrySpec => {
     const graph = buildGpt2(config, name === "logits" ? "all" : "last", "sequence");

@@ -79,8 +79,14 @@ export async function readBundlePlan(files: BundleFiles): Promise<BundlePlan> {
   const plan = await readJson<BundlePlan>(files, "plan.json", "wgpt-bundle");
   if (!Array.isArray(plan.variants) || plan.variants.length === 0)
     throw new RuntimeError(`${files.place}/plan.json`, "has no variant to run", AGAIN);
-  return plan;
+  return { ...plan, model: withEndTokens(plan.model) };
 }
+
+/** Earlier compilers wrote one end token at most. */
+const withEndTokens = ({ eos_token_id, ...model }: PlanModel & { readonly eos_token_id?: number }): PlanModel => ({
+  ...model,
+  eos_token_ids: model.eos_token_ids ?? (eos_token_id === undefined ? [] : [eos_token_id]),
+});
 
 /** Reads and checks weights.json. */
 export async function readBundleWeights(files: BundleFiles): Promise<BundleWeights> {
@@ -89,23 +95,31 @@ export async function readBundleWeights(files: BundleFiles): Promise<BundleWeigh
   return weights;
 }
 
+/**
+ * Parses one of the bundle's files.
+ * @throws RuntimeError when it is no JSON.
+ */
+export async function readBundleFile(files: BundleFiles, file: string): Promise<unknown> {
+  const text = await files.text(file);
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new RuntimeError(
+      `${files.place}/${file}`,
+      `is no JSON: ${reason}`,
+      text.trimStart().startsWith("<") ? WHOLE_FOLDER : AGAIN,
+    );
+  }
+}
+
 async function readJson<T extends { readonly format: string; readonly version: number }>(
   files: BundleFiles,
   file: string,
   format: T["format"],
 ): Promise<T> {
   const place = `${files.place}/${file}`;
-  const text = await files.text(file);
-  let json: unknown;
-  try {
-    json = JSON.parse(text);
-  } catch (error) {
-    throw new RuntimeError(
-      place,
-      `is no JSON: ${error instanceof Error ? error.message : String(error)}`,
-      text.trimStart().startsWith("<") ? WHOLE_FOLDER : AGAIN,
-    );
-  }
+  const json = await readBundleFile(files, file);
   if (!isBundleJson<T>(json, format))
     throw new RuntimeError(place, `does not say that it is ${format}`, "give a folder that `wgpt compile` wrote");
   if (json.version !== BUNDLE_VERSION)

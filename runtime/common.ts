@@ -16,7 +16,6 @@ export { type DrawOptions, drawAhead } from "./draw-ahead.ts";
 export { type Fix, RuntimeError, WgptError } from "./errors.ts";
 export { type BufferRange, Executor, type TensorData } from "./executor.ts";
 export {
-  endTokens,
   type FinishReason,
   type GenerateOptions,
   type GenerateResult,
@@ -46,6 +45,7 @@ export type { Tensor } from "./tensor.ts";
 export { StopMatcher, TextStream } from "./text-stream.ts";
 export { createTokenizer, type EncodeOptions, type Tokenizer } from "./tokenizer.ts";
 export type { TurnOptions } from "./turns.ts";
+export { endTokens } from "./vocabulary.ts";
 export { openRandomWeights, type RandomSource, type RandomTensor } from "./weights/random.ts";
 export type { RandomDType } from "./weights/random-values.ts";
 export type { StoredDType, StoredTensor, WeightSource } from "./weights/source.ts";

@@ -2,12 +2,12 @@
 import { checkAhead, drawAheadOn } from "./draw-ahead.ts";
 import { RuntimeError } from "./errors.ts";
 import type { Model } from "./model.ts";
-import type { PlanModel } from "./plan.ts";
 import { checkSampler, checkSeed, type SamplerSettings } from "./sampler.ts";
 import type { Sequence } from "./sequence.ts";
 import { StopMatcher, TextStream } from "./text-stream.ts";
 import type { Tokenizer } from "./tokenizer.ts";
 import type { TurnOptions } from "./turns.ts";
+import { checkIds, endTokens, idsWithoutText } from "./vocabulary.ts";
 
 export interface GenerateOptions extends SamplerSettings, TurnOptions {
   readonly maxNewTokens: number;
@@ -43,15 +43,10 @@ export interface GenerateStep {
   readonly text: string;
 }
 
-/** Where a text of the model ends, by its configuration or else by its tokenizer. */
-export function endTokens(facts: PlanModel, tokenizer: Tokenizer | undefined): readonly number[] {
-  const end = facts.eos_token_id ?? tokenizer?.eosToken;
-  return end === undefined ? [] : [end];
-}
-
 /**
  * Continues `prompt`. Yields each new token and returns the whole. Without a tokenizer, texts are empty and stop strings
- * are refused. The model is this call's alone from the first step until the loop over the steps is left.
+ * are refused; with one, ids that it has no text for are never drawn, but for stop tokens. The model is this call's alone
+ * from the first step until the loop over the steps is left.
  * @throws RuntimeError for settings out of range, a prompt that does not fit, or logits that are NaN.
  */
 export function generate(
@@ -79,6 +74,8 @@ async function* generateOn(
 ): AsyncGenerator<GenerateStep, GenerateResult> {
   const { facts } = sequence;
   const stopTokens = new Set(options.stopTokens ?? endTokens(facts, tokenizer));
+  const withoutText = tokenizer ? idsWithoutText(tokenizer, facts.n_vocab) : [];
+  const suppressTokens = [...(options.suppressTokens ?? []), ...withoutText.filter((id) => !stopTokens.has(id))];
   const stream = tokenizer && new TextStream(tokenizer);
   const stops = new StopMatcher(options.stop ?? []);
   const tokens: number[] = [];
@@ -89,7 +86,7 @@ async function* generateOn(
   let finish: FinishReason = count < options.maxNewTokens ? "context" : "length";
   const began = performance.now();
   sequence.reset();
-  for await (const token of drawAheadOn(sequence, prompt, { ...options, count })) {
+  for await (const token of drawAheadOn(sequence, prompt, { ...options, suppressTokens, count })) {
     firstAt ||= performance.now();
     if (stopTokens.has(token)) {
       finish = "end-token";
@@ -132,7 +129,7 @@ function check(
   checkSampler(options);
   checkSeed(options.seed);
   checkAhead(options.ahead);
-  const { n_ctx } = model.facts;
+  const { n_ctx, n_vocab } = model.facts;
   if (!Number.isInteger(options.maxNewTokens) || options.maxNewTokens < 1)
     throw new RuntimeError("max-new-tokens", `is ${options.maxNewTokens}`, "it must be a whole number, 1 or more");
   if (prompt.length === 0)
@@ -143,6 +140,7 @@ function check(
       `has ${prompt.length} tokens, but the context is ${n_ctx}`,
       `shorten it to ${n_ctx} tokens or fewer`,
     );
+  checkIds(prompt, n_vocab, tokenizer);
   if (!tokenizer && (options.stop ?? []).length > 0)
     throw new RuntimeError("stop strings", "need a tokenizer, but the model has none", "stop at tokens instead");
 }

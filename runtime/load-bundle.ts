@@ -5,6 +5,7 @@ import {
   type BundleFiles,
   type BundlePlan,
   chooseVariant,
+  readBundleFile,
   readBundlePlan,
   readBundleWeights,
   readPlan,
@@ -124,8 +125,6 @@ function openSource<G>(
 
 async function readTokenizer(files: BundleFiles, names: readonly string[] | undefined): Promise<Tokenizer | undefined> {
   if (!names) return undefined;
-  const [json, config] = await Promise.all(
-    names.map(async (name): Promise<unknown> => JSON.parse(await files.text(name))),
-  );
+  const [json, config] = await Promise.all(names.map((name) => readBundleFile(files, name)));
   return createTokenizer(`${files.place}/${names[0]}`, json, config);
 }

@@ -6,7 +6,7 @@ import { type Plan, type PlanModel, weightBytesRead } from "./plan.ts";
 import type { SamplerSettings } from "./sampler.ts";
 import { type LogitsChunk, Sequence } from "./sequence.ts";
 import { type TurnOptions, Turns } from "./turns.ts";
-import { matchWeights } from "./weights/match.ts";
+import { matchWeights, refuseOtherHead } from "./weights/match.ts";
 import type { WeightSource } from "./weights/source.ts";
 import { type NotFinite, sourceOf, type UploadOptions, uploadWeights } from "./weights/upload.ts";
 
@@ -65,7 +65,9 @@ export class Model {
     if (!model)
       throw new RuntimeError(`plan ${plan.name}`, "describes no language model", "compile it with compileGpt2");
     const wanted = new Map(plan.weights.map(sourceOf).map((w) => [w.name, w]));
-    const { found, surplus } = matchWeights([...wanted.values()], source);
+    const match = matchWeights([...wanted.values()], source);
+    const { found, surplus } = match;
+    await refuseOtherHead(match, source);
     const executor = await Executor.create(open, plan);
     const notFinite = await uploadWeights(executor, plan.weights, source, found, options);
     return new Model(executor, model, open.adapter, surplus, notFinite, new Turns(options));

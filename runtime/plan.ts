@@ -100,7 +100,8 @@ export interface PlanModel {
   readonly n_layer: number;
   readonly n_ctx: number;
   readonly n_vocab: number;
-  readonly eos_token_id?: number;
+  /** The tokens that end a text; none where the model has no end. */
+  readonly eos_token_ids: readonly number[];
 }
 
 /** All that a runtime needs to run a model, but its weights. */

@@ -10,6 +10,8 @@ export interface SamplerSettings {
   readonly topK?: number;
   /** Keep the fewest most likely tokens whose probabilities reach p, and those that equal the last (nucleus sampling). */
   readonly topP?: number;
+  /** Ids that are never drawn, as if their logits were -Infinity. */
+  readonly suppressTokens?: readonly number[];
 }
 
 /** How likely a token is. */
@@ -36,6 +38,22 @@ export function checkSampler({ temperature, topK, topP }: SamplerSettings): void
     );
   if (topP !== undefined && !(topP > 0 && topP <= 1))
     throw new RuntimeError("sampler", `topP is ${topP}, but must be > 0 and ≤ 1`, "leave it out to keep every token");
+}
+
+/**
+ * `suppressTokens` as the draw reads them: id i is bit i % 32 of word ⌊i / 32⌋.
+ * @throws RuntimeError for an id that is none, and where no token would be left.
+ */
+export function suppressedBits(ids: readonly number[], n_vocab: number): Uint32Array<ArrayBuffer> {
+  const words = new Uint32Array(Math.ceil(n_vocab / 32));
+  for (const id of ids) {
+    if (!(Number.isInteger(id) && id >= 0 && id < n_vocab))
+      throw new RuntimeError("sampler", `suppressTokens has ${id}`, `token ids are 0 to ${n_vocab - 1}`);
+    words[id >>> 5] = (words[id >>> 5] ?? 0) | (1 << (id & 31));
+  }
+  if (ids.length >= n_vocab && new Set(ids).size === n_vocab)
+    throw new RuntimeError("sampler", `suppressTokens has all ${n_vocab} ids, so that none is left to draw`);
+  return words;
 }
 
 /** @throws RuntimeError for a seed that is no u32. */

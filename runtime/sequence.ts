@@ -3,7 +3,7 @@
 import { RuntimeError } from "./errors.ts";
 import type { Executor } from "./executor.ts";
 import type { PlanModel } from "./plan.ts";
-import { checkSampler, checkSeed, type SamplerSettings } from "./sampler.ts";
+import { checkSampler, checkSeed, type SamplerSettings, suppressedBits } from "./sampler.ts";
 import { closedError } from "./turns.ts";
 
 /** The logits of some tokens of a text. */
@@ -60,13 +60,22 @@ export class Sequence {
   async drawAfter(ids: readonly number[], settings: SamplerSettings, seed: number): Promise<number> {
     checkSampler(settings);
     checkSeed(seed);
+    const { topK = 0, topP = 1, suppressTokens = [] } = settings;
+    const suppressed = suppressedBits(suppressTokens, this.facts.n_vocab);
+    const canSuppress = this.#executor.plan.buffers.some((b) => b.name === "suppressed");
+    if (!canSuppress && suppressTokens.length > 0)
+      throw new RuntimeError(
+        `plan ${this.#executor.plan.name}`,
+        `can't leave out the ${suppressTokens.length} tokens that are not to be drawn`,
+        "it was compiled by an older wgpt: compile it again",
+      );
     const last = this.#append(ids);
-    const { topK = 0, topP = 1 } = settings;
     this.#executor.write(
       "settings",
       Float32Array.of(f32Temperature(settings), Math.min(topK, this.facts.n_vocab), topP),
     );
     this.#executor.write("seed", Uint32Array.of(seed));
+    if (canSuppress) this.#executor.write("suppressed", suppressed);
     return this.#draw(last.entry, last.count);
   }
 

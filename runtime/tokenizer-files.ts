@@ -1,11 +1,12 @@
 // Reads a checkpoint folder's tokenizer, for Node. Which files a checkpoint has depends on who published it:
-// Hugging Face's one file, or GPT-2's two under either of their names.
+// Hugging Face's one file, or GPT-2's two under either of their names, and up to three beside them.
 
-import { existsSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { RuntimeError } from "./errors.ts";
-import { createTokenizer, type Tokenizer } from "./tokenizer.ts";
-import { gpt2TokenizerJson } from "./tokenizer-json.ts";
+import { type Tokenizer, tokenizerOf } from "./tokenizer.ts";
+import type { JsonFile } from "./tokenizer-config.ts";
+import { checkTokenizerJson, gpt2TokenizerJson, OTHER_KIND, type TokenizerJson, USE_IDS } from "./tokenizer-json.ts";
 
 /** Vocabulary and merges, as Hugging Face and as OpenAI call them. */
 const PAIRS = [
@@ -13,57 +14,77 @@ const PAIRS = [
   ["encoder.json", "vocab.bpe"],
 ] as const;
 
+/** Files by which other kinds of tokenizer are known, and what they are. */
+const OTHER_KINDS: readonly (readonly [name: RegExp, kind: string])[] = [
+  [/^vocab\.txt$/, "the vocabulary of a WordPiece tokenizer, as BERT has"],
+  [/\.model$/, "the model of a SentencePiece tokenizer"],
+  [/\.tiktoken$/, "the ranks of a tiktoken tokenizer"],
+];
+
 /**
- * The tokenizer in `folder`: from `tokenizer.json`, else from a vocabulary and its merges; undefined when there is none.
- * A caller who also has the model's config should compare `vocabSize` with its `vocab_size`.
+ * The tokenizer in `folder`, or beside a file of weights: from `tokenizer.json`, else from a vocabulary and its merges; undefined
+ * when there is none. A caller who also has the model's config should compare `vocabSize` with its `vocab_size`.
  * @throws RuntimeError when the files are there but unreadable, not JSON, incomplete, or no byte-level BPE.
  */
 export async function loadTokenizer(folder: string): Promise<Tokenizer | undefined> {
-  const found = findTokenizer(folder);
-  return found && createTokenizer(found.place, found.json, found.config);
+  return (await findTokenizer(folder))?.tokenizer;
+}
+
+/** A tokenizer that was found, and what a bundle needs of it. */
+export interface FoundTokenizer {
+  readonly tokenizer: Tokenizer;
+  /** The texts of files that a browser can read, from which `createTokenizer` makes the same tokenizer. */
+  bundleFiles(): ReadonlyMap<string, string>;
 }
 
 /**
- * The same as the texts of files that a browser can read: `tokenizer.json`, made of the older pair where there is none, and
- * `tokenizer_config.json`.
+ * The same with the texts of a bundle's files.
+ * @throws RuntimeError as `loadTokenizer` does.
  */
-export function readTokenizerJson(folder: string): ReadonlyMap<string, string> | undefined {
-  const found = findTokenizer(folder);
-  return (
-    found &&
-    new Map([
-      ["tokenizer.json", JSON.stringify(found.json)],
-      ...(found.config === undefined ? [] : [["tokenizer_config.json", JSON.stringify(found.config)] as const]),
-    ])
-  );
-}
-
-interface FoundTokenizer {
-  readonly place: string;
-  readonly json: unknown;
-  readonly config: unknown;
-}
-
-function findTokenizer(folder: string): FoundTokenizer | undefined {
+export async function findTokenizer(path: string): Promise<FoundTokenizer | undefined> {
+  const folder = statSync(path, { throwIfNoEntry: false })?.isFile() ? dirname(path) : path;
   const has = (name: string): boolean => existsSync(join(folder, name));
-  const configPath = join(folder, "tokenizer_config.json");
-  const config = has("tokenizer_config.json") ? readJson(configPath) : undefined;
-
-  const whole = join(folder, "tokenizer.json");
-  if (has("tokenizer.json")) return { place: whole, json: readJson(whole), config };
-
-  const complete = PAIRS.find((pair) => pair.every(has));
-  if (complete) {
-    const [vocab, merges] = [join(folder, complete[0]), join(folder, complete[1])];
-    return { place: `${vocab} + ${complete[1]}`, json: gpt2TokenizerJson(readJson(vocab), readText(merges)), config };
+  const read = (name: string): JsonFile | undefined => {
+    const place = join(folder, name);
+    return has(name) ? { place, json: readJson(place) } : undefined;
+  };
+  const files = {
+    config: read("tokenizer_config.json"),
+    specialTokensMap: read("special_tokens_map.json"),
+    addedTokens: read("added_tokens.json"),
+  };
+  const whole = read("tokenizer.json");
+  if (whole) return found(whole.place, checkTokenizerJson(whole.place, whole.json, files));
+  const pair = PAIRS.find((names) => names.every(has));
+  if (pair) {
+    const [vocab, merges] = [join(folder, pair[0]), join(folder, pair[1])];
+    const place = `${vocab} + ${pair[1]}`;
+    return found(place, checkTokenizerJson(place, gpt2TokenizerJson(readJson(vocab), readText(merges)), files));
   }
+  refuseOthers(folder, has);
+  return undefined;
+}
+
+const found = (place: string, checked: TokenizerJson): FoundTokenizer => ({
+  tokenizer: tokenizerOf(place, checked),
+  bundleFiles: () =>
+    new Map([
+      ["tokenizer.json", JSON.stringify(checked.json)],
+      ["tokenizer_config.json", JSON.stringify({ eos_token: checked.eos })],
+    ]),
+});
+
+/** A folder without a tokenizer is fine; one with another kind, or with half of one, says so. */
+function refuseOthers(folder: string, has: (name: string) => boolean): void {
+  for (const name of existsSync(folder) ? readdirSync(folder).sort() : [])
+    for (const [pattern, kind] of OTHER_KINDS)
+      if (pattern.test(name)) throw new RuntimeError(join(folder, name), `is ${kind}, but ${OTHER_KIND}`, USE_IDS);
   for (const pair of PAIRS) {
     const [there] = pair.filter(has);
     const [absent] = pair.filter((name) => !has(name));
     if (there !== undefined && absent !== undefined)
-      throw new RuntimeError(folder, `has ${there}, but not ${absent}`, `a tokenizer needs both: add ${absent}`);
+      throw new RuntimeError(folder, `has ${there}, but not ${absent}, and GPT-2's tokenizer is both`, `add ${absent}`);
   }
-  return undefined;
 }
 
 function readJson(path: string): unknown {
@@ -75,9 +96,10 @@ function readJson(path: string): unknown {
   }
 }
 
+/** Some editors put a byte-order mark before a text; it is none of the text. */
 function readText(path: string): string {
   try {
-    return readFileSync(path, "utf8");
+    return readFileSync(path, "utf8").replace(/^\ufeff/, "");
   } catch (error) {
     throw new RuntimeError(path, `cannot be read: ${messageOf(error)}`);
   }

@@ -1,70 +1,104 @@
-// What a `tokenizer.json` says, checked once at the border, and the same object made from GPT-2's original two files.
-// Pure: parsed JSON in, data out. tokenizer.ts turns it into a tokenizer, tokenizer-files.ts reads the disk.
+// What a `tokenizer.json` says, checked once at the border together with the files beside it, and the same object made from
+// GPT-2's original two files. Pure: parsed JSON in, data out. tokenizer.ts turns it into a tokenizer, tokenizer-files.ts reads
+// the disk.
 
+import { type AddedToken, readAddedToken } from "./added-tokens.ts";
 import { RuntimeError } from "./errors.ts";
+import { isId, isRecord, quote } from "./json-values.ts";
+import { bytesOfToken } from "./tokenizer-bytes.ts";
+import { type FileToken, readNamedTokens, type TokenizerSettings } from "./tokenizer-config.ts";
 
 const END_OF_TEXT = "<|endoftext|>";
 
 /** How GPT-2 cuts text into words before BPE (openai/gpt-2 src/encoder.py). */
 const WORDS = String.raw`'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+`;
 
-/** A token that is found in the text before any BPE. Special ones only where the caller allows them. */
-export interface AddedToken {
-  readonly id: number;
-  readonly content: string;
-  readonly special: boolean;
-}
+/** What other kinds of tokenizer are called, by the type of their model. */
+const KINDS: Readonly<Record<string, string>> = {
+  WordPiece: "a WordPiece tokenizer, as BERT has",
+  Unigram: "a Unigram tokenizer, as SentencePiece makes them",
+  WordLevel: "a WordLevel tokenizer, of whole words",
+};
+/** What there is to do about them. */
+export const OTHER_KIND = "wgpt reads byte-level BPE, GPT-2's kind";
+/** The way out: other tools can make the ids. */
+export const USE_IDS = "give token ids in place of a text";
 
-/** A checked byte-level BPE `tokenizer.json`. */
+type Vocab = Readonly<Record<string, number>>;
+
+/** A checked byte-level BPE tokenizer: `tokenizer.json`, and what the files beside it add. */
 export interface TokenizerJson {
-  /** As parsed, for the library. */
+  /** As parsed, but with all added tokens, for the library and for a bundle. */
   readonly json: Readonly<Record<string, unknown>>;
-  readonly vocab: Readonly<Record<string, number>>;
+  readonly vocab: Vocab;
   readonly added: readonly AddedToken[];
+  /** The text of the token that ends a text, whether there is such a token or not. */
+  readonly eos: string;
+  /** Where the files contradict each other, and which of them was believed. */
+  readonly warnings: readonly string[];
 }
 
 /**
  * Checks that parsed JSON is a byte-level BPE tokenizer whose parts agree.
  * @throws RuntimeError naming the file and what is wrong in it.
  */
-export function checkTokenizerJson(place: string, json: unknown): TokenizerJson {
+export function checkTokenizerJson(place: string, json: unknown, settings: TokenizerSettings = {}): TokenizerJson {
   if (!isRecord(json) || !isRecord(json["model"]))
     throw new RuntimeError(
       place,
       "must be an object with a model, but is not",
       "use the tokenizer.json of the checkpoint",
     );
-  const { model, decoder } = json;
-  const { type = "BPE", vocab, merges } = model;
-  const decoderType = isRecord(decoder) ? decoder["type"] : undefined;
-  const foreign = ["end_of_word_suffix", "continuing_subword_prefix"].find((part) => model[part]);
-  if (type !== "BPE" || decoderType !== "ByteLevel" || foreign !== undefined)
-    throw new RuntimeError(
-      place,
-      `it is ${type}${foreign ? ` with ${foreign}` : ""} and a ${decoderType ?? "missing"} decoder, but GPT-2's is plain BPE and a ByteLevel decoder`,
-      "use the tokenizer files that belong to the GPT-2 checkpoint",
-    );
-  const checked = checkVocab(place, vocab);
-  const added = readAdded(place, json["added_tokens"] ?? []);
-  checkMerges(place, merges, checked);
-  return { json, vocab: checked, added };
+  const { model } = json;
+  checkKind(place, json, model);
+  const vocab = checkVocab(place, model["vocab"]);
+  checkMerges(place, model["merges"], vocab);
+  const { added: fileTokens, special, eos = END_OF_TEXT, addPrefixSpace } = readNamedTokens(settings);
+  const tokens = new AddedTokens(vocab);
+  for (const token of readList(place, json["added_tokens"] ?? [])) tokens.add({ ...token, place });
+  const warnings = fileTokens.flatMap((token) => tokens.addUnlessKnown(token));
+  // What a file names for a purpose is special, also where only the vocabulary has it.
+  for (const token of special) {
+    const id = idIn(vocab, token.content);
+    if (id !== undefined) tokens.addUnlessKnown({ ...token, id, place });
+  }
+  const added = tokens.list;
+  const step = json["pre_tokenizer"];
+  const pre_tokenizer =
+    addPrefixSpace !== undefined && isByteLevel(step) ? { ...step, add_prefix_space: addPrefixSpace } : step;
+  return { json: { ...json, pre_tokenizer, added_tokens: added }, vocab, added, eos, warnings };
 }
 
-function checkVocab(place: string, vocab: unknown): Readonly<Record<string, number>> {
+function checkKind(place: string, { decoder }: Json, model: Json): void {
+  const type = model["type"] ?? "BPE";
+  const foreign = ["end_of_word_suffix", "continuing_subword_prefix"].find((part) => model[part]);
+  const kind =
+    type !== "BPE"
+      ? (KINDS[String(type)] ?? `a tokenizer of the type ${quote(type)}`)
+      : foreign !== undefined
+        ? `BPE with ${foreign}`
+        : !isByteLevel(decoder)
+          ? `BPE with ${isRecord(decoder) ? `the decoder ${quote(decoder["type"])}` : "no decoder"}`
+          : undefined;
+  if (kind !== undefined) throw new RuntimeError(place, `it is ${kind}, but ${OTHER_KIND}`, USE_IDS);
+}
+
+function checkVocab(place: string, vocab: unknown): Vocab {
   if (!isRecord(vocab)) throw new RuntimeError(place, "its vocabulary must map tokens to ids, but is not an object");
   const owners = new Map<number, string>();
   for (const [token, id] of Object.entries(vocab)) {
-    if (!isId(id)) throw new RuntimeError(place, `the id of ${quote(token)} must be a whole number ≥ 0, but is ${id}`);
+    if (!isId(id))
+      throw new RuntimeError(place, `the id of ${quote(token)} must be a whole number ≥ 0, but is ${quote(id)}`);
     const owner = owners.get(id);
     if (owner !== undefined)
       throw new RuntimeError(place, `the id ${id} belongs to ${quote(owner)}, but also to ${quote(token)}`);
     owners.set(id, token);
   }
-  return vocab as Record<string, number>;
+  return vocab as Vocab;
 }
 
 /** The library drops text without a word where a merge gives a token that the vocabulary lacks. */
-function checkMerges(place: string, merges: unknown, vocab: Readonly<Record<string, number>>): void {
+function checkMerges(place: string, merges: unknown, vocab: Vocab): void {
   if (!Array.isArray(merges)) throw new RuntimeError(place, "must hold a list of merges, but does not");
   for (const [line, merge] of merges.entries()) {
     const pair: unknown = typeof merge === "string" ? merge.split(" ") : merge;
@@ -74,20 +108,70 @@ function checkMerges(place: string, merges: unknown, vocab: Readonly<Record<stri
       throw new RuntimeError(
         place,
         `merge ${line} makes ${quote(pair.join(""))}, but the vocabulary has no such token`,
-        "vocabulary and merges come from different tokenizers: take both from one checkpoint",
+        "take vocabulary and merges from one tokenizer",
       );
   }
 }
 
-function readAdded(place: string, list: unknown): AddedToken[] {
+function readList(place: string, list: unknown): readonly AddedToken[] {
   if (!Array.isArray(list)) throw new RuntimeError(place, "its added_tokens must be a list, but are not");
-  return list.map((entry: unknown) => {
-    const { id, content, special = false } = isRecord(entry) ? entry : {};
-    if (!isId(id) || typeof content !== "string" || content === "" || typeof special !== "boolean")
-      throw new RuntimeError(place, `an added token needs an id and its content, but one is ${quote(entry)}`);
-    return { id, content, special };
-  });
+  return list.map((entry) => readAddedToken(place, entry));
 }
+
+/** Added tokens as they are found in one file after the other: a text has one id, and an id one text. */
+class AddedTokens {
+  readonly #vocab: Vocab;
+  readonly #byContent = new Map<string, AddedToken>();
+  readonly #texts = new Map<number, string>();
+
+  constructor(vocab: Vocab) {
+    this.#vocab = vocab;
+    for (const [token, id] of Object.entries(vocab)) this.#texts.set(id, token);
+  }
+
+  get list(): readonly AddedToken[] {
+    return [...this.#byContent.values()];
+  }
+
+  /** @throws RuntimeError for a text that has another id, or an id that has another text. */
+  add({ place, fix, ...token }: FileToken): void {
+    const { id, content } = token;
+    const other = this.#byContent.get(content)?.id ?? idIn(this.#vocab, content);
+    if (other !== undefined && other !== id)
+      throw new RuntimeError(
+        place,
+        `gives the added token ${quote(content)} the id ${id}, but the same text has ${other}`,
+      );
+    const text = this.#texts.get(id);
+    if (text !== undefined && text !== content && !isSameText(text, content))
+      throw new RuntimeError(
+        place,
+        `gives the id ${id} to the added token ${quote(content)}, but it belongs to ${quote(text)}`,
+        "take all files from one tokenizer",
+        fix,
+      );
+    this.#byContent.set(content, this.#byContent.get(content) ?? token);
+    this.#texts.set(id, content);
+  }
+
+  /** The same for files beside tokenizer.json, which give way where a text has an id already. Says so. */
+  addUnlessKnown(token: FileToken): readonly string[] {
+    const { place, id, content } = token;
+    const known = this.#byContent.get(content)?.id ?? idIn(this.#vocab, content);
+    if (known === undefined || known === id) {
+      this.add(token);
+      return [];
+    }
+    return [`${place}: gives ${quote(content)} the id ${id}, but the vocabulary ${known}, which is used`];
+  }
+}
+
+const idIn = (vocab: Vocab, content: string): number | undefined =>
+  Object.hasOwn(vocab, content) ? vocab[content] : undefined;
+
+/** A vocabulary may have a token's text in the byte-level alphabet. */
+const isSameText = (token: string, content: string): boolean =>
+  bytesOfToken(token).join() === new TextEncoder().encode(content).join();
 
 /**
  * The `tokenizer.json` of GPT-2's original files: `vocab.json` (or `encoder.json`), parsed, and the text of
@@ -108,46 +192,38 @@ export function gpt2TokenizerJson(vocab: unknown, merges: string): Record<string
   };
 }
 
-/** The id of the token that ends a text: what the tokenizer's config names, else `<|endoftext|>` where it exists. */
-export function findEos({ vocab, added }: TokenizerJson, config: unknown): number | undefined {
-  const named = isRecord(config) ? config["eos_token"] : undefined;
-  const content = isRecord(named) ? named["content"] : named;
-  const name = typeof content === "string" ? content : END_OF_TEXT;
-  return added.find((token) => token.content === name)?.id ?? (Object.hasOwn(vocab, name) ? vocab[name] : undefined);
-}
+/** Whether every stretch of text between added tokens gets a space before it that has none. */
+export const addsPrefixSpace = ({ json: { pre_tokenizer } }: TokenizerJson): boolean =>
+  isByteLevel(pre_tokenizer) && pre_tokenizer["add_prefix_space"] === true;
 
 /**
- * The same object for the library, with the added tokens that `keep` names, and two of the library's habits avoided:
+ * The same object for the library. It gets stretches of text that are cut at added tokens, normalized, and have their prefix
+ * space. And two of its habits are avoided:
  * - its ByteLevel cuts words with JavaScript's `\s`, which takes U+FEFF for a space and U+0085 for none; GPT-2's and
  *   Hugging Face's `\s` is Unicode's White_Space. The library's Split does translate `\s`, so the cutting is left to it;
  * - a post-processor may add tokens around the text; here a caller gets the ids of the text and nothing else.
  */
-export function libraryJson({ json, added }: TokenizerJson, keep: (token: AddedToken) => boolean): object {
-  const kept = new Set(added.filter(keep).map((token) => token.id));
-  const list = Array.isArray(json["added_tokens"]) ? json["added_tokens"] : [];
+export function libraryJson({ json }: TokenizerJson): object {
   return {
     ...json,
     model: { ...(isRecord(json["model"]) ? json["model"] : {}), type: "BPE" },
-    added_tokens: list.filter((entry) => isRecord(entry) && kept.has(Number(entry["id"]))),
-    normalizer: json["normalizer"] ?? null,
+    added_tokens: [],
+    normalizer: null,
     pre_tokenizer: cutByUnicodeSpace(json["pre_tokenizer"] ?? null),
     post_processor: null,
   };
 }
 
 function cutByUnicodeSpace(step: unknown): unknown {
-  if (!isRecord(step) || step["type"] !== "ByteLevel" || step["use_regex"] === false) return step;
-  // With a prefix space the order of the two steps would matter. GPT-2's own files never ask for one.
-  if (step["add_prefix_space"] === true) return step;
+  if (!isByteLevel(step)) return step;
+  const bytes = { type: "ByteLevel", add_prefix_space: false, use_regex: false };
+  if (step["use_regex"] === false) return bytes;
   return {
     type: "Sequence",
-    pretokenizers: [
-      { type: "Split", pattern: { Regex: WORDS }, behavior: "Isolated", invert: false },
-      { type: "ByteLevel", add_prefix_space: false, use_regex: false },
-    ],
+    pretokenizers: [{ type: "Split", pattern: { Regex: WORDS }, behavior: "Isolated", invert: false }, bytes],
   };
 }
 
-const isRecord = (x: unknown): x is Record<string, unknown> => typeof x === "object" && x !== null && !Array.isArray(x);
-const isId = (x: unknown): x is number => Number.isSafeInteger(x) && Number(x) >= 0;
-const quote = (x: unknown): string => String(JSON.stringify(x)).slice(0, 80);
+type Json = Readonly<Record<string, unknown>>;
+
+const isByteLevel = (step: unknown): step is Json => isRecord(step) && step["type"] === "ByteLevel";

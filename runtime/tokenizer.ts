@@ -2,9 +2,10 @@
 // narrows it to what the runtime needs, and adds what the library lacks: the exact bytes of a token. It touches no disk.
 
 import { Tokenizer as LibraryTokenizer } from "@huggingface/tokenizers";
+import { addedTokenSplitter } from "./added-tokens.ts";
 import { RuntimeError } from "./errors.ts";
 import { BYTE_CHARACTERS, bytesOfToken } from "./tokenizer-bytes.ts";
-import { checkTokenizerJson, findEos, libraryJson } from "./tokenizer-json.ts";
+import { addsPrefixSpace, checkTokenizerJson, libraryJson, type TokenizerJson, USE_IDS } from "./tokenizer-json.ts";
 
 /** How text becomes ids. */
 export interface EncodeOptions {
@@ -18,6 +19,12 @@ export interface Tokenizer {
   readonly vocabSize: number;
   /** The token that ends a text. */
   readonly eosToken?: number;
+  /** The texts of its special tokens: see `encode`. */
+  readonly specialTokens: readonly string[];
+  /** Where its files contradict each other, and which of them was believed. */
+  readonly warnings: readonly string[];
+  /** Whether the id is in the vocabulary. One below `vocabSize` need not be. */
+  has(id: number): boolean;
   /**
    * The ids of `text`, and nothing around them. Special tokens in it are ordinary text unless `allowSpecial` is set,
    * so that text from outside cannot end a document. A lone surrogate counts as U+FFFD.
@@ -37,59 +44,82 @@ export interface Tokenizer {
 
 /** The part of the library that is used here. Its own types do not resolve under `nodenext` and come out as `any`. */
 interface Library {
-  encode(text: string, options: { add_special_tokens: boolean }): { ids: number[] };
+  encode(text: string, options: { add_special_tokens: boolean }): { ids: readonly (number | undefined)[] };
+  readonly normalizer: { normalize(text: string): string } | null;
 }
 
 /**
- * A tokenizer from a parsed `tokenizer.json` and, for the name of its end token, a parsed `tokenizer_config.json`.
- * `place` is what errors call it.
+ * A tokenizer from a parsed `tokenizer.json` and, for the names of its special tokens and for tokens that it adds, a parsed
+ * `tokenizer_config.json`. `place` is what errors call it.
  * @throws RuntimeError when it is not a byte-level BPE tokenizer, or its parts disagree.
  */
 export function createTokenizer(place: string, json: unknown, config?: unknown): Tokenizer {
-  const checked = checkTokenizerJson(place, json);
-  const { vocab, added } = checked;
-  const bytes: (Uint8Array | undefined)[] = [];
-  for (const [token, id] of Object.entries(vocab)) bytes[id] = bytesOfToken(token);
-  for (const { content, id } of added) bytes[id] = new TextEncoder().encode(content);
-  const eosToken = findEos(checked, config);
+  const settings = config === undefined ? {} : { config: { place: "tokenizer_config.json", json: config } };
+  return tokenizerOf(place, checkTokenizerJson(place, json, settings));
+}
 
-  const ordinary = loadLibrary(
-    place,
-    libraryJson(checked, (token) => !token.special),
+/** The same from files that have been checked. */
+export function tokenizerOf(place: string, checked: TokenizerJson): Tokenizer {
+  const { vocab, added, eos, warnings } = checked;
+  const bytes = new Map<number, Uint8Array>();
+  for (const [token, id] of Object.entries(vocab)) bytes.set(id, bytesOfToken(token));
+  for (const { content, id } of added) bytes.set(id, new TextEncoder().encode(content));
+  let vocabSize = 0;
+  for (const id of bytes.keys()) vocabSize = Math.max(vocabSize, id + 1);
+  const eosToken =
+    added.find((token) => token.content === eos)?.id ?? (Object.hasOwn(vocab, eos) ? vocab[eos] : undefined);
+
+  const library = loadLibrary(place, libraryJson(checked));
+  const normalizer = normalizerOf(place, checked);
+  const normalize = (text: string): string => normalizer?.normalize(text) ?? text;
+  const splitOrdinary = addedTokenSplitter(
+    added.filter((token) => !token.special),
+    normalize,
   );
-  // Made when first asked for: the library indexes all merges once more.
-  let special: Library | undefined;
-  const withSpecial = (): Library => {
-    special ??= loadLibrary(
-      place,
-      libraryJson(checked, () => true),
-    );
-    return special;
-  };
+  const splitSpecial = addedTokenSplitter(added, normalize);
+  const prefix = addsPrefixSpace(checked);
   const missing = new Set(BYTE_CHARACTERS.flatMap((c, byte) => (Object.hasOwn(vocab, c) ? [] : [byte])));
 
+  function encodePiece(piece: string): readonly number[] {
+    const text = prefix && !piece.startsWith(" ") ? ` ${piece}` : piece;
+    if (missing.size > 0) refuseMissingBytes(place, text, missing);
+    const { ids } = library.encode(text, { add_special_tokens: false });
+    if (ids.every((id) => id !== undefined)) return ids;
+    throw new RuntimeError(place, `has no ids for all of ${JSON.stringify(text).slice(0, 80)}`, USE_IDS);
+  }
+
   function tokenBytes(id: number): Uint8Array {
-    const found = bytes[id];
+    const found = bytes.get(id);
     if (found) return found;
     throw new RuntimeError(
       place,
-      `the token ${id} was asked for, but the vocabulary has ${bytes.length} ids and none for it`,
-      "tokenizer and model must come from the same checkpoint",
+      `the token ${id} was asked for, but the vocabulary has ${bytes.size} ids and none for it`,
+      "a model may have more rows than its tokenizer has texts: ask `has` first",
     );
   }
 
   return {
-    vocabSize: bytes.length,
+    vocabSize,
     ...(eosToken === undefined ? {} : { eosToken }),
+    specialTokens: added.filter((token) => token.special).map((token) => token.content),
+    warnings,
+    has: (id) => bytes.has(id),
     encode(text, { allowSpecial = false } = {}) {
-      if (missing.size > 0) refuseMissingBytes(place, text, missing);
-      const library = allowSpecial ? withSpecial() : ordinary;
-      return library.encode(text, { add_special_tokens: false }).ids;
+      const pieces = (allowSpecial ? splitSpecial : splitOrdinary)(text);
+      return pieces.flatMap((piece) => (typeof piece === "string" ? encodePiece(piece) : [piece]));
     },
     // Through the bytes and not the library's decoder, so that a streamed text cannot differ from a whole one.
     decode: (ids) => new TextDecoder("utf-8", { ignoreBOM: true }).decode(concatenate(ids.map(tokenBytes))),
     tokenBytes,
   };
+}
+
+/** The library's normalizer, which has to run between two cuts and not within `encode`; null where there is none. */
+function normalizerOf(place: string, { json }: TokenizerJson): Library["normalizer"] {
+  const { normalizer = null } = json;
+  if (normalizer === null) return null;
+  const model = { type: "BPE", vocab: {}, merges: [] };
+  return loadLibrary(place, { ...json, normalizer, model, added_tokens: [], post_processor: null }).normalizer;
 }
 
 function loadLibrary(place: string, json: object): Library {

@@ -92,7 +92,7 @@ function statementsOf(bundle: ModuleSource): (StatementStructures | string)[] {
 
 /** A literal, one fact a line. */
 function factsOf({ plan, weights }: ModuleSource): string {
-  const { n_layer, n_ctx, n_vocab, eos_token_id } = plan.model;
+  const { n_layer, n_ctx, n_vocab, eos_token_ids } = plan.model;
   const { n_head, n_embd } = plan.source.config as Readonly<Record<string, number>>;
   const matrices = weights.tensors.filter((t) => t.shape.length > 1);
   const facts: Readonly<Record<string, unknown>> = {
@@ -103,7 +103,7 @@ function factsOf({ plan, weights }: ModuleSource): string {
     n_embd,
     n_ctx,
     n_vocab,
-    ...(eos_token_id !== undefined && { eos_token_id }),
+    eos_token_ids,
     weights: matrices.every((t) => t.dtype === "f16") ? "f16" : "f32",
     chunk: plan.maxima.T ?? 1,
     variants: plan.variants.map((v) => v.name),

@@ -21,10 +21,11 @@ export const sampleTokenKernel = defineKernel({
   lower(region, { tuning }) {
     const { anchor } = region;
     if (!anchor) return unreachable("sample_token without its node");
-    const [logits, settings, seed, y] = [
+    const [logits, settings, seed, suppressed, y] = [
       at(anchor.operands, 0),
       at(anchor.operands, 1),
       at(anchor.operands, 2),
+      at(anchor.operands, 3),
       at(anchor.results, 0),
     ];
     return {
@@ -37,6 +38,7 @@ export const sampleTokenKernel = defineKernel({
         region.loadFunction("load_logits", logits, ["row", "column"]),
         region.loadFunction("load_settings", settings, ["i"]),
         region.loadFunction("load_seed", seed, ["i"]),
+        region.loadFunction("load_suppressed", suppressed, ["i"]),
         region.storeFunction("store_token", y, ["i"]),
       ],
       workgroups: [count(), count(), count()],

@@ -8,7 +8,7 @@ export declare const facts: {
   readonly n_embd: 128;
   readonly n_ctx: 256;
   readonly n_vocab: 1024;
-  readonly eos_token_id: 1023;
+  readonly eos_token_ids: readonly [1023];
   readonly weights: "f32";
   readonly chunk: 128;
   readonly variants: readonly ["base", "subgroups"];

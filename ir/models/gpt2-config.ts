@@ -1,13 +1,32 @@
 // GPT-2's hyper-parameters: read from a checkpoint's config.json or from a preset, and refused where the graph could not
 // express what they ask for.
 import { CompileError } from "../errors.ts";
+import {
+  type ConfigFile,
+  configFile,
+  flag,
+  oneOf,
+  positiveNumber,
+  refuse,
+  tokenIds,
+  wholeNumber,
+} from "./config-keys.ts";
+import { checkExtras } from "./gpt2-config-extras.ts";
 
 /** The functions that an MLP can have. */
 export const ACTIVATIONS = ["gelu_new", "gelu", "relu"] as const;
 /** One of them. */
 export type Activation = (typeof ACTIVATIONS)[number];
-/** Other spellings of the same functions in published configs. */
+/**
+ * Other names of the same functions in published configs, all but one equal in every bit of their constants. `gelu_fast`
+ * writes √(2/π) with ten digits, which is the same f32: the two functions are nowhere further apart than a hundredth of
+ * what rounding to f32 changes. `quick_gelu` (x·σ(1.702x)) and `gelu_10` (clipped) are other functions.
+ */
 const ACTIVATION_ALIASES: Readonly<Record<string, Activation>> = {
+  gelu_python: "gelu",
+  gelu_accurate: "gelu_new",
+  gelu_fast: "gelu_new",
+  gelu_python_tanh: "gelu_new",
   gelu_pytorch_tanh: "gelu_new",
   gelu_tanh: "gelu_new",
 };
@@ -24,7 +43,7 @@ export interface Gpt2Config {
   readonly n_embd: number;
   /** The longest text: caches have a row for each of its tokens. */
   readonly n_ctx: number;
-  /** Rows of the table of learned positions: n_ctx of the checkpoint, more than a context that was shortened. */
+  /** Rows of the table of learned positions: the checkpoint's context, more than one that was shortened. */
   readonly n_positions: number;
   readonly n_vocab: number;
   /** Width of the MLP; 4·n_embd where a config has null. */
@@ -38,89 +57,80 @@ export interface Gpt2Config {
   /** Scores are also divided by (layer index + 1). */
   readonly scale_attn_by_inverse_layer_idx: boolean;
   readonly position_encoding: PositionEncoding;
-  /** The token after which generation stops. */
-  readonly eos_token_id: number | undefined;
+  /** The tokens that end a text, the first of them its own; none where the model has no end. */
+  readonly eos_token_ids: readonly number[];
 }
 
-type Json = Readonly<Record<string, unknown>>;
-
-const refuse = (place: string, facts: string, hint?: string): never => {
-  throw new CompileError(place, facts, hint);
-};
-
-function wholeNumber(json: Json, keys: readonly string[], place: string): number {
-  const key = keys.find((k) => json[k] !== undefined && json[k] !== null);
-  const value = key === undefined ? undefined : json[key];
-  if (typeof value === "number" && Number.isInteger(value) && value > 0) return value;
-  return refuse(
-    place,
-    value === undefined ? `${keys.join(" or ")} is missing` : `${key} is ${JSON.stringify(value)}`,
-    "it must be a positive whole number",
-  );
-}
-
-function flag(json: Json, key: string, fallback: boolean, place: string): boolean {
-  const value = json[key] ?? fallback;
-  return typeof value === "boolean"
-    ? value
-    : refuse(place, `${key} is ${JSON.stringify(value)}`, "it must be true or false");
-}
-
-function oneOf<const C extends string>(json: Json, key: string, choices: readonly C[], fallback: C, place: string): C {
-  const value = json[key] ?? fallback;
-  return (
-    choices.find((c) => c === value) ??
-    refuse(place, `${key} is ${JSON.stringify(value)}`, `wgpt knows ${choices.join(", ")}`)
-  );
+/** What reading a config may take into account besides it. */
+export interface ReadConfigOptions {
+  /** generation_config.json, parsed, and what errors call it: its end tokens count before those of config.json. */
+  readonly generation?: { readonly json: unknown; readonly place: string };
+  /** Hears what is no error, but should be known: a token id that is ignored, a key that is. */
+  readonly warn?: (text: string) => void;
 }
 
 /**
  * Reads a parsed config.json. Defaults are those of Hugging Face's GPT2Config. `place` is what errors call it.
  * @throws CompileError that names the key for anything the graph can't express.
  */
-export function readGpt2Config(json: unknown, place = "config.json"): Gpt2Config {
-  if (typeof json !== "object" || json === null || Array.isArray(json)) return refuse(place, "is not a JSON object");
-  const c = json as Json;
-  if (c["model_type"] !== undefined && c["model_type"] !== "gpt2")
-    refuse(place, `model_type is ${JSON.stringify(c["model_type"])}`, "wgpt compiles gpt2");
-  if (flag(c, "add_cross_attention", false, place))
-    refuse(place, "add_cross_attention is true, but the graph is a decoder alone");
-  for (const key of ["lm_head_bias", "head_bias"])
-    if (flag(c, key, false, place)) refuse(place, `${key} is true, but the head is a matrix without bias`);
-  if (c["is_encoder_decoder"] === true) refuse(place, "is_encoder_decoder is true, but the graph is a decoder alone");
-  const n_embd = wholeNumber(c, ["n_embd", "hidden_size"], place);
-  const n_head = wholeNumber(c, ["n_head", "num_attention_heads"], place);
-  if (n_embd % n_head !== 0) refuse(place, `n_embd is ${n_embd}, but n_head is ${n_head}`, "n_head must divide n_embd");
-  const alias = ACTIVATION_ALIASES[String(c["activation_function"])];
-  const eps = c["layer_norm_epsilon"] ?? 1e-5;
-  if (typeof eps !== "number" || !(eps >= 0))
-    refuse(place, `layer_norm_epsilon is ${JSON.stringify(eps)}`, "it must be a number, 0 or more");
-  const eos = c["eos_token_id"];
-  const n_ctx = wholeNumber(c, ["n_ctx", "n_positions"], place);
-  const n_positions = wholeNumber(c, ["n_positions", "n_ctx"], place);
-  const position_encoding = oneOf(c, "position_encoding", POSITION_ENCODINGS, "learned", place);
-  if (position_encoding === "learned" && n_ctx > n_positions)
-    refuse(
-      place,
-      `n_ctx is ${n_ctx}, but n_positions is ${n_positions}`,
-      "every token needs a position: n_ctx can't be larger",
-    );
+export function readGpt2Config(json: unknown, place = "config.json", options: ReadConfigOptions = {}): Gpt2Config {
+  const { generation, warn = () => undefined } = options;
+  const file = configFile(json, place);
+  checkExtras(file, warn);
+  const n_embd = wholeNumber(file, ["n_embd", "hidden_size"], 768);
+  const n_head = wholeNumber(file, ["n_head", "num_attention_heads"], 12);
+  if (n_embd % n_head !== 0) refuse(file, `n_embd is ${n_embd}, but n_head is ${n_head}`, "n_head must divide n_embd");
+  const kv_heads = file.json["num_key_value_heads"] ?? n_head;
+  if (kv_heads !== n_head)
+    refuse(file, `num_key_value_heads is ${JSON.stringify(kv_heads)}, but n_head is ${n_head}, and GPT-2's are equal`);
+  const n_vocab = wholeNumber(file, ["vocab_size", "n_vocab"], 50257);
+  const n_positions = readPositions(file);
   return {
-    n_layer: wholeNumber(c, ["n_layer", "num_hidden_layers"], place),
+    n_layer: wholeNumber(file, ["n_layer", "num_hidden_layers"], 12),
     n_head,
     n_embd,
-    n_ctx,
+    n_ctx: n_positions,
     n_positions,
-    n_vocab: wholeNumber(c, ["n_vocab", "vocab_size"], place),
-    n_inner: c["n_inner"] === undefined || c["n_inner"] === null ? 4 * n_embd : wholeNumber(c, ["n_inner"], place),
-    layer_norm_epsilon: Number(eps),
-    activation_function: alias ?? oneOf(c, "activation_function", ACTIVATIONS, "gelu_new", place),
-    tie_word_embeddings: flag(c, "tie_word_embeddings", true, place),
-    scale_attn_weights: flag(c, "scale_attn_weights", true, place),
-    scale_attn_by_inverse_layer_idx: flag(c, "scale_attn_by_inverse_layer_idx", false, place),
-    position_encoding,
-    eos_token_id: typeof eos === "number" ? eos : undefined,
+    n_vocab,
+    n_inner: (file.json["n_inner"] ?? null) === null ? 4 * n_embd : wholeNumber(file, ["n_inner"]),
+    layer_norm_epsilon: positiveNumber(file, "layer_norm_epsilon", 1e-5),
+    activation_function: oneOf(file, "activation_function", ACTIVATIONS, ACTIVATION_ALIASES, "gelu_new"),
+    tie_word_embeddings: flag(file, "tie_word_embeddings", true),
+    scale_attn_weights: flag(file, "scale_attn_weights", true),
+    scale_attn_by_inverse_layer_idx: flag(file, "scale_attn_by_inverse_layer_idx", false),
+    position_encoding: oneOf(file, "position_encoding", POSITION_ENCODINGS, {}, "learned"),
+    eos_token_ids: readEndTokens(file, generation && configFile(generation.json, generation.place), n_vocab, warn),
   };
+}
+
+/** `n_ctx` counts only where nothing else does: configs keep one that was never changed. */
+function readPositions(file: ConfigFile): number {
+  const { n_positions = null, max_position_embeddings = null, n_ctx = null } = file.json;
+  const onlyContext = n_positions === null && max_position_embeddings === null && n_ctx !== null;
+  return wholeNumber(file, onlyContext ? ["n_ctx"] : ["n_positions", "max_position_embeddings"], 1024);
+}
+
+/** The end tokens of generation_config.json where it has some, else those of config.json; ids of no token are left out. */
+function readEndTokens(
+  file: ConfigFile,
+  generation: ConfigFile | undefined,
+  n_vocab: number,
+  warn: (text: string) => void,
+): readonly number[] {
+  const isToken = (id: number): boolean => id >= 0 && id < n_vocab;
+  /** The ids of each key; one warning for those that are none. */
+  const read = (from: ConfigFile, keys: readonly string[]): ReadonlyMap<string, readonly number[]> => {
+    const all = keys.map((key) => [key, tokenIds(from, key)] as const);
+    const wrong = all.flatMap(([key, ids]) => ids.filter((id) => !isToken(id)).map((id) => `${key} ${id}`));
+    if (wrong.length > 0)
+      warn(`${from.place}: ${wrong.join(", ")} ignored, for the vocabulary has ids 0 to ${n_vocab - 1} only`);
+    return new Map(all.map(([key, ids]) => [key, ids.filter(isToken)]));
+  };
+  const generated = (generation && read(generation, ["eos_token_id"]).get("eos_token_id")) ?? [];
+  // No number depends on the other two, but whoever reads them in the file should not go on believing them.
+  const own = read(file, ["eos_token_id", "eos_token_ids", "bos_token_id", "pad_token_id"]);
+  const ends = [...(own.get("eos_token_id") ?? []), ...(own.get("eos_token_ids") ?? [])];
+  return generated.length > 0 ? generated : [...new Set(ends)];
 }
 
 /**
@@ -129,7 +139,7 @@ export function readGpt2Config(json: unknown, place = "config.json"): Gpt2Config
  */
 export function shortenContext(config: Gpt2Config, tokens: number): Gpt2Config {
   if (!Number.isInteger(tokens) || tokens < 1 || tokens > config.n_ctx)
-    refuse(
+    throw new CompileError(
       "context",
       `is to be ${tokens} tokens, but the model's is ${config.n_ctx}`,
       `give a whole number from 1 to ${config.n_ctx}`,
@@ -137,8 +147,11 @@ export function shortenContext(config: Gpt2Config, tokens: number): Gpt2Config {
   return { ...config, n_ctx: tokens };
 }
 
-const family = (n_layer: number, n_head: number, n_embd: number, more: Json = {}): Gpt2Config =>
-  readGpt2Config({ n_layer, n_head, n_embd, n_ctx: 1024, n_vocab: 50257, eos_token_id: 50256, ...more }, "preset");
+const family = (n_layer: number, n_head: number, n_embd: number, more: object = {}): Gpt2Config =>
+  readGpt2Config(
+    { n_layer, n_head, n_embd, n_positions: 1024, n_vocab: 50257, eos_token_id: 50256, ...more },
+    "preset",
+  );
 
 /**
  * The released family, and the GPT-2 XL of a common overview, which gives it 20 heads, fixed sinusoidal positions and

@@ -34,6 +34,7 @@ import {
   tanh,
   transpose,
 } from "../ops/index.ts";
+import { suppressedWords } from "../ops/sample-token.ts";
 import { MASKED } from "../ops/scaled-dot-product-attention.ts";
 import { addDims, type Dim, P, T, tensorType } from "../type.ts";
 import type { Value } from "../value.ts";
@@ -52,7 +53,7 @@ export type TokensFrom = "input" | "sequence";
  * The decoder over `T` new tokens after `P` past ones (P + T ≤ n_ctx): tokens i32[T] → logits f32[T, n_vocab], or
  * f32[1, n_vocab] for the last position alone. Keys and values live in states `h.N.attn.k` and `.v`, [n_ctx, n_embd].
  * With the last position's logits of a `sequence`, token P+T is drawn from them and appended to it: see `sample_token` for
- * its inputs `settings` and `seed`. What is drawn depends on seed and position, not on how the steps were cut.
+ * its inputs `settings`, `seed` and `suppressed`. What is drawn depends on seed and position, not on how the steps were cut.
  */
 export function buildGpt2(config: Gpt2Config, logits: LogitsOf = "all", tokens: TokensFrom = "input"): Graph {
   return new Gpt2(config).build(logits, tokens);
@@ -89,8 +90,9 @@ class Gpt2 {
   #drawn(logits: Value, sequence: Value): Value {
     const settings = this.#graph.input("settings", tensorType("f32", [3]));
     const seed = this.#graph.input("seed", tensorType("u32", [1]));
+    const suppressed = this.#graph.input("suppressed", tensorType("u32", [suppressedWords(this.#config.n_vocab)]));
     const step = addDims(P, T);
-    const token = this.#op(sampleToken, [logits, settings, seed], "token", { step });
+    const token = this.#op(sampleToken, [logits, settings, seed, suppressed], "token", { step });
     return this.#op(cacheUpdate, [sequence, token], "tokens.drawn", { start: step });
   }
 

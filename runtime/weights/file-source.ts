@@ -11,11 +11,16 @@ import {
   read as readWithCallback,
   statSync,
 } from "node:fs";
-import { basename, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { RuntimeError } from "../errors.ts";
-import { type LocatedTensor, parseSafetensorsHeader, safetensorsHeaderSize } from "./safetensors.ts";
-import { parseWeightMap, WEIGHT_FILES } from "./shards.ts";
+import {
+  type LocatedTensor,
+  parseSafetensorsHeader,
+  type SafetensorsHeader,
+  safetensorsHeaderSize,
+} from "./safetensors.ts";
+import { findWeights, isIndex, otherWeights, parseWeightMap, WEIGHT_FILES } from "./shards.ts";
 import { readMemory, tensorForRead, type WeightSource } from "./source.ts";
 
 const { single: SINGLE, index: INDEX } = WEIGHT_FILES;
@@ -26,7 +31,7 @@ const readAt = promisify(readWithCallback);
 interface OpenFile {
   readonly path: string;
   readonly descriptor: number;
-  readonly tensors: ReadonlyMap<string, LocatedTensor>;
+  readonly header: SafetensorsHeader;
 }
 
 interface FileTensor extends LocatedTensor {
@@ -34,17 +39,31 @@ interface FileTensor extends LocatedTensor {
 }
 
 /**
- * Opens the checkpoint in a folder (`model.safetensors`, else the shards of `model.safetensors.index.json`), or a
- * single `.safetensors` file of any name.
+ * Opens the checkpoint in a folder: `model.safetensors`, else the shards of `model.safetensors.index.json`, else the only
+ * file or index of another name. Or a single `.safetensors` file, or an index, of any name.
  * @throws RuntimeError when there is none, or a file is missing, unreadable, or not what its header or index says.
  */
 export async function openCheckpoint(path: string): Promise<WeightSource> {
   const found = listFolder(path);
-  if (!found) return fileSource(path, [openFile(path)]);
-  if (found.includes(SINGLE)) return fileSource(path, [openFile(join(path, SINGLE))]);
-  if (found.includes(INDEX)) return openShards(path, found);
-  throw notACheckpoint(path, found);
+  if (found) {
+    const name = findWeights(found);
+    if (name === undefined) throw notACheckpoint(path, found);
+    return isIndex(name) ? openShards(path, name, found) : fileSource(path, [openFile(join(path, name))]);
+  }
+  const [folder, name] = [dirname(path), basename(path)];
+  if (isIndex(name)) return openShards(folder, name, readdirSync(folder));
+  if (FOREIGN.test(name))
+    throw new RuntimeError(path, "is of another format, but weights are read from .safetensors files", convert(path));
+  return fileSource(path, [openFile(path)]);
 }
+
+/** Formats of weights that are not read. */
+const FOREIGN = /\.(bin|pt|pth|h5|msgpack|ot|gguf|onnx|npz)$|\.ckpt|^checkpoint$/;
+
+const convert = (name: string): string =>
+  /gguf$/.test(name)
+    ? "download the model that it was made of, as .safetensors: a GGUF file holds quantised weights"
+    : `convert ${name}; where transformers is installed this needs no network: python -c "from transformers import GPT2LMHeadModel as M; M.from_pretrained('FOLDER').save_pretrained('FOLDER')"`;
 
 /** The names in the folder, or undefined when `path` is a file. */
 function listFolder(path: string): string[] | undefined {
@@ -60,18 +79,42 @@ function listFolder(path: string): string[] | undefined {
 }
 
 function notACheckpoint(folder: string, found: readonly string[]): RuntimeError {
-  const foreign = found.filter((name) => /\.(bin|pt|pth|h5|msgpack|ot|gguf|onnx|npz)$|\.ckpt|^checkpoint$/.test(name));
-  const safetensors = found.find((name) => name.endsWith(".safetensors"));
+  const foreign = found.find((name) => FOREIGN.test(name));
+  const [other] = otherWeights(found);
+  const shard = found.find((name) => name.endsWith(".safetensors") && !name.startsWith("adapter_"));
   const listed = found.length === 0 ? "nothing" : `${found.slice(0, 8).join(", ")}${found.length > 8 ? ", …" : ""}`;
   let hint = "download model.safetensors, config.json and the tokenizer's files into one folder";
-  if (safetensors !== undefined) hint = `give the file itself: ${join(folder, safetensors)}`;
-  else if (foreign.length > 0)
-    hint = `convert ${foreign[0]}: in transformers, from_pretrained(…) and save_pretrained(…, safe_serialization=True)`;
+  if (other !== undefined) hint = `give the file itself, such as ${join(folder, other)}`;
+  else if (shard !== undefined) hint = `download ${INDEX} beside ${shard}: it says which shards there are`;
+  else if (hasAdapter(found)) return adapterAlone(folder);
+  else if (foreign !== undefined) hint = convert(foreign);
   return new RuntimeError(folder, `has no ${SINGLE} and no ${INDEX}, but ${listed}`, hint);
 }
 
-function openShards(folder: string, found: readonly string[]): WeightSource {
-  const indexPath = join(folder, INDEX);
+const ADAPTER = /^adapter_(config\.json|model\.(safetensors|bin))$/;
+
+/** The refusal of a folder that holds what was trained on top of a model, and not the model. */
+export function adapterAlone(folder: string): RuntimeError {
+  let told: Readonly<Record<string, unknown>> = {};
+  try {
+    told = { ...JSON.parse(readFileSync(join(folder, "adapter_config.json"), "utf8")) };
+  } catch {
+    // Without it the files' names say enough.
+  }
+  const { peft_type: type, base_model_name_or_path: base } = told;
+  const kind = typeof type === "string" && type !== "LORA" ? type : "LoRA";
+  return new RuntimeError(
+    folder,
+    `holds a ${kind} adapter${typeof base === "string" ? ` of ${base}` : ""}, but no model`,
+    "an adapter changes another model's weights: merge it into that, in peft with merge_and_unload() and save_pretrained(…)",
+  );
+}
+
+/** Whether a folder of these files holds an adapter. */
+export const hasAdapter = (names: readonly string[]): boolean => names.some((name) => ADAPTER.test(name));
+
+function openShards(folder: string, index: string, found: readonly string[]): WeightSource {
+  const indexPath = join(folder, index);
   const promised = readWeightMap(indexPath);
   const names = [...new Set(promised.values())].sort();
   for (const name of names) {
@@ -111,7 +154,7 @@ function openFile(path: string): OpenFile {
     const size = fstatSync(descriptor).size;
     const prefix = readStart(descriptor, Math.min(8, size));
     const header = readStart(descriptor, safetensorsHeaderSize(path, prefix, size));
-    return { path, descriptor, tensors: parseSafetensorsHeader(path, header, size).tensors };
+    return { path, descriptor, header: parseSafetensorsHeader(path, header, size) };
   } catch (error) {
     if (descriptor !== undefined) closeSync(descriptor);
     if (error instanceof RuntimeError) throw error;
@@ -134,7 +177,7 @@ function readStart(descriptor: number, byteLength: number): Uint8Array {
 function fileSource(place: string, files: readonly OpenFile[], promised?: ReadonlyMap<string, string>): WeightSource {
   const tensors = new Map<string, FileTensor>();
   for (const file of files)
-    for (const [name, tensor] of file.tensors)
+    for (const [name, tensor] of file.header.tensors)
       if (!promised || promised.get(name) === basename(file.path)) tensors.set(name, { ...tensor, file });
   for (const [name, shard] of promised ?? [])
     if (!tensors.has(name))
@@ -144,10 +187,12 @@ function fileSource(place: string, files: readonly OpenFile[], promised?: Readon
         "index and shards come from different checkpoints: download them again together",
       );
 
+  const aliases = new Map(files.flatMap(({ header }) => [...header.aliases]));
   let closed = false;
   return {
     place,
     tensors,
+    aliases,
     async read(name, byteOffset, byteLength, into) {
       const { file, fileOffset } = tensorForRead(place, tensors, name, byteOffset, byteLength);
       if (closed) throw new RuntimeError(`${place} ${name}`, "read after the checkpoint was closed");

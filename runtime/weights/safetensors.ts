@@ -6,6 +6,7 @@
 // Names are unique, and the tensors cover the data exactly, with no overlap and no hole.
 
 import { RuntimeError } from "../errors.ts";
+import { isRecord } from "../json-values.ts";
 import { ITEM_SIZE, isStoredDType, printShape, type StoredTensor } from "./source.ts";
 
 /** The format's own limit on the JSON, in bytes. It keeps a wrong file from asking for gigabytes of memory. */
@@ -22,6 +23,8 @@ export interface SafetensorsHeader {
   /** In the order of their data. */
   readonly tensors: ReadonlyMap<string, LocatedTensor>;
   readonly metadata: Readonly<Record<string, string>>;
+  /** What the metadata says of tensors that were left out because another has the same data: from their name to its. */
+  readonly aliases: ReadonlyMap<string, string>;
 }
 
 /**
@@ -80,7 +83,9 @@ export function parseSafetensorsHeader(place: string, headerBytes: Uint8Array, f
   // Among equal starts the empty tensor comes first, so that it does not look like an overlap.
   tensors.sort((a, b) => a.fileOffset - b.fileOffset || a.byteLength - b.byteLength);
   checkCoverage(place, tensors, size, fileSize);
-  return { tensors: new Map(tensors.map((t) => [t.name, t])), metadata };
+  const byName = new Map(tensors.map((t) => [t.name, t]));
+  const aliases = Object.entries(metadata).filter(([name, kept]) => byName.has(kept) && !byName.has(name));
+  return { tensors: byName, metadata, aliases: new Map(aliases) };
 }
 
 function decodeText(place: string, bytes: Uint8Array): string {
@@ -183,7 +188,6 @@ function checkCoverage(place: string, tensors: readonly LocatedTensor[], headerS
     );
 }
 
-const isRecord = (x: unknown): x is Record<string, unknown> => typeof x === "object" && x !== null && !Array.isArray(x);
 const isCounts = (x: unknown): x is number[] => Array.isArray(x) && x.every((n) => Number.isSafeInteger(n) && n >= 0);
 const print = (x: unknown): string => (x === undefined ? "missing" : JSON.stringify(x).slice(0, 80));
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

@@ -1,7 +1,12 @@
 // Tensors in files of the safetensors format, wherever those come from.
 import type { BundleFiles } from "../bundle.ts";
 import { RuntimeError } from "../errors.ts";
-import { type LocatedTensor, parseSafetensorsHeader, safetensorsHeaderSize } from "./safetensors.ts";
+import {
+  type LocatedTensor,
+  parseSafetensorsHeader,
+  type SafetensorsHeader,
+  safetensorsHeaderSize,
+} from "./safetensors.ts";
 import { tensorForRead, type WeightSource } from "./source.ts";
 
 /** What a checkpoint's folder holds: one file, or an index of several. */
@@ -40,16 +45,42 @@ interface ShardTensor extends LocatedTensor {
   readonly file: string;
 }
 
+/**
+ * The one of a folder's files that says where its weights are: `model.safetensors`, else its index; else, where there is no
+ * choice, the only file or index of another name, such as `model.fp16.safetensors`.
+ */
+export function findWeights(names: readonly string[]): string | undefined {
+  const usual = [WEIGHT_FILES.single, WEIGHT_FILES.index].find((name) => names.includes(name));
+  const [other, ...more] = otherWeights(names);
+  return usual ?? (more.length === 0 ? other : undefined);
+}
+
+/** Files of weights, and indices, of other names than the usual. No shards, and no adapters: they are no model. */
+export const otherWeights = (names: readonly string[]): readonly string[] =>
+  names.filter(
+    (name) =>
+      isIndex(name) ||
+      (name.endsWith(".safetensors") && !/-\d+-of-\d+\.safetensors$/.test(name) && !/^adapter_/.test(name)),
+  );
+
+/** `model.safetensors.index.json`, and with a variant's name `model.safetensors.index.fp16.json`. */
+export const isIndex = (name: string): boolean => /\.safetensors\.index(\.[\w-]+)?\.json$/.test(name);
+
 const LENGTH_BYTES = 8;
 
 /** Reads the headers of `shards`; their tensors as one source, which closes `files`. */
 export async function locateShards(files: BundleFiles, shards: readonly ShardFile[]): Promise<WeightSource> {
   const tensors = new Map<string, ShardTensor>();
-  for (const shard of shards)
-    for (const [name, tensor] of await readHeader(files, shard)) tensors.set(name, { ...tensor, file: shard.file });
+  const aliases = new Map<string, string>();
+  for (const shard of shards) {
+    const header = await readHeader(files, shard);
+    for (const [name, tensor] of header.tensors) tensors.set(name, { ...tensor, file: shard.file });
+    for (const [name, kept] of header.aliases) aliases.set(name, kept);
+  }
   return {
     place: files.place,
     tensors,
+    aliases,
     async read(name, byteOffset, byteLength) {
       const { file, fileOffset } = tensorForRead(files.place, tensors, name, byteOffset, byteLength);
       return files.bytes(file, fileOffset + byteOffset, byteLength);
@@ -58,9 +89,9 @@ export async function locateShards(files: BundleFiles, shards: readonly ShardFil
   };
 }
 
-async function readHeader(files: BundleFiles, { file, bytes }: ShardFile): Promise<ReadonlyMap<string, LocatedTensor>> {
+async function readHeader(files: BundleFiles, { file, bytes }: ShardFile): Promise<SafetensorsHeader> {
   const place = `${files.place}/${file}`;
   const prefix = await files.bytes(file, 0, Math.min(LENGTH_BYTES, bytes));
   const header = await files.bytes(file, 0, safetensorsHeaderSize(place, prefix, bytes));
-  return parseSafetensorsHeader(place, header, bytes).tensors;
+  return parseSafetensorsHeader(place, header, bytes);
 }

@@ -41,6 +41,8 @@ export interface WeightSource {
   /** What an error calls this source: a path, a URL. */
   readonly place: string;
   readonly tensors: ReadonlyMap<string, StoredTensor>;
+  /** Other names of tensors, to their names in `tensors`: of weights that are shared, a file keeps one. */
+  readonly aliases?: ReadonlyMap<string, string>;
   /**
    * `byteLength` bytes of the tensor called `name`, from `byteOffset` within it. The result is the caller's own: the
    * beginning of `into`, where that is given, large enough, and of use to the source; else new memory.

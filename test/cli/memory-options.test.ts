@@ -129,7 +129,7 @@ for (const [name, [options, dtype]] of Object.entries(MATRICES))
     inFolder(seededCheckpoint(CONFIG, options), async (folder) => {
       const config = readGpt2Config(CONFIG);
       const source = await openCheckpoint(folder);
-      assert.is(checkCheckpoint(config, source).dtype, dtype);
+      assert.is((await checkCheckpoint(config, source, folder)).dtype, dtype);
       await source.close();
       assert.is(await chooseDType("auto", folder, config), dtype);
       assert.is(await chooseDType("auto", `${folder}/model.safetensors`, config), dtype);

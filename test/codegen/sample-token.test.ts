@@ -4,11 +4,10 @@ import * as assert from "uvu/assert";
 import { targetByName, targetForAdapter } from "../../codegen/target.ts";
 import { at } from "../../ir/errors.ts";
 import { sampleToken } from "../../ir/ops/index.ts";
-import { hostTensor } from "../../ir/tensor.ts";
 import { gpuDevice, onGpu } from "../support/gpu.ts";
 import { graphOfOp } from "../support/run-op.ts";
 import { GpuGraph } from "../support/run-plan.ts";
-import { drawByReference, type Settings, settingsData } from "../support/sample-token.ts";
+import { drawByReference, operandsOf, operandTypes, type Settings } from "../support/sample-token.ts";
 
 const test = suite("sample_token kernel");
 const gpuTest = onGpu(test);
@@ -53,18 +52,30 @@ gpuTest("gives -1 for logits that are no distribution, and never a token of -Inf
   drawer.destroy();
 });
 
+gpuTest("never draws a suppressed id, whatever its logit is, and gives -1 where none is left", async (gpu) => {
+  const width = 77;
+  const suppressed = Array.from({ length: width }, (_, id) => id).filter((id) => id >= 70 || id % 3 === 0);
+  const drawer = await drawerOf(width, targetForAdapter(gpu.adapter));
+  for (const settings of SETTINGS)
+    for (let seed = 0; seed < 12; seed++) {
+      // What is suppressed would win, or spoil the rest.
+      const high = [50, Number.NaN, Number.POSITIVE_INFINITY][seed % 3] ?? 0;
+      const logits = logitsOf(width, seed).map((z, id) => (suppressed.includes(id) ? high : z));
+      const token = await drawer.draw(logits, { ...settings, suppressed }, seed);
+      assert.not.ok(suppressed.includes(token) || token < 0, `${token}`);
+      assert.is(token, drawByReference(logits, { ...settings, suppressed }, seed, 3), `${JSON.stringify(settings)}`);
+      assert.is(await drawer.draw(logits, { ...settings, suppressed: logits.map((_, id) => id) }, seed), -1);
+    }
+  drawer.destroy();
+});
+
 async function drawerOf(width: number, target: ReturnType<typeof targetByName>) {
-  const graph = graphOfOp(sampleToken, [`f32[1, ${width}]`, "f32[3]", "u32[1]"], { step: 3 });
+  const graph = graphOfOp(sampleToken, operandTypes(width), { step: 3 });
   const compiled = await GpuGraph.create(await gpuDevice(), graph, {}, { target });
   return {
     async draw(logits: readonly number[], settings: Settings, seed: number): Promise<number> {
-      const results = await compiled.run(
-        new Map([
-          ["x0", hostTensor("f32", [1, width], logits)],
-          ["x1", hostTensor("f32", [3], settingsData(settings))],
-          ["x2", hostTensor("u32", [1], [seed])],
-        ]),
-      );
+      const operands = operandsOf(logits, settings, seed).map((tensor, i) => [`x${i}`, tensor] as const);
+      const results = await compiled.run(new Map(operands));
       return at(at(results, 0).data, 0);
     },
     destroy: () => compiled.destroy(),

@@ -50,6 +50,16 @@ test("keeps the k largest, and what equals the smallest of them", () => {
   closeTo(shares(logitsOf(0.5, 0.5), { temperature: 1, topK: 9 }), [0.5, 0.5]);
 });
 
+test("leaves suppressed ids out before the filters, as if their logits were -Infinity", () => {
+  const logits = logitsOf(0.5, 0.2, 0.2, 0.1);
+  closeTo(shares(logits, { temperature: 1, suppressed: [0] }), [0, 0.4, 0.4, 0.2]);
+  closeTo(shares(logits, { temperature: 1, topK: 2, suppressed: [0, 2] }), [0, 2 / 3, 0, 1 / 3]);
+  closeTo(shares(logits, { temperature: 1, topP: 0.5, suppressed: [0] }), [0, 0.5, 0.5, 0]);
+  assert.is(drawByReference(logits, { temperature: 0, suppressed: [0, 1] }, 0), 2);
+  assert.is(drawByReference([1, Number.NaN], { temperature: 0, suppressed: [1] }, 0), 0);
+  assert.is(drawByReference(logits, { temperature: 0, suppressed: [0, 1, 2, 3] }, 0), -1);
+});
+
 test("keeps the fewest that reach p, and always one token", () => {
   const logits = logitsOf(0.1, 0.5, 0.25, 0.15);
   closeTo(shares(logits, { temperature: 1, topP: 0.7 }), [0, 2 / 3, 1 / 3, 0]);

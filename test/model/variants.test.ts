@@ -63,7 +63,7 @@ const CONFIGS: Readonly<Record<string, Partial<Record<string, unknown>>>> = {
     tie_word_embeddings: false,
     layer_norm_epsilon: 0.1,
   },
-  "more positions than the context": { n_layer: 1, n_positions: 20, activation_function: "relu" },
+  "more positions than n_ctx, which decides nothing then": { n_layer: 1, n_positions: 20, activation_function: "relu" },
   "sinusoidal positions": { position_encoding: "sinusoidal", n_head: 2, n_embd: 18 },
   "sinusoidal positions and relu, as in the overview, with an MLP of 26": {
     position_encoding: "sinusoidal",

@@ -7,7 +7,7 @@ import ts from "typescript";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { compileBundle } from "../../codegen/index.ts";
-import { type Gpt2Config, PRESETS, readGpt2Config } from "../../ir/index.ts";
+import { type Gpt2Config, PRESETS, readGpt2Config, shortenContext } from "../../ir/index.ts";
 import { ROOT } from "../../tools/run-command.mjs";
 
 interface Schema {
@@ -42,7 +42,9 @@ const BUNDLES: Readonly<Record<string, () => ReturnType<typeof compileBundle>>> 
       disable: ["fuse-gelu"],
       tokenizer: ["tokenizer.json"],
     }),
-  "no token that ends a text": () => compileBundle({ ...small, eos_token_id: undefined }),
+  "several tokens that end a text": () => compileBundle({ ...small, eos_token_ids: [3, 1] }),
+  "a context shorter than the table of positions": () =>
+    compileBundle(shortenContext(small, 9), { variants: ["base"] }),
   "weights in parts": () => compileBundle({ ...preset("gpt2-xl"), n_layer: 1 }, { variants: ["base"] }),
   "a published size": () => compileBundle({ ...preset("gpt2"), n_layer: 2 }),
 };

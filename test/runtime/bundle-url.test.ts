@@ -12,7 +12,7 @@ import { openCheckpoint } from "../../runtime/weights/file-source.ts";
 import type { WeightSource } from "../../runtime/weights/source.ts";
 import { openSafetensorsUrl } from "../../runtime/weights/url-source.ts";
 import { seededCheckpoint } from "../support/made-models.ts";
-import { inFolder } from "../support/make-safetensors.ts";
+import { f32, inFolder, makeSafetensors } from "../support/make-safetensors.ts";
 import { rejects } from "../support/rejects.ts";
 
 const test = suite("bundle over HTTP");
@@ -42,6 +42,21 @@ for (const shards of [1, 3])
         await server.close();
       }
     }));
+
+test("a name that the metadata gives for another is known as on disk", () => {
+  const metadata = { "wte.weight": "lm_head.weight" };
+  const files = { "model.safetensors": makeSafetensors({ "lm_head.weight": f32([2]) }, metadata) };
+  return inFolder(files, async (folder) => {
+    const server = await serveFolder(folder, 0);
+    try {
+      const source = await openSafetensorsUrl(server.url);
+      assert.equal([...(source.aliases ?? [])], [["wte.weight", "lm_head.weight"]]);
+      await source.close();
+    } finally {
+      await server.close();
+    }
+  });
+});
 
 test("a server without ranges is asked for a file once", () =>
   inFolder(seededCheckpoint(CONFIG), async (folder) => {

@@ -1,14 +1,19 @@
 import { fileURLToPath } from "node:url";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { RuntimeError } from "../../runtime/errors.ts";
 import { openCheckpoint } from "../../runtime/weights/file-source.ts";
-import { matchWeights } from "../../runtime/weights/match.ts";
+import { matchWeights, refuseOtherHead } from "../../runtime/weights/match.ts";
 import { ITEM_SIZE, type StoredDType, type WeightSource } from "../../runtime/weights/source.ts";
 
 const test = suite("checkpoint-match");
 
 /** A source that has these tensors and cannot be read. */
-function holding(shapes: Readonly<Record<string, readonly number[]>>, dtype: StoredDType = "F32"): WeightSource {
+function holding(
+  shapes: Readonly<Record<string, readonly number[]>>,
+  dtype: StoredDType = "F32",
+  aliases: Readonly<Record<string, string>> = {},
+): WeightSource {
   const tensors = Object.entries(shapes).map(([name, shape]) => {
     const byteLength = shape.reduce((n, d) => n * d, ITEM_SIZE[dtype]);
     return [name, { name, dtype, shape, byteLength }] as const;
@@ -16,6 +21,7 @@ function holding(shapes: Readonly<Record<string, readonly number[]>>, dtype: Sto
   return {
     place: "gpt",
     tensors: new Map(tensors),
+    aliases: new Map(Object.entries(aliases)),
     read: () => Promise.reject(new Error("matching reads no data")),
     close: () => Promise.resolve(),
   };
@@ -49,6 +55,123 @@ test("finds an untied head beside prefixed names", () => {
   const wanted = [...WANTED, { name: "lm_head.weight", shape: [10, 4] }];
   const { found } = matchWeights(wanted, holding({ ...prefixed(STORED), "lm_head.weight": [10, 4] }));
   assert.is(found.get("lm_head.weight"), "lm_head.weight");
+});
+
+const renamed = (change: (name: string) => string): Readonly<Record<string, readonly number[]>> =>
+  Object.fromEntries(Object.entries(STORED).map(([name, shape]) => [change(name), shape]));
+
+const PREFIXES = [
+  ...["_orig_mod.", "_orig_mod.transformer.", "module.", "module.transformer.", "gpt2.", "gpt2.transformer."],
+  ...["module._orig_mod.transformer.", "_orig_mod.module.model.", "a.b.c.transformer."],
+];
+for (const prefix of PREFIXES)
+  test(`finds weights with ${prefix} before their names, and the head beside them or outside`, () => {
+    const wanted = [...WANTED, { name: "lm_head.weight", shape: [10, 4] }];
+    const outside = prefix.replace("transformer.", "");
+    for (const head of new Set([`${prefix}lm_head.weight`, `${outside}lm_head.weight`])) {
+      const stored = { ...renamed((name) => prefix + name), [head]: [10, 4], [`${prefix}h.0.attn.bias`]: [1, 1, 8, 8] };
+      const { found, surplus } = matchWeights(wanted, holding(stored));
+      assert.equal([...found.values()], [...Object.keys(renamed((name) => prefix + name)), head]);
+      assert.equal(surplus, []);
+    }
+  });
+
+test("finds weights of layers that were wrapped one by one", () => {
+  const wrapped = (name: string) => name.replace("h.0.", "h.0._orig_mod._checkpoint_wrapped_module.");
+  const { found } = matchWeights(WANTED, holding(renamed((name) => `transformer.${wrapped(name)}`)));
+  assert.is(found.get("wte.weight"), "transformer.wte.weight");
+  assert.is(found.get("h.0.attn.c_attn.bias"), "transformer.h.0._orig_mod._checkpoint_wrapped_module.attn.c_attn.bias");
+});
+
+test("takes the model itself where an average of it lies beside, and refuses to choose between two others", () => {
+  const ema = renamed((name) => `ema.${name}`);
+  for (const prefix of ["", "transformer."]) {
+    const { found, surplus } = matchWeights(WANTED, holding({ ...ema, ...renamed((name) => prefix + name) }));
+    assert.is(found.get("wte.weight"), `${prefix}wte.weight`);
+    assert.equal(surplus, Object.keys(ema));
+  }
+  assert.throws(
+    () => matchWeights(WANTED, holding({ ...ema, ...renamed((name) => `policy.${name}`) })),
+    /gpt: holds 3 of the model's weights under \w+\. and as many under \w+\./,
+  );
+});
+
+test("takes either name of a tied pair", () => {
+  const { "wte.weight": embedding, ...others } = STORED;
+  const { found, surplus } = matchWeights(WANTED, holding({ ...prefixed(others), "lm_head.weight": embedding }));
+  assert.is(found.get("wte.weight"), "lm_head.weight");
+  assert.equal(surplus, []);
+});
+
+test("takes the name that the metadata gives for one that is left out, tied or not", () => {
+  const wanted = [...WANTED, { name: "lm_head.weight", shape: [10, 4] }];
+  const { "wte.weight": embedding, ...others } = STORED;
+  for (const [kept, left] of [
+    ["lm_head.weight", "transformer.wte.weight"],
+    ["transformer.wte.weight", "lm_head.weight"],
+  ] as const)
+    for (const weights of [WANTED, wanted]) {
+      const source = holding({ ...prefixed(others), [kept]: embedding }, "F32", { [left]: kept });
+      const { found, surplus, tied } = matchWeights(weights, source);
+      assert.is(found.get("wte.weight"), kept);
+      assert.equal([surplus, tied], [[], undefined]);
+      if (weights === wanted) assert.is(found.get("lm_head.weight"), kept);
+    }
+});
+
+test("an untied head is not taken for the embedding, and the refusal says what to change", () => {
+  const wanted = [...WANTED, { name: "lm_head.weight", shape: [10, 4] }];
+  const { "wte.weight": embedding, ...others } = STORED;
+  for (const stored of [STORED, { ...others, "lm_head.weight": embedding }])
+    assert.throws(
+      () => matchWeights(wanted, holding(stored)),
+      (error: RuntimeError) => {
+        assert.match(error.facts, /1 are missing: (lm_head|wte)\.weight/);
+        const set = { tie_word_embeddings: true };
+        assert.equal(error.fix, { kind: "edit-json", file: "gpt/config.json", set });
+        return true;
+      },
+    );
+});
+
+test("a head beside the embedding of a tied model has its values, or is refused", async () => {
+  const values: Readonly<Record<string, number>> = { "wte.weight": 1, "lm_head.weight": 1, "other.lm_head.weight": 2 };
+  const source = (shapes: Readonly<Record<string, readonly number[]>>): WeightSource => ({
+    ...holding(shapes),
+    read: async (name, _, length) => new Uint8Array(length).fill(values[name] ?? 0),
+  });
+  const same = source({ ...STORED, "lm_head.weight": [10, 4] });
+  await refuseOtherHead(matchWeights(WANTED, same), same);
+  const ownHead = { ...renamed((name) => `other.${name}`), "other.lm_head.weight": [10, 4] };
+  for (const other of [source(ownHead), source({ ...STORED, "lm_head.weight": [11, 4] })]) {
+    const error = await refuseOtherHead(matchWeights(WANTED, other), other).catch((thrown: RuntimeError) => thrown);
+    assert.instance(error, RuntimeError);
+    assert.match(
+      (error as RuntimeError).facts,
+      /differs from (other\.)?wte\.weight, but the config says that they are tied/,
+    );
+    const set = { tie_word_embeddings: false };
+    assert.equal((error as RuntimeError).fix, { kind: "edit-json", file: "gpt/config.json", set });
+  }
+});
+
+test("refuses tensors that change the result, and names a LoRA adapter", () => {
+  for (const [name, message] of [
+    ["lm_head.bias", /holds lm_head\.bias, but the graph is a decoder/],
+    ["transformer.h.0.crossattention.c_attn.weight", /holds transformer\.h\.0\.crossattention/],
+    ["h.0.attn.c_attn.lora_A.default.weight", /a LoRA adapter has to be merged into its base model first/],
+  ] as const)
+    assert.throws(() => matchWeights(WANTED, holding({ ...STORED, [name]: [4] })), message);
+  const adapter = { "base_model.model.transformer.h.0.attn.c_attn.lora_A.weight": [2, 4] };
+  assert.throws(() => matchWeights(WANTED, holding(adapter)), /holds base_model.*lora_A.*a LoRA adapter/);
+});
+
+test("says that a file is one of several shards", () => {
+  const source = { ...holding({ "wte.weight": [10, 4] }), place: "gpt/model-00001-of-00002.safetensors" };
+  assert.throws(
+    () => matchWeights(WANTED, source),
+    /2 are missing.*\nhint: the file is one of 2 shards: give their folder/,
+  );
 });
 
 test("knows mask buffers and the copy of a tied head, and calls nothing else known", () => {

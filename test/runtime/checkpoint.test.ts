@@ -1,4 +1,4 @@
-import { readFileSync, truncateSync } from "node:fs";
+import { mkdirSync, readFileSync, renameSync, symlinkSync, truncateSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { suite } from "uvu";
@@ -83,10 +83,67 @@ test("names a folder that is not there", () =>
 test("says what lies in a folder without safetensors", async () => {
   await inFolder({}, (folder) => refuses(folder, /has no model\.safetensors and no .*index\.json, but nothing/));
   await inFolder({ "pytorch_model.bin": "x", "config.json": "{}" }, (folder) =>
-    refuses(folder, /but config\.json, pytorch_model\.bin\nhint: convert pytorch_model\.bin/),
+    refuses(folder, /but config\.json, pytorch_model\.bin\nhint: convert pytorch_model\.bin.*no network.*python -c/),
   );
-  await inFolder({ "gpt.safetensors": SHARD_1 }, (folder) =>
-    refuses(folder, /hint: give the file itself: .*gpt\.safetensors/),
+  await inFolder({ "gpt.Q4_0.gguf": "x" }, (folder) => refuses(folder, /but gpt\.Q4_0\.gguf\nhint: .*quantised/));
+  await inFolder({ "a.safetensors": SHARD_1, "b.safetensors": SHARD_2 }, (folder) =>
+    refuses(folder, /but a\.safetensors, b\.safetensors\nhint: give the file itself, such as .*a\.safetensors/),
+  );
+  await inFolder({ "model-00001-of-00002.safetensors": SHARD_1 }, (folder) =>
+    refuses(folder, /hint: download model\.safetensors\.index\.json beside model-00001-of-00002\.safetensors/),
+  );
+});
+
+test("reads the only file of another name, or the only index", async () => {
+  await inFolder({ "model.fp16.safetensors": SHARD_1, "adapter_model.safetensors": SHARD_2 }, async (folder) =>
+    assert.equal(await readF32(folder, "a"), [1, 2]),
+  );
+  const { "model.safetensors.index.json": index, ...shards } = SHARDS;
+  const numbered = {
+    "model.fp16-00001-of-00002.safetensors": shards["model-1.safetensors"],
+    "model.fp16-00002-of-00002.safetensors": shards["model-2.safetensors"],
+    "model.safetensors.index.fp16.json": index.replaceAll(/model-(\d)/g, "model.fp16-0000$1-of-00002"),
+  };
+  await inFolder(numbered, async (folder) => {
+    assert.equal(await readF32(folder, "b"), [3, 4, 5]);
+    assert.equal(await readF32(join(folder, "model.safetensors.index.fp16.json"), "b"), [3, 4, 5]);
+  });
+});
+
+test("names an adapter and its base model, and a file of another format", async () => {
+  const config = JSON.stringify({ peft_type: "LORA", base_model_name_or_path: "org/gpt2" });
+  await inFolder({ "adapter_config.json": config, "adapter_model.safetensors": SHARD_1 }, (folder) =>
+    refuses(folder, /holds a LoRA adapter of org\/gpt2, but no model\nhint: .*merge/),
+  );
+  await inFolder({ "adapter_model.bin": "x" }, (folder) => refuses(folder, /holds a LoRA adapter, but no model/));
+  await inFolder({ "pytorch_model.bin": "x" }, (folder) =>
+    refuses(join(folder, "pytorch_model.bin"), /is of another format.*\nhint: convert/),
+  );
+});
+
+test("reads a snapshot of the hub's cache, whose files are links, as a folder and as a file", () =>
+  inFolder({ ...SHARDS, "model.safetensors": SHARD_1 }, async (folder) => {
+    const snapshot = join(folder, "snapshots", "abc");
+    mkdirSync(snapshot, { recursive: true });
+    mkdirSync(join(folder, "blobs"));
+    for (const [i, name] of [...Object.keys(SHARDS), "model.safetensors"].entries()) {
+      renameSync(join(folder, name), join(folder, "blobs", `${i}`));
+      symlinkSync(join("..", "..", "blobs", `${i}`), join(snapshot, name));
+    }
+    assert.equal(await readF32(snapshot, "a"), [1, 2]);
+    assert.equal(await readF32(join(snapshot, "model.safetensors"), "a"), [1, 2]);
+    assert.equal(await readF32(join(snapshot, "model.safetensors.index.json"), "b"), [3, 4, 5]);
+  }));
+
+test("knows from the metadata which tensors are left out because another has their data", () => {
+  const metadata = { format: "pt", "wte.weight": "a", a: "extra", nothing: "missing" };
+  return inFolder(
+    { "model.safetensors": makeSafetensors({ a: f32([1]), extra: f32([1]) }, metadata) },
+    async (folder) => {
+      const source = await openCheckpoint(folder);
+      assert.equal([...(source.aliases ?? [])], [["wte.weight", "a"]]);
+      await source.close();
+    },
   );
 });
 

@@ -1,12 +1,16 @@
 // Generation: which tokens come, in what pieces of text, and why it ends.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { readConfig } from "../../cli/read-config.ts";
+import { compileGpt2 } from "../../codegen/index.ts";
 import { targetByName } from "../../codegen/target.ts";
 import type { OpenDevice } from "../../runtime/device.ts";
 import { type GenerateOptions, type GenerateResult, generate } from "../../runtime/generate.ts";
-import type { Model } from "../../runtime/model.ts";
+import { Model } from "../../runtime/model.ts";
+import type { Plan } from "../../runtime/plan.ts";
 import type { Tokenizer } from "../../runtime/tokenizer.ts";
 import { loadTokenizer } from "../../runtime/tokenizer-files.ts";
+import { openCheckpoint } from "../../runtime/weights/file-source.ts";
 import { onGpu } from "../support/gpu.ts";
 import { chainModel } from "../support/made-models.ts";
 import { inFolder } from "../support/make-safetensors.ts";
@@ -221,11 +225,41 @@ gpuTest("keeps memory flat over a thousand tokens", (gpu) =>
   }),
 );
 
+gpuTest("never draws what is suppressed, nor an id without a text but a stop token", (gpu) =>
+  withChain(gpu, "abc", 8, async (model, tokenizer) => {
+    const [a = 0, b = 0] = tokenizer.encode("ab");
+    assert.is((await run(model, tokenizer, [a], { maxNewTokens: 1 })).text, "b");
+    assert.not.equal((await run(model, tokenizer, [a], { maxNewTokens: 1, suppressTokens: [b] })).text, "b");
+    // The settings of one generation are none of the next.
+    assert.is((await run(model, tokenizer, [a], { maxNewTokens: 1 })).text, "b");
+    const holes: Tokenizer = { ...tokenizer, has: (id) => id !== b && tokenizer.has(id) };
+    assert.not.equal((await run(model, holes, [a], { maxNewTokens: 1 })).tokens, [b]);
+    assert.is((await run(model, holes, [a], { stopTokens: [b] })).finish, "end-token");
+    await rejects(run(model, tokenizer, [a], { suppressTokens: [257] }), /sampler: suppressTokens has 257/);
+    const all = Array.from({ length: 257 }, (_, id) => id);
+    await rejects(run(model, tokenizer, [a], { suppressTokens: all }), /suppressTokens has all 257 ids/);
+  }),
+);
+
+gpuTest("a plan of an older wgpt generates, and says where it can leave no token out", (gpu) =>
+  inFolder(chainModel(Buffer.from("abc"), 8), async (folder) => {
+    const { plan } = compileGpt2(await readConfig(folder), { target: targetByName("webgpu-default") });
+    const older: Plan = JSON.parse(JSON.stringify(plan).replaceAll('"suppressed"', '"unknown"'));
+    const source = await openCheckpoint(folder);
+    const model = await Model.load(gpu, older, source);
+    assert.equal((await run(model, undefined, [97], { maxNewTokens: 2 })).tokens, [98, 99]);
+    const leaving = run(model, undefined, [97], { suppressTokens: [98] });
+    await rejects(leaving, /plan gpt2: can't leave out the 1 tokens.*\n?hint: .*compile it again/s);
+    model.destroy();
+    await source.close();
+  }),
+);
+
 gpuTest("refuses a prompt that does not fit, and one without tokens", (gpu) =>
   withChain(gpu, "abcdefghij", 6, async (model, tokenizer) => {
     await rejects(run(model, tokenizer, tokenizer.encode("abcdefg")), /prompt: has 7 tokens, but the context is 6/);
     await rejects(run(model, tokenizer, []), /prompt: has no token/);
-    await rejects(run(model, tokenizer, [300]), /token 300 is not in the vocabulary of 257/);
+    await rejects(run(model, tokenizer, [300]), /prompt: has the token 300, but the model's vocabulary has 257 ids/);
   }),
 );
 

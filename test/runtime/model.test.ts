@@ -47,7 +47,7 @@ gpuTest("returns one row of logits from feed, and every row from feedAll", (gpu)
 
 gpuTest("says what it is", (gpu) =>
   withModel(gpu, EMBEDDED, {}, async (model, config) => {
-    assert.equal(model.facts, { n_layer: 6, n_ctx: 256, n_vocab: 1024, eos_token_id: 1023 });
+    assert.equal(model.facts, { n_layer: 6, n_ctx: 256, n_vocab: 1024, eos_token_ids: [1023] });
     assert.is(model.chunk, 128);
     assert.ok(model.bufferBytes > 4 * 1353728, "its buffers hold all weights in f32");
     assert.ok(model.dispatchesPerToken > 0 && model.dispatchesPerToken < 10 * config.n_layer);

@@ -3,6 +3,7 @@ import { fileURLToPath } from "node:url";
 import fc from "fast-check";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { RuntimeError } from "../../runtime/errors.ts";
 import { createTokenizer, type Tokenizer } from "../../runtime/tokenizer.ts";
 import { BYTE_CHARACTERS, bytesOfToken } from "../../runtime/tokenizer-bytes.ts";
 import { gpt2TokenizerJson } from "../../runtime/tokenizer-json.ts";
@@ -78,6 +79,108 @@ test("always finds an added token that is not special", () => {
   assert.is(t.vocabSize, 301);
 });
 
+const added = (id: number, content: string, flags: Readonly<Record<string, boolean>> = {}) => ({
+  id,
+  content,
+  special: false,
+  normalized: false,
+  ...flags,
+});
+const withAdded = (list: readonly object[], change: Readonly<Record<string, unknown>> = {}): Tokenizer =>
+  tiny([], (json) => Object.assign(json, { added_tokens: list }, change));
+
+test("finds a token that is a single word only where no word character stands beside it", () => {
+  const t = withAdded([added(300, "zqx", { single_word: true })]);
+  assert.equal(t.encode("zqx"), [300]);
+  assert.equal(t.encode("a zqx."), [byte("a"), byte("Ġ"), 300, byte(".")]);
+  for (const text of ["zqxy", "azqx", "zqx1", "_zqx", "ézqx", "zqx\u0301", "\u{1d4d0}zqx", "zqx\u{1d4d0}"])
+    assert.not.ok(t.encode(text).includes(300), text);
+  for (const text of ["😀zqx", "zqx😀", "-zqx-"]) assert.ok(t.encode(text).includes(300), text);
+  // One that is not alone hides none that comes after it.
+  assert.equal(t.encode("zqxzqx zqx").at(-1), 300);
+});
+
+test("takes white space along on the sides that a token strips", () => {
+  const a = byte("a");
+  assert.equal(withAdded([added(300, "<l>", { lstrip: true })]).encode("a \u0085<l> a"), [a, 300, byte("Ġ"), a]);
+  assert.equal(withAdded([added(300, "<r>", { rstrip: true })]).encode("a <r> \u3000a"), [a, byte("Ġ"), 300, a]);
+  const both = withAdded([added(300, "<b>", { lstrip: true, rstrip: true })]);
+  assert.equal(both.encode(" <b>  <b> "), [300, 300]);
+  // U+FEFF is no white space, though JavaScript's trim takes it.
+  assert.equal(both.encode("\ufeff<b>").slice(-2), [byte("¿"), 300]);
+});
+
+test("takes the leftmost added token, of those the longest, and those that are not normalized before the others", () => {
+  const t = withAdded([added(300, "<a>"), added(301, "<a><b>"), added(302, "b><c", { normalized: true })]);
+  assert.equal(t.encode("<a><b>"), [301]);
+  assert.equal(t.encode("<a><a><b>"), [300, 301]);
+  assert.equal(t.encode("<b><c>"), [byte("<"), 302, byte(">")]);
+  assert.equal(t.encode("<a><b><c>"), [301, byte("<"), byte("c"), byte(">")]);
+});
+
+test("looks for a normalized token in the normalized text, and for another one in the text as it is", () => {
+  const normalizer = { type: "Lowercase" };
+  const t = withAdded([added(300, "<Raw>"), added(301, "<Norm>", { normalized: true })], { normalizer });
+  assert.equal(t.encode("<Raw>A"), [300, byte("a")]);
+  assert.not.ok(t.encode("<raw>").includes(300));
+  assert.equal(t.encode("<NORM>A<norm>"), [301, byte("a"), 301]);
+});
+
+test("puts a prefix space before every stretch of text that has none", () => {
+  const pre_tokenizer = { type: "ByteLevel", add_prefix_space: true, use_regex: true };
+  const t = withAdded([added(300, "<a>")], { pre_tokenizer });
+  assert.equal(t.encode("a<a> a<a>"), [byte("Ġ"), byte("a"), 300, byte("Ġ"), byte("a"), 300]);
+});
+
+test("knows which ids it has a text for, and the texts of its special tokens", () => {
+  const t = withAdded([added(300, "<a>"), added(302, "<s>", { special: true })]);
+  assert.equal(
+    [0, 255, 299, 300, 301, 302, 303, -1, 0.5].map((id) => t.has(id)),
+    [true, true, false, true, false, true, false, false, false],
+  );
+  assert.is(t.vocabSize, 303);
+  assert.equal(t.specialTokens, ["<s>"]);
+  assert.throws(() => t.decode([301]), /the token 301 was asked for/);
+});
+
+test("reads added and special tokens from the config, as bundles and browsers have it", () => {
+  const json = { ...gpt2TokenizerJson(Object.fromEntries(BYTE_CHARACTERS.map((c, i) => [c, i])), "") };
+  const t = createTokenizer("t", json, {
+    added_tokens_decoder: { 256: { content: "<end>", special: true }, 257: { content: "<user>" } },
+    eos_token: { __type: "AddedToken", content: "<end>" },
+    additional_special_tokens: ["q"],
+    add_prefix_space: true,
+  });
+  assert.is(t.eosToken, 256);
+  assert.equal(t.specialTokens, ["<end>", "q"]);
+  assert.equal(t.encode("<user>a"), [257, byte("Ġ"), byte("a")]);
+  assert.equal(t.encode("<end>", { allowSpecial: true }), [256]);
+  const refuses = (config: unknown, message: RegExp, fix: object) => {
+    try {
+      createTokenizer("t", json, config);
+    } catch (error) {
+      assert.instance(error, RuntimeError);
+      assert.match(String(error), message);
+      assert.equal((error as RuntimeError).fix, fix);
+      return;
+    }
+    assert.unreachable(`${message}`);
+  };
+  const file = "tokenizer_config.json";
+  refuses({ eos_token: 5 }, /config\.json eos_token: is 5/, { kind: "edit-json", file, unset: ["eos_token"] });
+  refuses({ added_tokens_decoder: [] }, /added_tokens_decoder: is \[\]/, {
+    kind: "edit-json",
+    file,
+    unset: ["added_tokens_decoder"],
+  });
+  refuses(
+    { added_tokens_decoder: { 7: { content: "<x>" }, 300: { content: "<y>" } } },
+    /gives the id 7 to the added token "<x>", but it belongs to "ć"/,
+    { kind: "edit-json", file, set: { added_tokens_decoder: { 300: { content: "<y>" } } } },
+  );
+  refuses([], /must be a JSON object, but is \[\]/, { kind: "remove", file });
+});
+
 test("knows the token that ends a text, by the config's name or GPT-2's", () => {
   assert.is(shakespeare.eosToken, 1023);
   assert.is(shakespeare.vocabSize, 1024);
@@ -150,9 +253,13 @@ test("names what is wrong with a tokenizer's JSON", () => {
     tiny(["a b"], (json) => change(json, json["model"] as Record<string, unknown>));
   const cases: [() => unknown, RegExp][] = [
     [() => createTokenizer("t", null), /t: must be an object with a model/],
-    [broken((json) => (json["decoder"] = null)), /it is BPE and a missing decoder, but GPT-2's is/],
-    [broken((_, model) => (model["type"] = "Unigram")), /it is Unigram and a ByteLevel decoder/],
-    [broken((_, model) => (model["end_of_word_suffix"] = "</w>")), /it is BPE with end_of_word_suffix and a ByteLevel/],
+    [broken((json) => (json["decoder"] = null)), /it is BPE with no decoder, but wgpt reads byte-level BPE/],
+    [broken((json) => (json["decoder"] = { type: "Metaspace" })), /it is BPE with the decoder "Metaspace", but/],
+    [broken((_, model) => (model["type"] = "Unigram")), /it is a Unigram tokenizer, as SentencePiece makes them, but/],
+    [broken((_, model) => (model["type"] = "WordPiece")), /it is a WordPiece tokenizer, as BERT has, but/],
+    [broken((_, model) => (model["type"] = "WordLevel")), /it is a WordLevel tokenizer, of whole words, but/],
+    [broken((_, model) => (model["type"] = "Own")), /it is a tokenizer of the type "Own", but/],
+    [broken((_, model) => (model["end_of_word_suffix"] = "</w>")), /it is BPE with end_of_word_suffix, but/],
     [broken((_, model) => (model["vocab"] = [])), /its vocabulary must map tokens to ids/],
     [broken((_, model) => (model["vocab"] = { a: 0, b: 0 })), /the id 0 belongs to "a", but also to "b"/],
     [broken((_, model) => (model["vocab"] = { a: -1 })), /the id of "a" must be a whole number/],
@@ -162,6 +269,18 @@ test("names what is wrong with a tokenizer's JSON", () => {
       /merge 0 makes "ba", but the vocabulary has no such token/,
     ],
     [broken((json) => (json["added_tokens"] = [{ id: 3 }])), /an added token needs an id and its content/],
+    [
+      broken((json) => (json["added_tokens"] = [{ id: 300, content: "<x>", single_word: "no" }])),
+      /single_word of the added token "<x>" is "no" \(|single_word of the added token "<x>" is "no"/,
+    ],
+    [
+      broken((json) => (json["added_tokens"] = [{ id: 3, content: "<x>" }])),
+      /gives the id 3 to the added token "<x>", but it belongs to "ă"/,
+    ],
+    [
+      broken((json) => (json["added_tokens"] = [{ id: 300, content: "a" }])),
+      /gives the added token "a" the id 300, but the same text has 97/,
+    ],
     [
       broken((json) => (json["pre_tokenizer"] = { type: "Nonsense" })),
       /@huggingface\/tokenizers refused it: .*Nonsense/,

@@ -1,27 +1,40 @@
 // Draws by the op's reference, and the settings that its tests try.
 import { at } from "../../ir/errors.ts";
 import { sampleToken } from "../../ir/ops/index.ts";
-import { hostTensor } from "../../ir/tensor.ts";
+import { suppressedWords } from "../../ir/ops/sample-token.ts";
+import { type HostTensor, hostTensor } from "../../ir/tensor.ts";
 import { runOp } from "./run-op.ts";
 
 export interface Settings {
   readonly temperature: number;
   readonly topK?: number;
   readonly topP?: number;
+  /** Ids that are not to be drawn. */
+  readonly suppressed?: readonly number[];
 }
 
-export const settingsData = ({ temperature, topK = 0, topP = 1 }: Settings): readonly number[] => [
-  temperature,
-  topK,
-  topP,
+const settingsData = ({ temperature, topK = 0, topP = 1 }: Settings): readonly number[] => [temperature, topK, topP];
+
+/** The operands' types for a row of `width` logits. */
+export const operandTypes = (width: number): readonly string[] => [
+  `f32[1, ${width}]`,
+  "f32[3]",
+  "u32[1]",
+  `u32[${suppressedWords(width)}]`,
 ];
 
-export function drawByReference(logits: ArrayLike<number>, settings: Settings, seed: number, step = 0): number {
-  const width = logits.length;
-  const { results } = runOp(sampleToken, [`f32[1, ${width}]`, "f32[3]", "u32[1]"], { step }, [
-    hostTensor("f32", [1, width], Array.from(logits)),
+export function operandsOf(logits: ArrayLike<number>, settings: Settings, seed: number): readonly HostTensor[] {
+  const words = new Uint32Array(suppressedWords(logits.length));
+  for (const id of settings.suppressed ?? []) words[id >>> 5] = at(words, id >>> 5) | (1 << (id & 31));
+  return [
+    hostTensor("f32", [1, logits.length], Array.from(logits)),
     hostTensor("f32", [3], settingsData(settings)),
     hostTensor("u32", [1], [seed]),
-  ]);
+    hostTensor("u32", [words.length], Array.from(words)),
+  ];
+}
+
+export function drawByReference(logits: ArrayLike<number>, settings: Settings, seed: number, step = 0): number {
+  const { results } = runOp(sampleToken, operandTypes(logits.length), { step }, operandsOf(logits, settings, seed));
   return at(at(results, 0).data, 0);
 }

@@ -20,7 +20,7 @@ interface BundleModule {
     readonly n_head: number;
     readonly n_embd: number;
     readonly n_ctx: number;
-    readonly eos_token_id?: number;
+    readonly eos_token_ids: readonly number[];
   };
   load(gpu?: undefined, weights?: undefined, options?: LoadOptions): Promise<LoadedModel>;
 }
@@ -35,7 +35,7 @@ export interface Loaded {
 export async function loadModel(): Promise<Loaded> {
   const address = new URL("bundle/index.js", document.baseURI).href;
   const { facts, load } = await importBundle(address);
-  const { name, n_layer, n_head, n_embd, n_ctx, eos_token_id } = facts;
+  const { name, n_layer, n_head, n_embd, n_ctx, eos_token_ids } = facts;
   document.title = `${name} – wgpt`;
   write("about", `${name}: ${n_layer} layers of ${n_head} heads, ${n_embd} wide, a context of ${n_ctx} tokens`);
   const verify = new URLSearchParams(location.search).has("verify");
@@ -46,7 +46,7 @@ export async function loadModel(): Promise<Loaded> {
   write("memory", printBytes(model.bufferBytes));
   write("adapter", printAdapter(model.adapter));
   element("adapter").title = `${model.adapter.vendor} ${model.adapter.architecture}, variant ${model.variant}`;
-  return { model, stopTokens: eos_token_id === undefined ? [] : [eos_token_id] };
+  return { model, stopTokens: eos_token_ids };
 }
 
 async function importBundle(address: string): Promise<BundleModule> {

@@ -8,7 +8,7 @@ export declare const facts: {
   readonly n_embd: 16;
   readonly n_ctx: 32;
   readonly n_vocab: 61;
-  readonly eos_token_id: 60;
+  readonly eos_token_ids: readonly [60];
   readonly weights: "f32";
   readonly chunk: 8;
   readonly variants: readonly ["base", "subgroups"];

@@ -9,7 +9,7 @@ export const facts = {
   n_embd: 16,
   n_ctx: 32,
   n_vocab: 61,
-  eos_token_id: 60,
+  eos_token_ids: [60],
   weights: "f32",
   chunk: 8,
   variants: ["base", "subgroups"],

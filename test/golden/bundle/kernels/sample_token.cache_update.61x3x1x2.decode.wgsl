@@ -4,7 +4,8 @@ struct Symbols { B: u32, T: u32, P: u32 }
 @group(0) @binding(0) var<storage, read> logits: array<f32>;
 @group(0) @binding(1) var<storage, read> settings: array<f32>;
 @group(0) @binding(2) var<storage, read> seed: array<u32>;
-@group(0) @binding(3) var<storage, read_write> cache_update_cache: array<i32>;
+@group(0) @binding(3) var<storage, read> suppressed: array<u32>;
+@group(0) @binding(4) var<storage, read_write> cache_update_cache: array<i32>;
 @group(1) @binding(0) var<uniform> symbols: Symbols;
 
 const WIDTH = 61u;
@@ -29,18 +30,31 @@ fn load_seed(i: u32) -> u32 {
   return seed_at_0;
 }
 
+fn load_suppressed(i: u32) -> u32 {
+  let suppressed_at_0 = suppressed[i];
+  return suppressed_at_0;
+}
+
 fn store_token(i: u32, value: i32) {
   cache_update_cache[i + (symbols.P + 1u)] = value;
 }
 
-// Larger floats have larger keys: finite ones, and -Infinity, lie between these two, a NaN outside of them.
+// Larger floats have larger keys: -Infinity has the least, finite ones lie between it and the next, a NaN outside of them.
 const LEAST = 0x007fffffu;
 const INFINITE = 0xff800000u;
+// Every token that may be drawn has this key or a larger one.
+const FINITE = LEAST + 1u;
 const NONE = 0u;
 
 fn key_of(z: f32) -> u32 {
   let bits = bitcast<u32>(z);
   return select(bits | 0x80000000u, ~bits, (bits & 0x80000000u) != 0u);
+}
+
+// A suppressed id counts as -Infinity, whatever its logit is.
+fn key_at(i: u32) -> u32 {
+  let is_suppressed = ((load_suppressed(i >> 5u) >> (i & 31u)) & 1u) == 1u;
+  return select(key_of(load_logits(0u, i)), LEAST, is_suppressed);
 }
 
 fn logit_of(key: u32) -> f32 {
@@ -60,7 +74,7 @@ fn find_largest(lane: u32) -> u32 {
   var best = 0u;
   var least = INFINITE;
   for (var i = lane; i < WIDTH; i += LANES) {
-    let key = key_of(load_logits(0u, i));
+    let key = key_at(i);
     best = max(best, key);
     least = min(least, key);
   }
@@ -88,8 +102,8 @@ fn workgroup_sum(lane: u32, value: f32) -> f32 {
 fn above(lane: u32, border: u32, largest: f32, temperature: f32, counting: bool) -> f32 {
   var sum = 0.0;
   for (var i = lane; i < WIDTH; i += LANES) {
-    let z = load_logits(0u, i);
-    if (key_of(z) >= border) { sum += select(exp((z - largest) / temperature), 1.0, counting); }
+    let key = key_at(i);
+    if (key >= border) { sum += select(exp((logit_of(key) - largest) / temperature), 1.0, counting); }
   }
   return workgroup_sum(lane, sum);
 }
@@ -115,8 +129,8 @@ fn main(@builtin(local_invocation_index) lane: u32) {
   var border = largest;
   if (temperature > 0.0) {
     let z = logit_of(largest);
-    border = 0u;
-    if (k > 0u && k < WIDTH) { border = find_border(lane, 0u, f32(k), z, temperature, true); }
+    border = FINITE;
+    if (k > 0u && k < WIDTH) { border = find_border(lane, FINITE, f32(k), z, temperature, true); }
     if (share < 1.0) {
       let goal = share * above(lane, border, z, temperature, false);
       border = min(find_border(lane, border, goal, z, temperature, false), largest);
@@ -129,8 +143,8 @@ fn main(@builtin(local_invocation_index) lane: u32) {
   var weight = 0.0;
   var last = WIDTH;
   for (var i = first; i < end; i++) {
-    let z = load_logits(0u, i);
-    let own = select(0.0, exp((z - logit_of(largest)) / divisor), key_of(z) >= border);
+    let key = key_at(i);
+    let own = select(0.0, exp((logit_of(key) - logit_of(largest)) / divisor), key >= border);
     weight += own;
     if (own > 0.0) { last = i; }
   }
@@ -155,9 +169,9 @@ fn main(@builtin(local_invocation_index) lane: u32) {
       continue;
     }
     for (var i = l * STRETCH; i <= token; i++) {
-      let z = load_logits(0u, i);
-      if (key_of(z) < border) { continue; }
-      passed += exp((z - logit_of(largest)) / divisor);
+      let key = key_at(i);
+      if (key < border) { continue; }
+      passed += exp((logit_of(key) - logit_of(largest)) / divisor);
       if (passed > goal) {
         token = i;
         break;

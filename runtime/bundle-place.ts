@@ -1,17 +1,5 @@
 // Where a bundle's files lie, as its module knows it: beside the module, or in the folder that `load` is given as `base`.
 import { RuntimeError } from "./errors.ts";
-import type { Address } from "./host-types.ts";
-import type { LoadOptions } from "./load-bundle.ts";
-
-/** What a bundle's `load` takes: how to load, and where from. */
-export interface ModuleOptions extends LoadOptions {
-  /**
-   * The folder of the bundle's files, when they are not beside its module: a bundler moves the module into a file of its
-   * own making, and the files stay behind. In a browser, text is resolved against the page's address; on Node it is a path
-   * or a `file:` address.
-   */
-  readonly base?: Address;
-}
 
 const GIVE_BASE = "give `load` the folder of the bundle's files as `base`";
 

@@ -10,7 +10,7 @@ export {
   type BundleWeights,
 } from "./bundle.ts";
 export type { BundleModel } from "./bundle-model.ts";
-export { folderOf, type ModuleOptions } from "./bundle-place.ts";
+export { folderOf } from "./bundle-place.ts";
 export { type AdapterReport, describeAdapter, type OpenDevice, openDevice, printAdapter, type Wait } from "./device.ts";
 export { type DrawOptions, drawAhead } from "./draw-ahead.ts";
 export { type Fix, RuntimeError, WgptError } from "./errors.ts";
@@ -23,7 +23,7 @@ export {
   generate,
 } from "./generate.ts";
 export type { Address, Gpu, GpuAdapter, GpuDevice } from "./host-types.ts";
-export type { GpuChoice, LoadOptions, WeightsChoice } from "./load-bundle.ts";
+export type { GpuChoice, LoadOptions, ModuleOptions, WeightsChoice } from "./load-bundle.ts";
 export {
   checkMemory,
   largestBuffers,

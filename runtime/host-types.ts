@@ -7,13 +7,32 @@ type Known<Name extends string, Otherwise> =
   typeof globalThis extends Readonly<Record<Name, { readonly prototype: infer Instance }>> ? Instance : Otherwise;
 
 /** `GPU`, whose adapters are asked for: `navigator.gpu` in a browser. */
-export type Gpu = Known<"GPU", { requestAdapter(options?: object): Promise<object | null> }>;
+export type Gpu = Known<
+  "GPU",
+  {
+    /** A `GPUAdapter`, or null where there is none. */
+    requestAdapter(options?: object): Promise<object | null>;
+  }
+>;
 
 /** `GPUAdapter`. */
-export type GpuAdapter = Known<"GPUAdapter", { requestDevice(descriptor?: object): Promise<object> }>;
+export type GpuAdapter = Known<
+  "GPUAdapter",
+  {
+    /** A `GPUDevice`. */
+    requestDevice(options?: object): Promise<object>;
+  }
+>;
 
 /** `GPUDevice`. */
-export type GpuDevice = Known<"GPUDevice", { label: string; destroy(): void }>;
+export type GpuDevice = Known<
+  "GPUDevice",
+  {
+    readonly label: string;
+    /** Frees what it holds. */
+    destroy(): void;
+  }
+>;
 
 /** Where something lies: an address, as a `URL` or its text; on Node also a path. */
 export type Address = string | Known<"URL", { readonly href: string }>;

@@ -45,6 +45,16 @@ export interface LoadOptions extends TurnOptions {
   readonly onWarning?: (message: string) => void;
 }
 
+/** What a bundle's `load` takes: how to load, and where from. */
+export interface ModuleOptions extends LoadOptions {
+  /**
+   * The folder of the bundle's files, when they are not beside its module: a bundler moves the module into a file of its
+   * own making, and the files stay behind. In a browser, text is resolved against the page's address; on Node it is a path
+   * or a `file:` address.
+   */
+  readonly base?: Address;
+}
+
 /** A device that is open already, or the options to open one; or nothing, for the best adapter there is. */
 export type GpuChoice<G> = OpenDevice | G;
 /** Packed weights when absent; else a checkpoint's folder or address, or any source. */

@@ -56,7 +56,7 @@ test("in a page and in a worker, text is relative to it; elsewhere it has to be 
 
 test("a server that answers its page for every file is told from a damaged bundle", async () => {
   const from = (text: string) => readBundlePlan({ place: "m", text: async () => text, bytes: never, close: never });
-  await rejects(from("<!doctype html>\n<html>"), /^m\/plan\.json: is no JSON: [^]*\nhint: .*as `base`$/);
+  await rejects(from("<!doctype html>\n<html>"), /^m\/plan\.json: is no JSON: [\s\S]*\nhint: .*as `base`$/);
   await rejects(from("{"), /^m\/plan\.json: is no JSON: .*\nhint: compile it again$/);
 });
 

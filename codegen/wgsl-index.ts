@@ -120,6 +120,10 @@ function named(name: string, i: Index, lines: string[]): Index {
   return indexName(name);
 }
 
+/** The arguments of a call: a place, which has no coordinates where the rank is 0, and what stands after it. */
+export const callArguments = (place: readonly Index[], ...more: readonly string[]): string =>
+  [...place.map((i) => i.text), ...more].join(", ");
+
 /** Index arithmetic as ops ask for it. */
 export const INDEX_MATH = {
   dim: dimIndex,

@@ -3,7 +3,7 @@ import { argmax } from "../../ir/ops/index.ts";
 import { indent } from "../epilogue.ts";
 import { count, defineKernel } from "../kernel.ts";
 import { loadTemplate } from "../template.ts";
-import { dimIndex, indexName, indexOf, mulIndex, unravel } from "../wgsl-index.ts";
+import { callArguments, dimIndex, indexName, indexOf, mulIndex, unravel } from "../wgsl-index.ts";
 import { linearGroups } from "./pointwise.ts";
 
 /** The first largest element, along any axis. */
@@ -21,7 +21,7 @@ export const argmaxKernel = defineKernel({
     "length",
     "first",
     "source",
-    "place",
+    "stored",
   ]),
   refuses: ({ anchor }) => (anchor?.operands[0]?.type.dtype === "bool" ? "bools can't be compared" : undefined),
   lower(region, target) {
@@ -34,7 +34,7 @@ export const argmaxKernel = defineKernel({
     const index = unravel("index", y.type.shape, lines);
     const kept = y.type.shape.length === rank;
     const source = (k: string) =>
-      [...index.slice(0, axis), indexName(k), ...index.slice(kept ? axis + 1 : axis)].map((i) => i.text).join(", ");
+      callArguments([...index.slice(0, axis), indexName(k), ...index.slice(kept ? axis + 1 : axis)]);
     return {
       params: {
         workgroupSize: target.tuning.lanes,
@@ -43,7 +43,7 @@ export const argmaxKernel = defineKernel({
         length: dimIndex(at(x.type.shape, axis)).text,
         first: source("0u"),
         source: source("k"),
-        place: index.map((i) => i.text).join(", "),
+        stored: callArguments(index, "i32(best)"),
       },
       functions: [
         region.loadFunction(

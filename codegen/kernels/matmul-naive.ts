@@ -4,7 +4,7 @@ import { indent } from "../epilogue.ts";
 import { count, defineKernel } from "../kernel.ts";
 import { loadTemplate } from "../template.ts";
 import { wgslLiteral } from "../wgsl-element.ts";
-import { dimIndex, type Index, indexName, indexOf, mulIndex, unravel } from "../wgsl-index.ts";
+import { callArguments, dimIndex, type Index, indexName, indexOf, mulIndex, unravel } from "../wgsl-index.ts";
 import { matmulOf } from "./matmul.ts";
 import { linearGroups } from "./pointwise.ts";
 
@@ -24,7 +24,7 @@ export const matmulNaive = defineKernel({
     "zero",
     "leftPlace",
     "rightPlace",
-    "place",
+    "stored",
   ]),
   refuses: (region) => (matmulOf(region).y.type.dtype === "bool" ? "bools can't be multiplied" : undefined),
   lower(region, target) {
@@ -35,9 +35,8 @@ export const matmulNaive = defineKernel({
     const k = indexName("k");
     const place = (shape: readonly unknown[], ...last: readonly Index[]) => {
       const own = shape.length - 2;
-      return [...batch.slice(batch.length - own).map((i, axis) => (shape[axis] === 1 ? indexOf(0) : i)), ...last]
-        .map((i) => i.text)
-        .join(", ");
+      const outer = batch.slice(batch.length - own).map((i, axis) => (shape[axis] === 1 ? indexOf(0) : i));
+      return callArguments([...outer, ...last]);
     };
     const args = (n: number) => Array.from({ length: n }, (_, i) => `a${i}`);
     return {
@@ -49,7 +48,7 @@ export const matmulNaive = defineKernel({
         zero: wgslLiteral(0, y.type.dtype),
         leftPlace: place(a.type.shape, at(index, -2), k),
         rightPlace: place(b.type.shape, k, at(index, -1)),
-        place: index.map((i) => i.text).join(", "),
+        stored: callArguments(index, "sum"),
       },
       functions: [
         region.loadFunction("load_a", a, args(a.type.shape.length)),

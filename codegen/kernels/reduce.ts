@@ -3,7 +3,7 @@ import { indent } from "../epilogue.ts";
 import { count, defineKernel } from "../kernel.ts";
 import { loadTemplate } from "../template.ts";
 import { F32_OF_BITS, wgslLiteral, wgslMember } from "../wgsl-element.ts";
-import { dimIndex, indexName, indexOf, mulIndex, unravel } from "../wgsl-index.ts";
+import { callArguments, dimIndex, indexName, indexOf, mulIndex, unravel } from "../wgsl-index.ts";
 import { linearGroups } from "./pointwise.ts";
 
 /** Any op with the trait `reduces`, along any axis. */
@@ -22,9 +22,8 @@ export const reduceKernel = defineKernel({
     "dtype",
     "combine",
     "identity",
-    "finish",
     "source",
-    "place",
+    "stored",
   ]),
   refuses({ anchor }) {
     if (!anchor?.op.traits.reduces) return "nothing in it reduces";
@@ -57,9 +56,8 @@ export const reduceKernel = defineKernel({
         dtype,
         combine: wgslMember(anchor, "combineWgsl", () => fold.combineWgsl("a", "b")),
         identity: wgslLiteral(start, dtype),
-        finish,
-        source: source.map((i) => i.text).join(", "),
-        place: [...index.map((i) => i.text)].join(", "),
+        source: callArguments(source),
+        stored: callArguments(index, finish),
       },
       functions: [
         region.loadFunction(

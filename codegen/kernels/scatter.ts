@@ -2,7 +2,7 @@ import { at, unreachable } from "../../ir/index.ts";
 import { indent } from "../epilogue.ts";
 import { count, defineKernel } from "../kernel.ts";
 import { loadTemplate } from "../template.ts";
-import { dimIndex, indexName, indexOf, mulIndex, unravel } from "../wgsl-index.ts";
+import { callArguments, dimIndex, indexName, indexOf, mulIndex, unravel } from "../wgsl-index.ts";
 import { linearGroups } from "./pointwise.ts";
 
 /** An op that writes part of a buffer, alone: each new element is put in its place. */
@@ -17,7 +17,7 @@ export const scatterKernel = defineKernel({
     "workgroupSize",
     "elements",
     "coordinates",
-    "place",
+    "stored",
   ]),
   refuses: ({ anchor }) => (anchor?.op.traits.writes ? undefined : "nothing in it writes"),
   lower(region, target) {
@@ -32,7 +32,7 @@ export const scatterKernel = defineKernel({
         workgroupSize: target.tuning.lanes,
         elements: moved.type.shape.map(dimIndex).reduce(mulIndex, indexOf(1)).text,
         coordinates: indent(lines.join("\n")),
-        place: index.map((i) => i.text).join(", "),
+        stored: callArguments(index, `load_element(${callArguments(index)})`),
       },
       functions: [
         region.loadFunction("load_element", moved, args),

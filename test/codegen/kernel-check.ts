@@ -109,7 +109,7 @@ const asStored = (t: HostTensor): HostTensor =>
   isFloat(t.dtype) ? { ...t, data: t.data.map((x) => castNumber(x, t.dtype)) } : t;
 
 /** The kernels that accept at least one node of what the passes make of the graph. */
-function acceptingKernels(
+export function acceptingKernels(
   graph: Graph,
   target: Target,
   maxima: SymbolValues,

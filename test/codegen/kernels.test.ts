@@ -5,12 +5,11 @@ import * as assert from "uvu/assert";
 import type { Kernel } from "../../codegen/kernel.ts";
 import { KERNELS } from "../../codegen/kernels/index.ts";
 import { targetByName } from "../../codegen/target.ts";
-import { GraphBuilder } from "../../ir/builder.ts";
-import type { Graph } from "../../ir/graph.ts";
 import type { Op, OpCase } from "../../ir/op.ts";
 import { OPS } from "../../ir/ops/index.ts";
 import { parseType } from "../../ir/parse.ts";
 import { adapter, onGpu } from "../support/gpu.ts";
+import { graphOfOp } from "../support/run-op.ts";
 import { dispatched } from "../support/run-plan.ts";
 import { skipUnless } from "../support/skip.ts";
 import { ALL_PASSES, CHECKED_TARGETS, checkKernels, worstErrors } from "./kernel-check.ts";
@@ -24,14 +23,7 @@ const DEFAULT = targetByName("webgpu-default");
 const termsOf = (op: Op, { types }: OpCase): number =>
   op.traits.anchor || op.traits.reduces ? Math.max(...types.flatMap((t) => parseType(t).shape.map(Number))) : 1;
 
-/** One op alone: no pass may put another in its place. */
-function graphOf(op: Op, { types, attrs }: OpCase): Graph {
-  const b = new GraphBuilder(op.name);
-  const inputs = types.map((type, i) =>
-    b.input(`x${i}`, parseType(type), i === 0 && op.traits.updatesFirstOperand ? "state" : "input"),
-  );
-  return b.build(b.emit(op, inputs, attrs, "y"));
-}
+const graphOf = (op: Op, { types, attrs }: OpCase) => graphOfOp(op, types, attrs);
 
 for (const op of OPS)
   gpuTest(`${op.name}: each kernel gives the reference's numbers on the op's cases`, async (gpu) => {

@@ -6,12 +6,9 @@ import { compileGpt2, ENTRY_NAMES } from "../../codegen/compile.ts";
 import { TARGETS } from "../../codegen/target.ts";
 import { type Gpt2Config, PRESETS, readGpt2Config } from "../../ir/models/gpt2-config.ts";
 import { FUSING_PASSES, type WeightDType } from "../../passes/pipeline.ts";
-import { nullDevice } from "../support/gpu.ts";
+import { assertValidWgsl } from "../support/tint.ts";
 
 const test = suite("tint");
-
-/** Texts that have been checked, so that each is compiled once. */
-const valid = new Set<string>();
 
 async function checkAll(
   config: Gpt2Config,
@@ -19,21 +16,12 @@ async function checkAll(
   weights: WeightDType,
   disable: readonly string[],
 ): Promise<number> {
-  const { device } = await nullDevice();
   const made = TARGETS[target];
   assert.ok(made, target);
   if (!made) return 0;
   const { plan } = compileGpt2({ ...config, n_layer: 2 }, { target: made, weights, disable, entries: ENTRY_NAMES });
   for (const { name, wgsl } of plan.kernels) {
-    if (valid.has(wgsl)) continue;
-    device.pushErrorScope("validation");
-    const module = device.createShaderModule({ label: name, code: wgsl });
-    const { messages } = await module.getCompilationInfo();
-    const errors = messages.filter((m) => m.type === "error").map((m) => `${m.lineNum}:${m.linePos} ${m.message}`);
-    assert.equal(errors, [], `${name} for ${target}`);
-    await device.createComputePipelineAsync({ layout: "auto", compute: { module, entryPoint: "main" } });
-    assert.is(await device.popErrorScope(), null, `${name} for ${target}`);
-    valid.add(wgsl);
+    await assertValidWgsl(wgsl, `${name} for ${target}`);
   }
   return plan.kernels.length;
 }

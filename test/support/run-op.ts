@@ -19,7 +19,9 @@ export interface OpRun {
 /** A graph of inputs x0, x1, … and one node that reads them all. Types are text, such as `f32[3, 7]`. */
 export function graphOfOp(op: Op, types: readonly string[], attrs: Attrs = {}): Graph {
   const b = new GraphBuilder(op.name);
-  const inputs = types.map((type, i) => b.input(`x${i}`, parseType(type)));
+  const inputs = types.map((type, i) =>
+    b.input(`x${i}`, parseType(type), i === 0 && op.traits.updatesFirstOperand ? "state" : "input"),
+  );
   return b.build(b.emit(op, inputs, attrs, "y"));
 }
 

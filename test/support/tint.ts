@@ -1,0 +1,27 @@
+// Tint's verdict on WGSL, on a device that runs nothing and has every feature. Each text is compiled once.
+import * as assert from "uvu/assert";
+import { nullDevice } from "./gpu.ts";
+
+const valid = new Set<string>();
+
+/** Fails with Tint's messages where the text is not valid WGSL, or no pipeline can be made of it. */
+export async function assertValidWgsl(wgsl: string, label: string): Promise<void> {
+  if (valid.has(wgsl)) return;
+  const { device } = await nullDevice();
+  device.pushErrorScope("validation");
+  const module = device.createShaderModule({ label, code: wgsl });
+  const { messages } = await module.getCompilationInfo();
+  const errors = messages.filter((m) => m.type === "error").map((m) => `${m.lineNum}:${m.linePos} ${m.message}`);
+  // Asked for whatever the module says, and the scope closed: one left open would hide the errors of all that follows.
+  const refusal = await device
+    .createComputePipelineAsync({ layout: "auto", compute: { module, entryPoint: "main" } })
+    .then(
+      () => undefined,
+      (error: unknown) => String(error),
+    );
+  const reported = await device.popErrorScope();
+  assert.equal(errors, [], label);
+  assert.is(refusal, undefined, label);
+  assert.is(reported, null, label);
+  valid.add(wgsl);
+}

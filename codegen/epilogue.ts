@@ -11,6 +11,7 @@ import {
   shapeEquals,
   type Value,
 } from "../ir/index.ts";
+import { indent } from "./indent.ts";
 import { broadcastIndex, type ElementWriter } from "./wgsl-element.ts";
 import { dimIndex, INDEX_MATH, type Index } from "./wgsl-index.ts";
 
@@ -151,5 +152,3 @@ function range(place: Index, lo: Index, hi: Index): string {
   const p = place.atom ? place.text : `(${place.text})`;
   return lo.value === 0 ? `${p} < ${hi.text}` : `${p} >= ${lo.text} && ${p} < ${hi.text}`;
 }
-
-export const indent = (text: string): string => text.replaceAll(/^(?=.)/gm, "  ");

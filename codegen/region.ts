@@ -14,7 +14,8 @@ import {
   type Value,
 } from "../ir/index.ts";
 import type { PlanAccess } from "../runtime/plan.ts";
-import { indent, writeEpilogue } from "./epilogue.ts";
+import { writeEpilogue } from "./epilogue.ts";
+import { indent } from "./indent.ts";
 import { ElementWriter, type Halves, registerType, storageType, wgslName } from "./wgsl-element.ts";
 import { flatIndex, type Index, indexName } from "./wgsl-index.ts";
 

@@ -15,7 +15,18 @@ import {
   printNumber,
   type Value,
 } from "../ir/index.ts";
-import { flatIndex, INDEX_MATH, type Index, indexName, indexOf, lessIndex, signedText } from "./wgsl-index.ts";
+import { indent } from "./indent.ts";
+import {
+  dimIndex,
+  flatIndex,
+  INDEX_MATH,
+  type Index,
+  indexName,
+  indexOf,
+  lessIndex,
+  signedText,
+  subIndex,
+} from "./wgsl-index.ts";
 
 /** The type of an element in a register: halves are widened as they are read. */
 export const registerType = (dtype: DType): string => (dtype === "f16" ? "f32" : dtype);
@@ -45,6 +56,13 @@ export function wgslLiteral(value: number, dtype: DType): string {
 /** Characters of an index that is given a name. */
 const LONG = 24;
 
+/** One of the two elements that a choice is between, with the statements that it takes. */
+interface Side {
+  readonly expression: string;
+  readonly lines: readonly string[];
+  readonly loads: boolean;
+}
+
 /** Emits the elements of one function body. */
 export class ElementWriter {
   readonly lines: string[] = [];
@@ -56,6 +74,8 @@ export class ElementWriter {
   #known = new Map<string, string>();
   readonly #counts = new Map<string, number>();
   readonly #streams = new Map<Value, string>();
+  /** How many loads have been printed. */
+  #loads = 0;
 
   constructor(body: Graph, bindings: ReadonlyMap<Value, string>, halves: Halves) {
     this.#index = indexGraph(body);
@@ -105,18 +125,45 @@ export class ElementWriter {
   }
 
   let(base: string, expression: string): string {
+    const name = this.#claim(base);
+    this.lines.push(`let ${name} = ${expression};`);
+    return name;
+  }
+
+  #claim(base: string): string {
     const n = this.#counts.get(base) ?? 0;
     this.#counts.set(base, n + 1);
-    const name = wgslName(`${base}_${n}`);
-    this.lines.push(`let ${name} = ${expression};`);
+    return wgslName(`${base}_${n}`);
+  }
+
+  /** An element with the statements that it takes kept apart; what they compute is out of sight for all others. */
+  #side(element: () => string): Side {
+    const [known, loads, start] = [this.#known, this.#loads, this.lines.length];
+    this.#known = new Map(known);
+    const expression = element();
+    this.#known = known;
+    return { expression, lines: this.lines.splice(start), loads: this.#loads > loads };
+  }
+
+  /** One of two elements. A side that loads stands in a branch: the place it reads may exist only where it is chosen. */
+  #choose(base: string, type: string, condition: string, a: Side, b: Side): string {
+    if (!a.loads && !b.loads) {
+      this.lines.push(...a.lines, ...b.lines);
+      return this.let(base, `select(${b.expression}, ${a.expression}, ${condition})`);
+    }
+    const name = this.#claim(base);
+    const branch = ({ lines, expression }: Side) => indent([...lines, `${name} = ${expression};`].join("\n"));
+    this.lines.push(`var ${name}: ${type};`, `if (${condition}) {\n${branch(a)}\n} else {\n${branch(b)}\n}`);
     return name;
   }
 
   /** A long index under a name: ops use theirs several times, and what is used twice again and again grows without bound. */
   short(index: Index): Index {
-    if (index.atom || index.text.length <= LONG) return index;
-    const known = this.#known.get(index.text);
-    const name = known ?? this.let("at", index.text);
+    return index.atom || index.text.length <= LONG ? index : this.#named(index);
+  }
+
+  #named(index: Index): Index {
+    const name = this.#known.get(index.text) ?? this.let("at", index.text);
     this.#known.set(index.text, name);
     return { ...indexName(name), ...(index.signed && { signed: true }) };
   }
@@ -135,6 +182,7 @@ export class ElementWriter {
   }
 
   #load(binding: string, value: Value, index: readonly Index[]): string {
+    this.#loads++;
     const flat = flatIndex(index, value.type.shape);
     if (value.type.dtype === "f16" && this.#halves === "native")
       return this.let(`${binding}_at`, `f32(${binding}[${flat.text}])`);
@@ -157,10 +205,17 @@ export class ElementWriter {
       ...INDEX_MATH,
       less: lessIndex,
       load: (operand, place) => this.element(at(node.operands, operand), place),
-      toIndex: (e) => ({ text: `u32(${e})`, atom: true }),
+      toIndex: (e, length) =>
+        this.#named({ text: `min(u32(${e}), ${subIndex(dimIndex(length), indexOf(1)).text})`, atom: true }),
       toElement: (i, dtype) => this.let(node.op.name, elementText(i, dtype)),
       select: (condition, whenTrue, whenFalse) =>
-        this.let(node.op.name, `select(${whenFalse()}, ${whenTrue()}, ${condition})`),
+        this.#choose(
+          node.op.name,
+          registerType(value.type.dtype),
+          condition,
+          this.#side(whenTrue),
+          this.#side(whenFalse),
+        ),
     };
     const context = { types: node.operands.map((v) => v.type), attrs: node.attrs, result: node.results.indexOf(value) };
     const place = index.map((i) => this.short(i));

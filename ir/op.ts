@@ -96,8 +96,8 @@ export interface ElementMath<I, E, C> {
   less(a: I, b: I): C;
   /** The operand's element at an index. */
   load(operand: number, at: readonly I[]): E;
-  /** An integer element as an index, and an index as an element. */
-  toIndex(e: E): I;
+  /** An integer element as an index of an axis of that length. Kernels read the last place in the place of one beyond it. */
+  toIndex(e: E, length: Dim): I;
   /** An index as an element. */
   toElement(i: I, dtype: DType): E;
   /** One of two elements. Only the chosen one is loaded. */

@@ -1,8 +1,9 @@
 import { at, resolveAxis, unreachable } from "../../ir/index.ts";
 import { argmax } from "../../ir/ops/index.ts";
-import { indent } from "../epilogue.ts";
+import { indent } from "../indent.ts";
 import { count, defineKernel } from "../kernel.ts";
 import { loadTemplate } from "../template.ts";
+import { registerType } from "../wgsl-element.ts";
 import { callArguments, dimIndex, indexName, indexOf, mulIndex, unravel } from "../wgsl-index.ts";
 import { linearGroups } from "./pointwise.ts";
 
@@ -19,7 +20,7 @@ export const argmaxKernel = defineKernel({
     "elements",
     "coordinates",
     "length",
-    "first",
+    "dtype",
     "source",
     "stored",
   ]),
@@ -33,16 +34,14 @@ export const argmaxKernel = defineKernel({
     const lines: string[] = [];
     const index = unravel("index", y.type.shape, lines);
     const kept = y.type.shape.length === rank;
-    const source = (k: string) =>
-      callArguments([...index.slice(0, axis), indexName(k), ...index.slice(kept ? axis + 1 : axis)]);
     return {
       params: {
         workgroupSize: target.tuning.lanes,
         elements: y.type.shape.map(dimIndex).reduce(mulIndex, indexOf(1)).text,
         coordinates: indent(lines.join("\n")),
         length: dimIndex(at(x.type.shape, axis)).text,
-        first: source("0u"),
-        source: source("k"),
+        dtype: registerType(x.type.dtype),
+        source: callArguments([...index.slice(0, axis), indexName("k"), ...index.slice(kept ? axis + 1 : axis)]),
         stored: callArguments(index, "i32(best)"),
       },
       functions: [

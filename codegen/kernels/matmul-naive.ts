@@ -1,6 +1,6 @@
 import { at } from "../../ir/index.ts";
 import { matmul } from "../../ir/ops/index.ts";
-import { indent } from "../epilogue.ts";
+import { indent } from "../indent.ts";
 import { count, defineKernel } from "../kernel.ts";
 import { loadTemplate } from "../template.ts";
 import { wgslLiteral } from "../wgsl-element.ts";

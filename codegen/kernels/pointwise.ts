@@ -1,5 +1,5 @@
 import { at, type Node, POINTWISE_ANCHOR } from "../../ir/index.ts";
-import { indent } from "../epilogue.ts";
+import { indent } from "../indent.ts";
 import { count, defineKernel } from "../kernel.ts";
 import { loadTemplate } from "../template.ts";
 import { dimIndex, indexOf, mulIndex, unravel } from "../wgsl-index.ts";

@@ -1,5 +1,5 @@
 import { at, identityOf, resolveAxis, unreachable } from "../../ir/index.ts";
-import { indent } from "../epilogue.ts";
+import { indent } from "../indent.ts";
 import { count, defineKernel } from "../kernel.ts";
 import { loadTemplate } from "../template.ts";
 import { F32_OF_BITS, wgslLiteral, wgslMember } from "../wgsl-element.ts";

@@ -23,7 +23,7 @@ export const gather = defineReads({
   },
   element(index, math, { types }) {
     const rank = at(types, 1).shape.length;
-    const row = math.toIndex(math.load(1, index.slice(0, rank)));
+    const row = math.toIndex(math.load(1, index.slice(0, rank)), at(at(types, 0).shape, 0));
     return math.load(0, [row, ...index.slice(rank)]);
   },
 });

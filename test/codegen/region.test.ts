@@ -32,6 +32,11 @@ const REGIONS: Readonly<Record<string, string>> = {
     y = add(a, b)
     return y
   }`,
+  "lookup-in-parts": `graph g(a: f32[5, 4], b: f32[3, 4], ids: i32[T]) {
+    t = concat(a, b)
+    y = gather(t, ids)
+    return y
+  }`,
   "mask-with-infinity":
     "graph g(x: f32[4, 4]) { c = greater(x, 0.0) s = select(c, x, -inf) y = reduce_max(s) return y }",
   "layer-norm-of-last-row": `graph g(x: f32[T, 8], g: f32[8], c: f32[8]) {

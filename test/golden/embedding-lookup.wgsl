@@ -20,9 +20,11 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
   let i1 = index % 4u;
   let rest1 = index / 4u;
   let gather_indices_at_0 = gather_indices[rest1];
-  let gather_table_2_at_0 = gather_table_2[u32(gather_indices_at_0) * 4u + i1];
+  let at_0 = min(u32(gather_indices_at_0), 8u);
+  let gather_table_2_at_0 = gather_table_2[at_0 * 4u + i1];
   let iota_0 = i32(rest1 + symbols.P);
-  let gather_table_at_0 = gather_table[u32(iota_0) * 4u + i1];
+  let at_1 = min(u32(iota_0), 15u);
+  let gather_table_at_0 = gather_table[at_1 * 4u + i1];
   let add_0 = gather_table_2_at_0 + gather_table_at_0;
   y[rest1 * 4u + i1] = add_0;
 }

@@ -20,9 +20,11 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
   let i1 = index % 16u;
   let rest1 = index / 16u;
   let slice_x_at_0 = slice_x[rest1 + symbols.P];
-  let gather_table_2_at_0 = gather_table_2[u32(slice_x_at_0) * 16u + i1];
+  let at_0 = min(u32(slice_x_at_0), 60u);
+  let gather_table_2_at_0 = gather_table_2[at_0 * 16u + i1];
   let iota_0 = i32(rest1 + symbols.P);
-  let gather_table_at_0 = gather_table[u32(iota_0) * 16u + i1];
+  let at_1 = min(u32(iota_0), 31u);
+  let gather_table_at_0 = gather_table[at_1 * 16u + i1];
   let add_0 = gather_table_2_at_0 + gather_table_at_0;
   y[rest1 * 16u + i1] = add_0;
 }

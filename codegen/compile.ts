@@ -10,6 +10,7 @@ import {
   type Graph,
   type Input,
   type SymbolValues,
+  type Value,
   verify,
 } from "../ir/index.ts";
 import { type PassObserver, pipeline, runPasses, type WeightDType } from "../passes/index.ts";
@@ -53,12 +54,22 @@ export interface CompileOptions {
   readonly kernelFor?: KernelChoice;
 }
 
-/** A plan, and the graphs it was made from. */
+/** A plan, and what it was made from. */
 export interface Compilation {
   readonly plan: Plan;
-  readonly entries: readonly { readonly name: string; readonly graph: Graph; readonly fused: Graph }[];
+  readonly entries: readonly CompiledEntry[];
   /** Where the plan goes beyond the target's limits, if that was allowed. */
   readonly excess?: CompileError;
+}
+
+/** An entry point of a plan as the compiler saw it. */
+export interface CompiledEntry {
+  readonly name: string;
+  readonly graph: Graph;
+  /** The graph after the passes, whose nodes became the steps. */
+  readonly fused: Graph;
+  /** For each step, the values that its bindings hold. */
+  readonly bound: readonly (readonly Value[])[];
 }
 
 /** The ways to call a language model. */
@@ -112,6 +123,7 @@ export function compileEntries(
       dtype: v.type.dtype,
       shape: v.type.shape,
     });
+    const lowered = lowerGraph(fused, { entry: spec.name, places, target, table, kernelFor: options.kernelFor });
     const entry: PlanEntry = {
       name: spec.name,
       fixed: spec.fixed ?? {},
@@ -120,13 +132,15 @@ export function compileEntries(
       outputs: fused.results
         .map(tensor)
         .filter((t) => !fused.inputs.some((i) => i.kind === "state" && i.value.name === t.buffer)),
-      steps: lowerGraph(fused, { entry: spec.name, places, target, table, kernelFor: options.kernelFor }),
+      steps: lowered.map((l) => l.step),
       weightBytes: weightTraffic(fused),
     };
-    return { entry, graph: spec.graph, fused };
+    return { entry, compiled: { name: spec.name, graph: spec.graph, fused, bound: lowered.map((l) => l.bound) } };
   });
   const weights = new Map(
-    entries.flatMap((e) => e.fused.inputs.filter((i) => i.kind === "weight").map((i) => [i.value.name, i] as const)),
+    entries.flatMap(({ compiled }) =>
+      compiled.fused.inputs.filter((i) => i.kind === "weight").map((i) => [i.value.name, i] as const),
+    ),
   );
   const { buffers, largestBytes } = memory;
   const { largest } = memory;
@@ -151,11 +165,7 @@ export function compileEntries(
   };
   const excess = findExcess({ name, maxima, largest, kernels: plan.kernels, entries: plan.entries }, target);
   if (excess && !options.allowExcess) throw excess;
-  return {
-    plan,
-    entries: entries.map(({ entry, graph, fused }) => ({ name: entry.name, graph, fused })),
-    ...(excess && { excess }),
-  };
+  return { plan, entries: entries.map((e) => e.compiled), ...(excess && { excess }) };
 }
 
 function fuse(spec: EntrySpec, target: Target, options: CompileOptions): Graph {

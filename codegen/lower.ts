@@ -58,8 +58,14 @@ export interface Lowering {
   readonly kernelFor?: KernelChoice | undefined;
 }
 
+/** A step, and the values that its bindings hold. */
+export interface LoweredStep {
+  readonly step: PlanStep;
+  readonly bound: readonly Value[];
+}
+
 /** The steps of one entry point, in the order of its nodes. */
-export const lowerGraph = (graph: Graph, lowering: Lowering): readonly PlanStep[] =>
+export const lowerGraph = (graph: Graph, lowering: Lowering): readonly LoweredStep[] =>
   graph.nodes
     .flatMap(perResult)
     .filter(hasElements)
@@ -68,7 +74,7 @@ export const lowerGraph = (graph: Graph, lowering: Lowering): readonly PlanStep[
 /** A result without elements is there already; WGSL would not divide by its lengths. */
 const hasElements = (node: Node): boolean => node.results.some((r) => !r.type.shape.includes(0));
 
-function lowerNode(node: Node, { entry, places, target, table, kernelFor = selectKernel }: Lowering): PlanStep {
+function lowerNode(node: Node, { entry, places, target, table, kernelFor = selectKernel }: Lowering): LoweredStep {
   const place = `${node.op.name} ${at(node.results, 0).name}`;
   const kernel: Partial<Kernel> | undefined = callMember(place, "kernelFor", () => kernelFor(node, target));
   if (!kernel?.template || !kernel.lower)
@@ -78,9 +84,11 @@ function lowerNode(node: Node, { entry, places, target, table, kernelFor = selec
       "see `candidates`",
     );
   const shader = renderShader(kernel as Kernel, node, target);
-  const bindings = shader.region.bindings.map(({ value }) => places.get(value) ?? value.name);
+  const bound = shader.region.bindings.map((b) => b.value);
+  const bindings = bound.map((v) => places.get(v) ?? v.name);
   const added = table.add(kernelName(node, shader.kernel.name), entry, shader);
-  return { kernel: added.name, label: at(node.results, 0).name, bindings, workgroups: shader.workgroups };
+  const step = { kernel: added.name, label: at(node.results, 0).name, bindings, workgroups: shader.workgroups };
+  return { step, bound };
 }
 
 /** What the kernel computes and on which widths: `matmul_gemv_vec4.add.gelu.768x3072`. */

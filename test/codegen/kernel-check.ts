@@ -35,6 +35,8 @@ export interface KernelCheck {
   readonly weights?: WeightDType;
   /** The kernels to try; all that accept a node of the graph when absent. */
   readonly kernels?: readonly string[];
+  /** Whether every index of shared memory is checked; see codegen/instrument.ts. */
+  readonly checkBounds?: boolean;
   /** Operands by name; the others are seeded. */
   readonly given?: ReadonlyMap<string, HostTensor>;
 }
@@ -70,7 +72,7 @@ export async function checkKernels(gpu: OpenDevice, source: string | Graph, chec
     );
     return { symbols, inputs, expected: interpret(graph, inputs, symbols).map(asStored) };
   });
-  const options = { disable, weights };
+  const options = { disable, weights, checkBounds: check.checkBounds ?? false };
   for (const target of targets) {
     for (const kernel of acceptingKernels(graph, target, maxima, options)) {
       const { name } = kernel;

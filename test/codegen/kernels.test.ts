@@ -12,7 +12,9 @@ import { adapter, onGpu } from "../support/gpu.ts";
 import { graphOfOp } from "../support/run-op.ts";
 import { dispatched } from "../support/run-plan.ts";
 import { skipUnless } from "../support/skip.ts";
+
 import { ALL_PASSES, CHECKED_TARGETS, checkKernels, worstErrors } from "./kernel-check.ts";
+import { matmul, normalized, transposed } from "./kernel-texts.ts";
 
 const test = suite("kernels");
 const gpuTest = onGpu(test);
@@ -36,21 +38,6 @@ for (const op of OPS)
       });
   });
 
-const matmul = (rows: string, inner: number, columns: number) =>
-  `graph matmul(x: f32[${rows}, ${inner}], w: f32[${inner}, ${columns}]) { y = matmul(x, w) return y }`;
-const transposed = (rows: string, inner: number, columns: number) =>
-  `graph transposed(x: f32[${rows}, ${inner}], w: f32[${columns}, ${inner}]) {
-    t = transpose(w, perm=[1, 0])
-    y = matmul(x, t)
-    return y
-  }`;
-/** A row that is normalised on the way into its matmul. */
-const normalized = (inner: number, columns: number) =>
-  `graph normalized(x: f32[1, ${inner}], g: f32[${inner}], c: f32[${inner}], w: f32[${inner}, ${columns}]) {
-    n = layer_norm(x, g, c)
-    y = matmul(n, w)
-    return y
-  }`;
 const ROWS = [{ T: 1 }, { T: 5 }, { T: 40 }];
 
 const MATMULS: readonly (readonly [string, number])[] = [

@@ -1,5 +1,12 @@
 // A graph on the GPU: compiled as a user would, run by the executor, its results as host tensors to compare.
 import { type CompileOptions, compileEntries } from "../../codegen/compile.ts";
+import {
+  type InstrumentedStep,
+  initialChecks,
+  instrumentPlan,
+  printViolation,
+  violationsOf,
+} from "../../codegen/instrument.ts";
 import type { Kernel } from "../../codegen/kernel.ts";
 import { MemoryPlan } from "../../codegen/plan-memory.ts";
 import { candidates, selectKernel } from "../../codegen/select-kernel.ts";
@@ -18,6 +25,8 @@ export interface GpuOptions extends CompileOptions {
   readonly kernel?: Kernel;
   /** The largest symbols that the buffers must hold; those of the first run when absent. */
   readonly maxima?: SymbolValues;
+  /** Whether kernels check their indices: a run throws where one was out of bounds. */
+  readonly checkBounds?: boolean;
 }
 
 const ENTRY = "run";
@@ -31,12 +40,20 @@ export class GpuGraph {
   readonly #executor: Executor;
   readonly #fused: Graph;
   readonly #outputs: readonly PlanTensor[];
+  readonly #checked: readonly InstrumentedStep[];
 
-  private constructor(plan: Plan, executor: Executor, fused: Graph, outputs: readonly PlanTensor[]) {
+  private constructor(
+    plan: Plan,
+    executor: Executor,
+    fused: Graph,
+    outputs: readonly PlanTensor[],
+    checked: readonly InstrumentedStep[],
+  ) {
     this.plan = plan;
     this.#executor = executor;
     this.#fused = fused;
     this.#outputs = outputs;
+    this.#checked = checked;
   }
 
   static async create(
@@ -45,7 +62,7 @@ export class GpuGraph {
     maxima: SymbolValues,
     options: GpuOptions = {},
   ): Promise<GpuGraph> {
-    const { kernel } = options;
+    const { kernel, checkBounds = false } = options;
     const compiled = compileEntries(graph.name, [{ name: ENTRY, graph }], maxima, {
       ...options,
       ...(kernel && {
@@ -61,7 +78,8 @@ export class GpuGraph {
     const outputs = fused.results.map(
       (v): PlanTensor => ({ name: v.name, buffer: places.get(v) ?? v.name, dtype: v.type.dtype, shape: v.type.shape }),
     );
-    return new GpuGraph(compiled.plan, await Executor.create(gpu, compiled.plan), fused, outputs);
+    const { plan, steps } = checkBounds ? instrumentPlan(compiled) : { plan: compiled.plan, steps: [] };
+    return new GpuGraph(plan, await Executor.create(gpu, plan), fused, outputs, steps);
   }
 
   /** The graph's results in order, updated states among them. */
@@ -71,11 +89,13 @@ export class GpuGraph {
       if (!tensor) throw new CompileError(`runOnGpu ${this.plan.name}`, `input ${value.name} is missing`);
       this.#executor.write(value.name, toGpu[value.type.dtype](tensor.data));
     }
+    for (const step of this.#checked) this.#executor.write(step.buffer, initialChecks(step, symbols));
     this.#executor.run(ENTRY, symbols);
     for (const step of this.#executor.entry(ENTRY).steps) {
       const kernel = at(step.kernel.split("."), 0);
       dispatched.set(kernel, (dispatched.get(kernel) ?? 0) + 1);
     }
+    await checkBoundsOf(this.#executor, this.#checked);
     const results: HostTensor[] = [];
     for (const output of this.#outputs) {
       const shape = output.shape.map((d) => evalDim(d, symbols) ?? Number.NaN);
@@ -87,6 +107,16 @@ export class GpuGraph {
   destroy(): void {
     this.#executor.destroy();
   }
+}
+
+/** Throws with every index that a run has found out of bounds. */
+export async function checkBoundsOf(executor: Executor, steps: readonly InstrumentedStep[]): Promise<void> {
+  const said: string[] = [];
+  for (const step of steps) {
+    const bytes = await executor.readBytes(step.buffer, initialChecks(step, {}).byteLength);
+    said.push(...violationsOf(step, new Uint32Array(bytes)).map(printViolation));
+  }
+  if (said.length > 0) throw new Error(said.join("\n"));
 }
 
 /** Compiles the graph, runs it once and returns its results. */

@@ -44,6 +44,12 @@ export interface Tuning {
   readonly rowSplit: number;
 }
 
+/**
+ * Features that kernels use where an adapter has them. Not the experiment with matrices that subgroups multiply: which of
+ * them an adapter has, its report does not say.
+ */
+export const USED_FEATURES: readonly string[] = ["shader-f16", "subgroups", "timestamp-query"];
+
 /** Every WebGPU device has these; a GPU hides memory latency behind many invocations. */
 const WEBGPU: Target = {
   name: PLAIN_TARGET,
@@ -83,7 +89,7 @@ const LAVAPIPE: Target = {
     maxComputeWorkgroupStorageSize: 32768,
     maxComputeInvocationsPerWorkgroup: 1024,
   },
-  features: ["shader-f16", "subgroups", "timestamp-query"],
+  features: USED_FEATURES,
   tuning: {
     lanes: 8,
     rowLanes: 8,
@@ -119,7 +125,7 @@ export const TARGETS: Readonly<Record<string, Target>> = Object.fromEntries(
         maxComputeWorkgroupStorageSize: 49152,
         maxComputeInvocationsPerWorkgroup: 1024,
       },
-      features: ["shader-f16", "subgroups", "timestamp-query"],
+      features: USED_FEATURES,
     },
   ].map((t) => [t.name, t]),
 );
@@ -135,7 +141,7 @@ export function targetByName(name: string): Target {
   return target;
 }
 
-/** The target for an adapter in hand: the family it belongs to, with its own limits and features. */
+/** The target for an adapter in hand: its own limits and features, whoever made it, and the tuning of its family. */
 export function targetForAdapter(adapter: AdapterReport): Target {
   const family = targetByName(adapterFamily(adapter));
   const limits = Object.fromEntries(
@@ -143,7 +149,8 @@ export function targetForAdapter(adapter: AdapterReport): Target {
   );
   return {
     ...family,
+    ...(family === WEBGPU && { summary: "the adapter's own limits and features, and tuning that suits most GPUs" }),
     limits: { ...family.limits, ...limits },
-    features: family.features.filter((f) => adapter.features.includes(f)),
+    features: USED_FEATURES.filter((f) => adapter.features.includes(f)),
   };
 }

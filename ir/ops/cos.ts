@@ -1,5 +1,5 @@
 import { definePointwise } from "../define-pointwise.ts";
-import { REDUCE_ANGLE } from "../wgsl-helpers.ts";
+import { SINE_WGSL } from "../wgsl-helpers.ts";
 
 /** y = cos x, x in radians. */
 export const cos = definePointwise({
@@ -8,6 +8,6 @@ export const cos = definePointwise({
   operands: ["x"],
   accepts: ["f32", "f16"],
   scalar: ([x]) => Math.cos(x),
-  wgsl: ([x]) => `cos(reduce_angle(${x}))`,
-  helpers: [REDUCE_ANGLE],
+  wgsl: ([x]) => `sine(abs(${x}), 1u)`,
+  helpers: [SINE_WGSL],
 });

@@ -1,5 +1,5 @@
 import { definePointwise } from "../define-pointwise.ts";
-import { REDUCE_ANGLE } from "../wgsl-helpers.ts";
+import { SINE_WGSL } from "../wgsl-helpers.ts";
 
 /** y = sin x, x in radians. */
 export const sin = definePointwise({
@@ -8,6 +8,6 @@ export const sin = definePointwise({
   operands: ["x"],
   accepts: ["f32", "f16"],
   scalar: ([x]) => Math.sin(x),
-  wgsl: ([x]) => `sin(reduce_angle(${x}))`,
-  helpers: [REDUCE_ANGLE],
+  wgsl: ([x]) => `sine(${x}, 0u)`,
+  helpers: [SINE_WGSL],
 });

@@ -25,8 +25,9 @@ var<workgroup> partial: array<array<Vector, VECTORS>, WORKGROUP_SIZE>;
 var<workgroup> terms: array<f32, WORKGROUP_SIZE>;
 
 fn gelu_tanh(x: f32) -> f32 {
-  let inner = 0.7978845608028654 * (x + 0.044715 * x * x * x);
-  return 0.5 * x * (1.0 + tanh(clamp(inner, -10.0, 10.0)));
+  let near = clamp(x, -10.0, 10.0);
+  let inner = 0.7978845608028654 * (near + 0.044715 * near * near * near);
+  return select(0.0, x / (1.0 + exp(-2.0 * inner)), x > -10.0);
 }
 
 fn erf(x: f32) -> f32 {

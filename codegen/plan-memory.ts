@@ -10,7 +10,6 @@ import {
   isLiteral,
   type Node,
   type SymbolValues,
-  unreachable,
   updatedOperands,
   type Value,
 } from "../ir/index.ts";
@@ -122,7 +121,7 @@ export class MemoryPlan {
         `updates ${old.name} in place, but that is ${input.kind === "input" ? "an input" : "a weight"}`,
         `declare it as state: \`state ${old.name}: …\``,
       );
-    return places.get(old) ?? unreachable(`${old.name} has no buffer`);
+    return placeIn(places, old);
   }
 
   /** The smallest free buffer that is large enough, else the largest free one, which grows, else a new one. */
@@ -167,6 +166,12 @@ export class MemoryPlan {
       return n * size;
     }, 1);
   }
+}
+
+function placeIn(places: ReadonlyMap<Value, string>, v: Value): string {
+  const place = places.get(v);
+  if (place !== undefined) return place;
+  throw new CompileError(`memory plan ${v.name}`, "has no buffer", "`verify` says what the graph lacks");
 }
 
 /** Which old value each in-place result takes the buffer of. */
@@ -220,7 +225,7 @@ export function checkPlaces(graph: Graph, places: ReadonlyMap<Value, string>): v
   const holds = new Map<string, Value>();
   for (const { value } of graph.inputs) holds.set(places.get(value) ?? "", value);
   const owners = updatedOwners(graph);
-  const placeOf = (v: Value): string => places.get(v) ?? unreachable(`${v.name} has no buffer`);
+  const placeOf = (v: Value): string => placeIn(places, v);
   const mustHold = (v: Value, reader: string): void => {
     const found = holds.get(placeOf(v));
     if (found !== v)

@@ -14,7 +14,7 @@ export {
 } from "./emit/bundle.ts";
 export { type Kernel, type Lowered, renderShader, type Shader } from "./kernel.ts";
 export { KERNELS } from "./kernels/index.ts";
-export { checkPlaces, MemoryPlan } from "./plan-memory.ts";
+export { checkPlaces, type LargestBuffer, MemoryPlan } from "./plan-memory.ts";
 export { type Binding, Region, type VectorSize } from "./region.ts";
 export { type Candidate, candidates, type KernelChoice, kernelPolicy, selectKernel } from "./select-kernel.ts";
 export { TARGETS, type Target, type TargetLimits, type Tuning, targetByName, targetForAdapter } from "./target.ts";

@@ -1,18 +1,27 @@
 // What to change when a model does not fit its target. Nothing is suggested that was not compiled first.
 import type { Fix } from "../base/index.ts";
 import { CompileError, type Gpt2Config, shortenContext } from "../ir/index.ts";
-import type { CompileOptions } from "./compile.ts";
-import { TARGETS } from "./target.ts";
+import type { WeightDType } from "../passes/index.ts";
+import { TARGETS, type Target } from "./target.ts";
 import { BeyondTarget } from "./target-limits.ts";
 
-/** The options that a way out may change. */
-export const WAYS_OUT = ["disable", "weights", "chunk", "context", "target"] as const;
-/** One of them; the context is that of the configuration. */
-export type WayOut = (typeof WAYS_OUT)[number];
+/** An option that a way out may change; the context is that of the configuration. */
+export type WayOut = "disable" | "weights" | "chunk" | "context" | "target";
+
+const ALL: readonly WayOut[] = ["disable", "weights", "chunk", "context", "target"];
+
+/** What a way out looks at of the options to compile with. */
+interface Adjustable {
+  readonly target?: Target;
+  readonly disable?: readonly string[];
+  readonly weights?: WeightDType;
+  readonly chunk?: number;
+  readonly ways?: readonly WayOut[];
+}
 
 interface Change {
   readonly config: Gpt2Config;
-  readonly options: CompileOptions;
+  readonly options: Adjustable;
   readonly words: string;
   readonly fix: Fix;
 }
@@ -21,7 +30,7 @@ interface Change {
  * Compiles, and where the target can't hold the model tries what else would: the error then says what does.
  * @throws CompileError with a way out that works, or with the word that there is none.
  */
-export function withWayOut<O extends CompileOptions, T>(
+export function withWayOut<O extends Adjustable, T>(
   config: Gpt2Config,
   options: O,
   compile: (config: Gpt2Config, options: O) => T,
@@ -46,8 +55,8 @@ function fits(compile: () => unknown): boolean {
   }
 }
 
-function findWayOut(config: Gpt2Config, options: CompileOptions, works: (c: Change) => boolean): Change | undefined {
-  const { ways = WAYS_OUT } = options;
+function findWayOut(config: Gpt2Config, options: Adjustable, works: (c: Change) => boolean): Change | undefined {
+  const { ways = ALL } = options;
   for (const way of ways)
     for (const candidates of candidatesOf(way, config, options)) {
       // The last goes furthest: what it can't do, those before it can't.
@@ -59,7 +68,7 @@ function findWayOut(config: Gpt2Config, options: CompileOptions, works: (c: Chan
 }
 
 /** Lists of changes of which each goes further than the one before it. */
-function candidatesOf(way: WayOut, config: Gpt2Config, options: CompileOptions): readonly (readonly Change[])[] {
+function candidatesOf(way: WayOut, config: Gpt2Config, options: Adjustable): readonly (readonly Change[])[] {
   const { disable = [], weights = "f32", chunk = 128, target } = options;
   const plain = { config, options };
   const option = (flag: string, value: string | number): Pick<Change, "words" | "fix"> => ({

@@ -53,7 +53,7 @@ export interface Reader {
  */
 export function encodeInput(input: Input, { tokenizer, n_vocab, special }: Reader): Prompt {
   if ("ids" in input) {
-    checkIds(input.ids, n_vocab, tokenizer);
+    checkIds("--tokens", input.ids, n_vocab, tokenizer);
     return { ids: input.ids, text: undefined, warnings: [] };
   }
   const { text } = input;
@@ -62,7 +62,7 @@ export function encodeInput(input: Input, { tokenizer, n_vocab, special }: Reade
     throw withTokens(new RuntimeError("text", "is given, but the model has no tokenizer", hint), input);
   }
   const ids = tokenizer.encode(text, { allowSpecial: special });
-  checkIds(ids, n_vocab, tokenizer);
+  checkIds("text", ids, n_vocab, tokenizer);
   return { ids, text, warnings: special ? [] : warnOfSpecial(tokenizer, text, ids) };
 }
 

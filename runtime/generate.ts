@@ -140,7 +140,7 @@ function check(
       `has ${prompt.length} tokens, but the context is ${n_ctx}`,
       `shorten it to ${n_ctx} tokens or fewer`,
     );
-  checkIds(prompt, n_vocab, tokenizer);
+  checkIds("prompt", prompt, n_vocab, tokenizer);
   if (!tokenizer && (options.stop ?? []).length > 0)
     throw new RuntimeError("stop strings", "need a tokenizer, but the model has none", "stop at tokens instead");
 }

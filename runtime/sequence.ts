@@ -5,6 +5,7 @@ import type { Executor } from "./executor.ts";
 import type { PlanModel } from "./plan.ts";
 import { checkSampler, checkSeed, type SamplerSettings, suppressedBits } from "./sampler.ts";
 import { closedError } from "./turns.ts";
+import { checkIds } from "./vocabulary.ts";
 
 /** The logits of some tokens of a text. */
 export interface LogitsChunk {
@@ -161,13 +162,7 @@ export class Sequence {
         `shorten the text to ${n_ctx} tokens`,
       );
     }
-    const wrong = ids.find((id) => !Number.isInteger(id) || id < 0 || id >= n_vocab);
-    if (wrong !== undefined)
-      throw new RuntimeError(
-        "model",
-        `token ${wrong} is not in the vocabulary of ${n_vocab}`,
-        `token ids are 0 to ${n_vocab - 1}`,
-      );
+    checkIds("model", ids, n_vocab);
   }
 
   #run(entry: string, count: number): void {

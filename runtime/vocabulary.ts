@@ -10,15 +10,18 @@ export function idsWithoutText(tokenizer: Pick<Tokenizer, "has">, n_vocab: numbe
   return Array.from({ length: n_vocab }, (_, id) => id).filter((id) => !tokenizer.has(id));
 }
 
-/** @throws RuntimeError for an id that the model has no row for, with its text where it has one. */
-export function checkIds(ids: readonly number[], n_vocab: number, tokenizer?: Tokenizer): void {
+/**
+ * `place` is what errors call the ids.
+ * @throws RuntimeError for an id that the model has no row for, with its text where the tokenizer has one.
+ */
+export function checkIds(place: string, ids: readonly number[], n_vocab: number, tokenizer?: Tokenizer): void {
   const wrong = ids.find((id) => !Number.isInteger(id) || id < 0 || id >= n_vocab);
   if (wrong === undefined) return;
   const text = tokenizer?.has(wrong) ? ` (${quote(tokenizer.decode([wrong]))})` : "";
   throw new RuntimeError(
-    "prompt",
-    `has the token ${wrong}${text}, but the model's vocabulary has ${n_vocab} ids`,
-    `token ids are 0 to ${n_vocab - 1}: leave that token out`,
+    place,
+    `token ${wrong}${text} is not in the vocabulary of ${n_vocab}`,
+    `the model's token ids are 0 to ${n_vocab - 1}`,
   );
 }
 

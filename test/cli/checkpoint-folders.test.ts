@@ -86,9 +86,9 @@ const CASES: readonly Case[] = [
   { name: "a padded vocabulary whose end token has no text", config: { vocab_size: 300, eos_token_id: 299 }, loads: EIGHT },
 
   { name: "a tokenizer with a token more than the model", files: { "tokenizer.json": tokenizerJson([PAD]) }, warns: /model's vocabulary has 262 ids, but the tokenizer's go up to 262 \("\[PAD\]"\)/, prints: EIGHT },
-  { name: "a prompt that needs a token that the model lacks", files: { "tokenizer.json": tokenizerJson([PAD]) }, run: generate("a[PAD]", "--special"), refuses: /prompt: has the token 262 \("\[PAD\]"\), but the model's vocabulary has 262 ids/ },
-  { name: "a scored text that needs a token that the model lacks", files: { "tokenizer.json": tokenizerJson([USER]) }, run: ["score", "a<user>", "--model", "FOLDER"], refuses: /prompt: has the token 262 \("<user>"\), but the model's/ },
-  { name: "an id that neither model nor tokenizer has", run: generate("--tokens", "9999"), refuses: /prompt: has the token 9999, but the model's vocabulary has 262 ids/ },
+  { name: "a prompt that needs a token that the model lacks", files: { "tokenizer.json": tokenizerJson([PAD]) }, run: generate("a[PAD]", "--special"), refuses: /text: token 262 \("\[PAD\]"\) is not in the vocabulary of 262/ },
+  { name: "a scored text that needs a token that the model lacks", files: { "tokenizer.json": tokenizerJson([USER]) }, run: ["score", "a<user>", "--model", "FOLDER"], refuses: /text: token 262 \("<user>"\) is not in the vocabulary of 262/ },
+  { name: "an id that neither model nor tokenizer has", run: generate("--tokens", "9999"), refuses: /--tokens: token 9999 is not in the vocabulary of 262/ },
   { name: "an end token that only the tokenizer has", configOnly: { eos_token_id: null }, files: { "tokenizer.json": tokenizerJson([PAD]), "tokenizer_config.json": { eos_token: "[PAD]" } }, warns: /go up to 262/, prints: EIGHT },
   { name: "an end token beyond the vocabulary", config: { eos_token_id: 50256 }, warns: /config\.json: eos_token_id 50256 ignored, for the vocabulary has ids 0 to 261 only/, prints: EIGHT },
   { name: "an end token beyond the vocabulary, and no prompt", config: { eos_token_id: 50256 }, run: generate(), warns: /eos_token_id 50256 ignored/, prints: /"prompt_tokens":\[261\]/ },
@@ -251,7 +251,7 @@ for (const { name, warns, prompt, below, eos, ...change } of BUNDLES)
         for await (const { token } of bundle.generate(prompt, { maxNewTokens: 12, temperature: 9, seed: 1 }))
           assert.ok(token < below, `${token}`);
         const refused = bundle.generate([below, 9999], { maxNewTokens: 1, temperature: 0, seed: 1 }).next();
-        await rejects(refused, /prompt: has the token (262|263|264|300|9999)/);
+        await rejects(refused, /prompt: token (262|264|300|9999)( .*)? is not in the vocabulary/);
         await bundle.close();
       }),
     ),

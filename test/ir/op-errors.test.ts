@@ -16,7 +16,7 @@ const AXIS: Misfit = [["f32[2, 3]"], { axis: 2 }, ["axis is 2", "x is f32[2, 3]"
 
 /** Ops that are not pointwise, each in its own ways; pointwise ones are asked below. */
 const MISFITS: Readonly<Record<string, readonly Misfit[]>> = {
-  argmax: [AXIS, [["f32[]"], {}, ["axis is -1", "x is f32[]"]]],
+  argmax: [AXIS, [["f32[]"], {}, ["axis is -1", "x is f32[]"]], [["f32[3, 0]"], {}, ["axis is -1", "x is f32[3, 0]"]]],
   cache_update: [
     [["f32[8, 5]", "f32[1, 4]"], { start: 0 }, ["rows are f32[1, 4]", "the cache is f32[8, 5]"]],
     [["f32[8, 5]", "f16[1, 5]"], { start: 0 }, ["rows are f16[1, 5]", "the cache is f32[8, 5]"]],
@@ -66,6 +66,17 @@ const MISFITS: Readonly<Record<string, readonly Misfit[]>> = {
     [["f32[1, 99]", "f32[3]", "u32[1]", "u32[3]"], {}, ["logits are f32[1, 99]", "the suppressed ids u32[3]"]],
   ],
   scaled_dot_product_attention: [
+    [
+      ["f32[T, 8]", "f32[9, 8]", "f32[9, 8]"],
+      { n_head: 2, length: 9, scale: 1 },
+      ["query is f32[T, 8]", "length is 9"],
+    ],
+    [["f32[3, 8]", "f32[9, 8]", "f32[7, 8]"], { n_head: 2, length: 8, scale: 1 }, ["length is 8", "values f32[7, 8]"]],
+    [
+      ["f32[3, 8]", "f32[9, 8]", "f32[9, 8]"],
+      { n_head: 2, length: 8, scale: 1, mask_value: Number.NaN },
+      ["mask_value is NaN"],
+    ],
     [
       ["f32[T, 8]", "f32[9, 4]", "f32[9, 8]"],
       { n_head: 2, length: 9, scale: 1 },

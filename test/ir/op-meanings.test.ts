@@ -105,7 +105,7 @@ test("gelu without approximation is x times the normal distribution function, in
   assertClose(at(results, 0), { ...x, data: wanted }, F64, "gelu");
 });
 
-test("scaled_dot_product_attention is softmax(scale · q kᵀ) v over the keys up to the query's own place, head by head", () => {
+test("scaled_dot_product_attention is softmax(scale · q kᵀ) v over the keys up to the query's own place, the others' scores masked, head by head", () => {
   for (const { types, attrs } of scaledDotProductAttention.cases) {
     const { operands, results } = runOp(scaledDotProductAttention, types, attrs);
     const [q, k, v] = [at(operands, 0), at(operands, 1), at(operands, 2)];
@@ -117,9 +117,11 @@ test("scaled_dot_product_attention is softmax(scale · q kᵀ) v over the keys u
       const head = Math.floor(column / size) * size;
       const seen = length - rows + i + 1;
       const score = (j: number) =>
-        scale * sum(size, (c) => at(q.data, i * width + head + c) * at(k.data, j * width + head + c));
-      const total = sum(seen, (j) => Math.exp(score(j)));
-      return sum(seen, (j) => (Math.exp(score(j)) / total) * at(v.data, j * width + column));
+        j < seen
+          ? scale * sum(size, (c) => at(q.data, i * width + head + c) * at(k.data, j * width + head + c))
+          : Number(attrs?.["mask_value"] ?? Number.NEGATIVE_INFINITY);
+      const total = sum(length, (j) => Math.exp(score(j)));
+      return sum(length, (j) => (Math.exp(score(j)) / total) * at(v.data, j * width + column));
     });
     assertClose(at(results, 0), { ...q, data: wanted }, F64, `${types.join()} ${JSON.stringify(attrs)}`);
   }

@@ -50,6 +50,22 @@ test("a mask that forgets the tokens before", () => {
   );
 });
 
+test("more queries than keys, so that the first see none", () => {
+  refuses(
+    {
+      keys: "k3 = reshape(k, shape=[9, 2, 4])\nkt = transpose(k3, perm=[1, 2, 0])",
+      values: "v3 = reshape(v, shape=[9, 2, 4])\nvt = transpose(v3, perm=[1, 0, 2])",
+      query: "q3 = reshape(q, shape=[12, 2, 4])\nqt = transpose(q3, perm=[1, 0, 2])",
+      queryAt: "qa = iota(start=-3, length=12)\nqc = reshape(qa, shape=[12, 1])",
+      keyAt: "ka = iota(length=9)",
+      merged: "y = reshape(ot, shape=[12, 8])",
+    },
+    "every-query-sees-a-key",
+    "there are 12 queries for 9 keys, so that the first may see none",
+    { inputs: "q: f32[12, 8], k: f32[9, 8], v: f32[9, 8]" },
+  );
+});
+
 test("a window of the last few keys", () => {
   refuses({ mask: "back = sub(qc, 2)\nc = greater(ka, back)" }, "mask-is-causal", "c lets a key through");
 });

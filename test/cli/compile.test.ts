@@ -200,6 +200,7 @@ test("a place that can't be written is named, and nothing is left over", async (
     "look-alike",
     "model",
     "notes",
+    "wide",
   ]);
   assert.not.ok(existsSync(at("never")));
 });

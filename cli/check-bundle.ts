@@ -3,7 +3,6 @@
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type BundleOptions, bundleTexts, compileBundle, targetByName } from "../codegen/index.ts";
-import { type Gpt2Config, readGpt2Config, shortenContext } from "../ir/index.ts";
 import { readBundlePlan, readBundleWeights } from "../runtime/bundle.ts";
 import { openBundleFolder } from "../runtime/bundle-folder.ts";
 import {
@@ -17,7 +16,7 @@ import {
 import { openPackedWeights } from "../runtime/packed-weights.ts";
 import { hasWeights } from "./check-checkpoint.ts";
 import { differingWeight } from "./compare-weights.ts";
-import { differences, type ExpectedBundle } from "./expected-bundle.ts";
+import { differences, type ExpectedBundle, recordedConfig } from "./expected-bundle.ts";
 
 /** What was compared. */
 export interface CheckedBundle {
@@ -98,9 +97,7 @@ async function checkTexts(folder: string, plan: BundlePlan, weights: BundleWeigh
 
 async function texts(plan: BundlePlan, weights: BundleWeights, place: string): Promise<ReadonlyMap<string, string>> {
   const { target, ...options } = plan.source.options as Omit<BundleOptions, "target"> & { readonly target: string };
-  const config = plan.source.config as Gpt2Config;
-  // What is recorded says both: a checkpoint's config has no context shorter than its table of positions.
-  const bundle = compileBundle(shortenContext(readGpt2Config(config, place), config.n_ctx), {
+  const bundle = compileBundle(recordedConfig(plan, place), {
     ...options,
     name: plan.name,
     target: targetByName(target),

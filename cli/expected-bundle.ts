@@ -1,7 +1,7 @@
 // What a bundle is expected to be when `compile --check` is given a MODEL or options: where it differs from them.
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { type Gpt2Config, readGpt2Config } from "../ir/index.ts";
+import { type Gpt2Config, readGpt2Config, shortenContext } from "../ir/index.ts";
 import type { BundlePlan, BundleWeights } from "../runtime/index.ts";
 import { chooseDType } from "./check-checkpoint.ts";
 import { type MemoryOptions, withContext } from "./memory-options.ts";
@@ -27,6 +27,13 @@ interface RecordedOptions {
   readonly disable?: readonly string[];
 }
 
+/** The config that a bundle was compiled from; `place` is what errors call it. */
+export function recordedConfig(plan: BundlePlan, place: string): Gpt2Config {
+  const recorded = plan.source.config as Gpt2Config;
+  // It says both: a checkpoint's config has no context shorter than its table of positions.
+  return shortenContext(readGpt2Config(recorded, place), recorded.n_ctx);
+}
+
 /** One sentence for each difference between the bundle in `folder` and what is expected. */
 export async function differences(
   folder: string,
@@ -35,14 +42,13 @@ export async function differences(
   expected: ExpectedBundle,
 ): Promise<readonly string[]> {
   const { model, context, chunk, dtype } = expected;
-  const config = readGpt2Config(plan.source.config, `${folder}/plan.json`);
+  const config = recordedConfig(plan, `${folder}/plan.json source.config`);
   const recorded = plan.source.options as RecordedOptions;
   const found: string[] = [];
   const compare = (option: string, wanted: unknown, is: unknown): void => {
     if (wanted !== undefined && String(wanted) !== String(is))
       found.push(`${option} is ${wanted}, but the bundle's is ${is}`);
   };
-  if (model !== undefined) found.push(...(await modelDifferences(folder, plan, config, expected, model)));
   compare("--context", context, config.n_ctx);
   compare("--name", expected.name, plan.name);
   compare("--target", expected.target, recorded.target);
@@ -54,6 +60,7 @@ export async function differences(
   else if (model !== undefined) compare(`--dtype auto of ${model}`, await chooseDType(dtype, model, config), isDType);
   compare("--disable-pass", passes(expected.disablePass), passes(recorded.disable ?? []));
   if (expected.packWeights && !weights.shards) found.push("--pack-weights is given, but the bundle holds no weights");
+  if (model !== undefined) found.push(...(await modelDifferences(folder, plan, config, expected, model)));
   return found;
 }
 

@@ -7,27 +7,37 @@ import * as assert from "uvu/assert";
 import { checkBundle } from "../../cli/check-bundle.ts";
 import type { ExpectedBundle } from "../../cli/expected-bundle.ts";
 import { RuntimeError } from "../../runtime/index.ts";
+import { addedToken, END_ID, tokenizerJson } from "../support/checkpoint-folders.ts";
 import { seededCheckpoint } from "../support/made-models.ts";
 import { assertFails, output, runCli } from "../support/run-cli.ts";
 
 const test = suite("check bundle");
 
-const CONFIG = { n_layer: 1, n_head: 1, n_embd: 8, n_ctx: 16, vocab_size: 5 };
+const CONFIG = { n_layer: 1, n_head: 1, n_embd: 8, n_ctx: 16, vocab_size: END_ID + 2 };
 const root = mkdtempSync(join(tmpdir(), "wgpt-check-"));
 test.after(() => rmSync(root, { recursive: true }));
 
-/** A checkpoint's folder; its tokenizer is read by no one here. */
+/** A checkpoint's folder. */
 function checkpoint(name: string, changes: object, more: Readonly<Record<string, string>> = {}): string {
   const folder = join(root, name);
   mkdirSync(folder);
   const config = { ...CONFIG, ...changes };
-  const files = { ...seededCheckpoint(config), "tokenizer.json": "{}", "config.json": JSON.stringify(config), ...more };
+  const files = {
+    ...seededCheckpoint(config),
+    "tokenizer.json": JSON.stringify(tokenizerJson()),
+    "config.json": JSON.stringify(config),
+    ...more,
+  };
   for (const [file, content] of Object.entries(files)) writeFileSync(join(folder, file), content);
   return folder;
 }
 const model = checkpoint("model", {});
 const deeper = checkpoint("deeper", { n_layer: 2, layer_norm_epsilon: 1e-6 });
-const retold = checkpoint("retold", {}, { "tokenizer.json": '{"other":1}' });
+const retold = checkpoint(
+  "retold",
+  {},
+  { "tokenizer.json": JSON.stringify(tokenizerJson([addedToken(END_ID + 1, "<|more|>")])) },
+);
 const retrained = checkpoint("retrained", {});
 const weights = readFileSync(join(retrained, "model.safetensors"));
 weights.writeUInt8(weights.readUInt8(weights.length - 3) ^ 1, weights.length - 3);
@@ -105,7 +115,7 @@ test("the command compares what is given to it, and only that", async () => {
   ];
   assertFails(
     await wrong,
-    /bundle: is not the bundle that was asked for: gpt2 has n_layer 12, .*--context is 64, but .*compile it/,
+    /bundle: is not the bundle that was asked for: --context is 64, but .* gpt2 has n_layer 12, .*compile it/,
   );
   assert.match(
     output(await same),

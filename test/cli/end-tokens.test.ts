@@ -1,5 +1,5 @@
 // Where a generation ends, for checkpoints that name several end tokens, and for the bundles that are compiled of them.
-import { readFileSync, writeFileSync } from "node:fs";
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -72,25 +72,29 @@ gpuTest("a bundle knows all of them, and the tokenizer's where the checkpoint na
     [null, [256]],
   ] as const)
     await inAlphabet(eos, undefined, async (folder) => {
-      const out = join(folder, "bundle");
-      const { error } = await runInProcess(["compile", folder, "--out", out, "--pack-weights", "--variant", "base"]);
-      assert.is(error, undefined, printError(error));
-      assert.match(
-        readFileSync(join(out, "index.d.ts"), "utf8"),
-        `readonly eos_token_ids: readonly [${want.join(", ")}];`,
-      );
-      const model = await loadBundle(out, gpu);
-      assert.equal(model.facts.eos_token_ids, want);
-      await model.close();
-      const check = await runInProcess(["compile", "--check", out]);
-      assert.is(check.error, undefined, printError(check.error));
-      // As earlier compilers wrote it.
-      const plan = JSON.parse(readFileSync(join(out, "plan.json"), "utf8"));
-      const { eos_token_ids, ...facts } = plan.model;
-      writeFileSync(join(out, "plan.json"), JSON.stringify({ ...plan, model: { ...facts, eos_token_id: 7 } }));
-      const text = (file: string) => Promise.resolve(readFileSync(join(out, file), "utf8"));
-      const files = { place: out, text, bytes: () => Promise.reject(), close: () => Promise.resolve() };
-      assert.equal((await readBundlePlan(files)).model.eos_token_ids, [7]);
+      const out = `${folder}-bundle`;
+      try {
+        const { error } = await runInProcess(["compile", folder, "--out", out, "--pack-weights", "--variant", "base"]);
+        assert.is(error, undefined, printError(error));
+        assert.match(
+          readFileSync(join(out, "index.d.ts"), "utf8"),
+          `readonly eos_token_ids: readonly [${want.join(", ")}];`,
+        );
+        const model = await loadBundle(out, gpu);
+        assert.equal(model.facts.eos_token_ids, want);
+        await model.close();
+        const check = await runInProcess(["compile", "--check", out]);
+        assert.is(check.error, undefined, printError(check.error));
+        // As earlier compilers wrote it.
+        const plan = JSON.parse(readFileSync(join(out, "plan.json"), "utf8"));
+        const { eos_token_ids, ...facts } = plan.model;
+        writeFileSync(join(out, "plan.json"), JSON.stringify({ ...plan, model: { ...facts, eos_token_id: 7 } }));
+        const text = (file: string) => Promise.resolve(readFileSync(join(out, file), "utf8"));
+        const files = { place: out, text, bytes: () => Promise.reject(), close: () => Promise.resolve() };
+        assert.equal((await readBundlePlan(files)).model.eos_token_ids, [7]);
+      } finally {
+        rmSync(out, { recursive: true, force: true });
+      }
     });
 });
 

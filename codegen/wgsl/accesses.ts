@@ -1,7 +1,6 @@
 // Where a shader touches its storage buffers and workgroup memory. Reads the subset of WGSL that our templates are written
 // in, by tokens and scopes, and refuses what it does not understand: an access that is overlooked would count as a good one.
-import { CompileError } from "../../ir/index.ts";
-import { lineOf, type Token, tokenize } from "./tokens.ts";
+import { TokenReader } from "./token-reader.ts";
 import { parseWgslType, type WgslType } from "./types.ts";
 
 /** A variable of the module in memory that invocations share. */
@@ -51,34 +50,26 @@ interface Scope {
   readonly header: boolean;
 }
 
-const CLOSING: Readonly<Record<string, string>> = { "(": ")", "[": "]", "{": "}", "<": ">" };
 const ASSIGNING = new Set(["+=", "-=", "*=", "/=", "%=", "&=", "|=", "^=", "<<=", "++", "--"]);
 
-class ModuleReader {
-  readonly #wgsl: string;
-  readonly #tokens: readonly Token[];
+class ModuleReader extends TokenReader {
   readonly #aliases = new Map<string, WgslType>();
   readonly #variables = new Map<string, SharedVariable>();
   readonly #accesses: Access[] = [];
   #scopes: Scope[] = [];
   #at = 0;
 
-  constructor(wgsl: string) {
-    this.#wgsl = wgsl;
-    this.#tokens = tokenize(wgsl);
-  }
-
   read(): ModuleAccesses {
     // WGSL takes declarations in any order: variables first, then the functions that use them.
     const bodies: (() => void)[] = [];
-    while (this.#at < this.#tokens.length) this.#declaration(bodies);
+    while (this.#at < this.tokens.length) this.#declaration(bodies);
     for (const read of bodies) read();
     return { variables: [...this.#variables.values()], accesses: this.#accesses };
   }
 
   #declaration(bodies: (() => void)[]): void {
     const attributes = this.#attributes();
-    const word = this.#text(this.#at);
+    const word = this.text(this.#at);
     switch (word) {
       case ";":
         this.#at++;
@@ -92,11 +83,11 @@ class ModuleReader {
         this.#skipPast(";");
         return;
       case "struct":
-        this.#at = this.#closing(this.#at + 2) + 1;
+        this.#at = this.closing(this.#at + 2) + 1;
         return;
       case "alias": {
         const { type, next } = this.#type(this.#at + 3);
-        this.#aliases.set(this.#text(this.#at + 1), type);
+        this.#aliases.set(this.text(this.#at + 1), type);
         this.#at = next + 1;
         return;
       }
@@ -105,76 +96,76 @@ class ModuleReader {
         return;
       case "fn": {
         const params = this.#at + 2;
-        const body = this.#find("{", this.#closing(params));
+        const body = this.find("{", this.closing(params));
         bodies.push(() => this.#function(params, body));
-        this.#at = this.#closing(body) + 1;
+        this.#at = this.closing(body) + 1;
         return;
       }
       default:
-        this.#refuse(this.#at, `${word} begins no declaration that is understood`);
+        this.refuse(this.#at, `${word} begins no declaration that is understood`);
     }
   }
 
   #attributes(): ReadonlyMap<string, string> {
     const attributes = new Map<string, string>();
-    while (this.#text(this.#at) === "@") {
-      const name = this.#text(this.#at + 1);
+    while (this.text(this.#at) === "@") {
+      const name = this.text(this.#at + 1);
       this.#at += 2;
-      if (this.#text(this.#at) !== "(") continue;
-      attributes.set(name, this.#text(this.#at + 1));
-      this.#at = this.#closing(this.#at) + 1;
+      if (this.text(this.#at) !== "(") continue;
+      attributes.set(name, this.text(this.#at + 1));
+      this.#at = this.closing(this.#at) + 1;
     }
     return attributes;
   }
 
   #variable(attributes: ReadonlyMap<string, string>): void {
-    const [, open, space] = [0, 1, 2].map((i) => this.#text(this.#at + i));
-    const end = open === "<" ? this.#closing(this.#at + 1) : this.#at;
-    const name = this.#text(end + 1);
+    const [, open, space] = [0, 1, 2].map((i) => this.text(this.#at + i));
+    const end = open === "<" ? this.closing(this.#at + 1) : this.#at;
+    const name = this.text(end + 1);
     if (space !== "storage" && space !== "workgroup") {
       this.#skipPast(";");
       return;
     }
     const { type, next } = this.#type(end + 3);
-    if (this.#text(end + 2) !== ":" || this.#text(next) !== ";")
-      this.#refuse(next, `${name} is declared in an unknown way`);
+    if (this.text(end + 2) !== ":" || this.text(next) !== ";")
+      this.refuse(next, `${name} is declared in an unknown way`);
     const binding = Number(attributes.get("binding"));
     if (space === "storage" && (attributes.get("group") !== "0" || type.kind !== "array" || type.length !== undefined))
-      this.#refuse(end + 1, `${name} is no array that a buffer of group 0 holds`);
+      this.refuse(end + 1, `${name} is no array that a buffer of group 0 holds`);
     this.#variables.set(name, { name, space, type, ...(space === "storage" && { binding }) });
     this.#at = next + 1;
   }
 
   #function(params: number, body: number): void {
     const names = new Set<string>();
-    for (let i = params; i < this.#closing(params); i++) {
-      if (this.#text(i) === "ptr") this.#refuse(i, "a function takes a pointer");
-      if (this.#text(i + 1) === ":") names.add(this.#text(i));
+    for (let i = params; i < this.closing(params); i++) {
+      if (this.text(i) === "ptr") this.refuse(i, "a function takes a pointer");
+      if (this.text(i + 1) === ":") names.add(this.text(i));
     }
     this.#scopes = [{ names, header: true }];
-    this.#statements(body, this.#closing(body) + 1);
+    this.#statements(body, this.closing(body) + 1);
   }
 
   /** Follows the tokens from `from` up to `to`, with the declarations that hide a module's variable. */
   #statements(from: number, to: number): void {
     const pending: string[] = [];
     for (let i = from; i < to; i++) {
-      const text = this.#text(i);
+      const text = this.text(i);
       if (text === "{") this.#scopes.push({ names: new Set(), header: false });
       else if (text === "}") {
         this.#scopes.pop();
         if (this.#scopes.at(-1)?.header) this.#scopes.pop();
       } else if (text === "for") this.#scopes.push({ names: new Set(), header: true });
       else if (text === "let" || text === "const" || text === "var") {
-        if (this.#text(i + 1) === "<") this.#refuse(i, "a variable of a function names its address space");
+        if (this.text(i + 1) === "<") this.refuse(i, "a variable of a function names its address space");
         // It is known from the end of its declaration on: `let x = x[0];` reads the outer one.
-        pending.push(this.#text(i + 1));
+        pending.push(this.text(i + 1));
         i++;
       } else if (text === ";") for (const name of pending.splice(0)) this.#scopes.at(-1)?.names.add(name);
       else if (text === "subgroupMatrixLoad" || text === "subgroupMatrixStore") i = this.#matrix(i);
-      else if (text === "&" && this.#isUnary(i) && this.#tokens[i + 1]?.kind !== "word")
-        this.#refuse(i, "takes the address of an expression");
-      else if (this.#tokens[i]?.kind === "word" && this.#text(i - 1) !== ".") {
+      else if (text === "&" && this.isUnary(i) && this.tokens[i + 1]?.kind !== "word")
+        this.refuse(i, "takes the address of an expression");
+      else if (this.tokens[i]?.kind === "word" && this.text(i - 1) !== ".") {
         const variable = this.#shared(text);
         if (variable) i = this.#access(variable, i);
       }
@@ -190,46 +181,46 @@ class ModuleReader {
     const indices: IndexUse[] = [];
     let { type } = variable;
     let next = at + 1;
-    while (this.#text(next) === "[") {
-      if (type.kind === "scalar") this.#refuse(next, `${variable.name} has an index too many`);
+    while (this.text(next) === "[") {
+      if (type.kind === "scalar") this.refuse(next, `${variable.name} has an index too many`);
       else {
-        const end = this.#closing(next);
-        indices.push({ ...this.#range(next + 1, end), length: type.length });
+        const end = this.closing(next);
+        indices.push({ ...this.range(next + 1, end), length: type.length });
         this.#statements(next + 1, end);
         ({ element: type } = type);
         next = end + 1;
       }
     }
-    const address = this.#text(at - 1) === "&" && this.#isUnary(at - 1);
+    const address = this.text(at - 1) === "&" && this.isUnary(at - 1);
     // The length alone touches nothing.
-    if (address && indices.length === 0 && this.#text(at - 3) === "arrayLength") return at;
+    if (address && indices.length === 0 && this.text(at - 3) === "arrayLength") return at;
     if (address && !(type.kind === "scalar" && type.atomic))
-      this.#refuse(at, `takes the address of ${variable.name}, which may then be touched anywhere`);
-    if (type.kind === "array") this.#refuse(at, `${variable.name} is touched as a whole array`);
-    if (type.kind !== "scalar" && this.#text(next) === ".") next += 2;
-    if (this.#text(next) === "[") this.#refuse(next, `components of ${variable.name} are indexed in an unknown way`);
+      this.refuse(at, `takes the address of ${variable.name}, which may then be touched anywhere`);
+    if (type.kind === "array") this.refuse(at, `${variable.name} is touched as a whole array`);
+    if (type.kind !== "scalar" && this.text(next) === ".") next += 2;
+    if (this.text(next) === "[") this.refuse(next, `components of ${variable.name} are indexed in an unknown way`);
     const kind = address ? "update" : this.#kind(next);
-    this.#accesses.push({ variable, kind, line: this.#line(at), indices });
+    this.#accesses.push({ variable, kind, line: this.line(at), indices });
     return next - 1;
   }
 
   #kind(next: number): Access["kind"] {
-    const text = this.#text(next);
+    const text = this.text(next);
     if (text === "=") return "write";
-    const shift = text === ">" && this.#text(next + 1) === ">" && this.#text(next + 2) === "=";
+    const shift = text === ">" && this.text(next + 1) === ">" && this.text(next + 2) === "=";
     return ASSIGNING.has(text) || shift ? "update" : "read";
   }
 
   /** `subgroupMatrixLoad<type>(&name, offset, column_major, stride)`, and the store with its value before the flag. */
   #matrix(at: number): number {
-    const loads = this.#text(at) === "subgroupMatrixLoad";
-    const open = loads ? this.#closing(at + 1) + 1 : at + 1;
-    const end = this.#closing(open);
-    const args = this.#split(open + 1, end);
+    const loads = this.text(at) === "subgroupMatrixLoad";
+    const open = loads ? this.closing(at + 1) + 1 : at + 1;
+    const end = this.closing(open);
+    const args = this.split(open + 1, end);
     const [pointer, offset] = args;
-    const [flag, stride] = args.slice(-2).map(([from, to]) => this.#between(from, to));
-    const variable = pointer && this.#text(pointer[0]) === "&" ? this.#shared(this.#text(pointer[0] + 1)) : undefined;
-    const shape = loads ? this.#between(at + 2, open - 1) : this.#resultType();
+    const [flag, stride] = args.slice(-2).map(([from, to]) => this.between(from, to));
+    const variable = pointer && this.text(pointer[0]) === "&" ? this.#shared(this.text(pointer[0] + 1)) : undefined;
+    const shape = loads ? this.between(at + 2, open - 1) : this.#resultType();
     // Of columns and rows, those that lie one behind the other come first.
     const [, columns, rows] = /^subgroup_matrix_\w+<\w+, (\w+), (\w+)>$/.exec(shape ?? "") ?? [];
     if (
@@ -241,11 +232,11 @@ class ModuleReader {
       rows === undefined ||
       (flag !== "true" && flag !== "false")
     )
-      return this.#refuse(at, "a subgroup's matrix is moved in an unknown way");
+      return this.refuse(at, "a subgroup's matrix is moved in an unknown way");
     const [near, far] = flag === "false" ? [columns, rows] : [rows, columns];
     const extent = `(${far} - 1u) * (${stride}) + ${near} - 1u`;
-    const index = { ...this.#range(offset[0], offset[1]), length: variable.type.length, extent };
-    this.#accesses.push({ variable, kind: loads ? "read" : "write", line: this.#line(at), indices: [index] });
+    const index = { ...this.range(offset[0], offset[1]), length: variable.type.length, extent };
+    this.#accesses.push({ variable, kind: loads ? "read" : "write", line: this.line(at), indices: [index] });
     for (const [from, to] of args.slice(1)) this.#statements(from, to);
     return end;
   }
@@ -253,85 +244,17 @@ class ModuleReader {
   /** The one type of matrix results that the module names: a store does not say what it stores. */
   #resultType(): string | undefined {
     const types = new Set<string>();
-    this.#tokens.forEach(({ text }, i) => {
-      if (text === "subgroup_matrix_result") types.add(this.#between(i, this.#closing(i + 1) + 1));
+    this.tokens.forEach(({ text }, i) => {
+      if (text === "subgroup_matrix_result") types.add(this.between(i, this.closing(i + 1) + 1));
     });
     return types.size === 1 ? [...types][0] : undefined;
   }
 
-  /** The ranges of tokens between the commas of an argument list. */
-  #split(from: number, to: number): readonly (readonly [from: number, to: number])[] {
-    const parts: [number, number][] = [];
-    let start = from;
-    for (let i = from; i <= to; i++) {
-      const text = this.#text(i);
-      if (text === "(" || text === "[") i = this.#closing(i);
-      else if (i === to || text === ",") {
-        parts.push([start, i]);
-        start = i + 1;
-      }
-    }
-    return parts;
-  }
-
-  #isUnary(at: number): boolean {
-    const before = this.#tokens[at - 1];
-    return (
-      !before || before.text === "return" || (before.kind === "symbol" && before.text !== ")" && before.text !== "]")
-    );
-  }
-
   #type(at: number): ReturnType<typeof parseWgslType> {
-    return parseWgslType(this.#tokens, at, this.#aliases, (from, to) => this.#between(from, to));
-  }
-
-  #text(at: number): string {
-    return this.#tokens[at]?.text ?? "";
-  }
-
-  #range(from: number, to: number): { readonly start: number; readonly end: number } {
-    return { start: this.#tokens[from]?.start ?? 0, end: this.#tokens[to - 1]?.end ?? 0 };
-  }
-
-  #between(from: number, to: number): string {
-    const { start, end } = this.#range(from, to);
-    return this.#wgsl.slice(start, end);
-  }
-
-  #line(at: number): number {
-    return lineOf(this.#wgsl, this.#tokens[at]?.start ?? this.#wgsl.length);
-  }
-
-  #find(text: string, from: number): number {
-    let i = from;
-    while (i < this.#tokens.length && this.#text(i) !== text) i++;
-    return i;
+    return parseWgslType(this.tokens, at, this.#aliases, (from, to) => this.between(from, to));
   }
 
   #skipPast(text: string): void {
-    this.#at = this.#find(text, this.#at) + 1;
-  }
-
-  /** The token that closes what opens at `open`. */
-  #closing(open: number): number {
-    const opening = this.#text(open);
-    const closing = CLOSING[opening];
-    if (closing === undefined) return this.#refuse(open, `${opening || "the end"} stands where a bracket should`);
-    let depth = 0;
-    for (let i = open; i < this.#tokens.length; i++) {
-      if (this.#text(i) === opening) depth++;
-      if (this.#text(i) === closing && --depth === 0) return i;
-    }
-    return this.#refuse(open, `${opening} is not closed`);
-  }
-
-  #refuse(at: number, facts: string): never {
-    const place = this.#tokens[at]?.start ?? this.#wgsl.length;
-    const line = lineOf(this.#wgsl, place);
-    throw new CompileError(
-      `WGSL line ${line}`,
-      `${facts}: ${this.#wgsl.split("\n")[line - 1]?.trim() ?? ""}`,
-      "write each access to shared memory as variable[index], down to a number or a vector",
-    );
+    this.#at = this.find(text, this.#at) + 1;
   }
 }

@@ -4,7 +4,7 @@ import { at, CompileError, evalDim, type SymbolValues, type Value } from "../ir/
 import type { Plan, PlanBuffer, PlanStep } from "../runtime/plan.ts";
 import type { Compilation } from "./compile.ts";
 import { STORED_BYTES } from "./plan-memory.ts";
-import { type Access, findAccesses, type SharedVariable } from "./wgsl/accesses.ts";
+import { type Access, findAccesses, type SharedVariable, type TextRange } from "./wgsl/accesses.ts";
 import { bytesOf } from "./wgsl/types.ts";
 
 /** One index of one access in a kernel's text. */
@@ -43,7 +43,7 @@ export interface InstrumentedWgsl {
  * @throws CompileError for WGSL whose accesses can't be followed.
  */
 export function instrumentWgsl(wgsl: string): InstrumentedWgsl {
-  const { variables, accesses } = findAccesses(wgsl);
+  const { entryPoints, variables, accesses } = findAccesses(wgsl);
   if (/\bwgpt_/.test(wgsl)) throw new CompileError("WGSL", "a name begins with wgpt_, as those of the checks do");
   const buffers = variables.filter((v) => v.space === "storage").sort((a, b) => bindingOf(a) - bindingOf(b));
   const gap = buffers.findIndex((b, i) => bindingOf(b) !== i);
@@ -55,8 +55,8 @@ export function instrumentWgsl(wgsl: string): InstrumentedWgsl {
     for (const { start, end, length, extent } of uses) {
       const most = length === undefined ? `wgpt_checks.lengths[${bindingOf(variable)}]` : `u32(${length})`;
       const [name, reach] = extent === undefined ? ["wgpt_check", ""] : ["wgpt_check_range", `${extent}, `];
-      edits.push({ place: start, text: `${name}(${indices.length}u, u32(` });
-      edits.push({ place: end, text: `), ${reach}${most})` });
+      edits.push({ start, end: start, text: `${name}(${indices.length}u, u32(` });
+      edits.push({ start: end, end, text: `), ${reach}${most})` });
       indices.push({
         variable: variable.name,
         space: variable.space,
@@ -65,25 +65,33 @@ export function instrumentWgsl(wgsl: string): InstrumentedWgsl {
         source: lines[line - 1]?.trim() ?? "",
       });
     }
-  return {
-    wgsl: indices.length === 0 ? wgsl : `${applyEdits(wgsl, edits)}\n${checks(buffers.length, indices.length)}`,
-    indices,
-    elementBytes: buffers.map(elementBytes),
-  };
+  const elements = buffers.map(elementBytes);
+  if (indices.length === 0) return { wgsl, indices, elementBytes: elements };
+  // An entry point becomes a function that another one calls, so that what was counted is reported however it returns.
+  const callers = entryPoints.map((entry, i) => {
+    const name = `wgpt_entry_${i}`;
+    edits.push({ ...entry.attributes, text: "" }, { ...entry.name, text: name });
+    for (const range of entry.paramAttributes) edits.push({ ...range, text: "" });
+    const [attributes, own, params] = [entry.attributes, entry.name, entry.params].map((r) =>
+      wgsl.slice(r.start, r.end),
+    );
+    return `${attributes}\nfn ${own}(${params}) {\n  ${name}(${entry.paramNames.join(", ")});\n  wgpt_report();\n}\n`;
+  });
+  const text = [applyEdits(wgsl, edits), checks(buffers.length, indices.length), ...callers].join("\n");
+  return { wgsl: text, indices, elementBytes: elements };
 }
 
-interface Edit {
-  readonly place: number;
+/** Puts `text` in the place of a range of the module. */
+interface Edit extends TextRange {
   readonly text: string;
 }
 
-/** Insertions; of several in one place, as where one index ends with another, the later stands first. */
 function applyEdits(text: string, edits: readonly Edit[]): string {
   let done = "";
   let place = 0;
-  for (const edit of edits.toSorted((a, b) => a.place - b.place)) {
-    done += text.slice(place, edit.place) + edit.text;
-    place = edit.place;
+  for (const edit of edits.toSorted((a, b) => a.start - b.start)) {
+    done += text.slice(place, edit.start) + edit.text;
+    place = edit.end;
   }
   return done + text.slice(place);
 }
@@ -107,17 +115,28 @@ const checks = (
 struct WgptChecks { lengths: array<u32, ${Math.max(1, buffers)}>, indices: array<WgptIndex, ${indices}> }
 @group(0) @binding(${buffers}) var<storage, read_write> wgpt_checks: WgptChecks;
 
+// Counted by each invocation for itself: an atomic at every access would take drivers long to compile.
+var<private> wgpt_times: array<u32, ${indices}>;
+var<private> wgpt_outside: array<u32, ${indices}>;
+
 fn wgpt_check(id: u32, index: u32, length: u32) -> u32 {
-  if (index >= length) {
-    atomicAdd(&wgpt_checks.indices[id].times, 1u);
-    atomicStore(&wgpt_checks.indices[id].index, index);
-  }
+  let outside = index >= length;
+  wgpt_times[id] += select(0u, 1u, outside);
+  wgpt_outside[id] = select(wgpt_outside[id], index, outside);
   return index;
 }
 
 // The last place touched is index + extent.
 fn wgpt_check_range(id: u32, index: u32, extent: u32, length: u32) -> u32 {
   return wgpt_check(id, index, select(0u, length - extent, extent < length));
+}
+
+fn wgpt_report() {
+  for (var id = 0u; id < ${indices}u; id++) {
+    if (wgpt_times[id] == 0u) { continue; }
+    atomicAdd(&wgpt_checks.indices[id].times, wgpt_times[id]);
+    atomicStore(&wgpt_checks.indices[id].index, wgpt_outside[id]);
+  }
 }
 `;
 

@@ -12,10 +12,8 @@ export interface SharedVariable {
   readonly binding?: number;
 }
 
-/** One index of an access: the expression from `start` to `end` of the text, and how many places there are. */
-export interface IndexUse {
-  readonly start: number;
-  readonly end: number;
+/** One index of an access, an expression of the text, and how many places there are. */
+export interface IndexUse extends TextRange {
   /** A constant expression; a storage array's length has none. */
   readonly length: string | undefined;
   /** How many places beyond the index are touched too, as an expression: a matrix that a subgroup loads. */
@@ -32,8 +30,24 @@ export interface Access {
   readonly indices: readonly IndexUse[];
 }
 
+/** A range of characters. */
+export interface TextRange {
+  readonly start: number;
+  readonly end: number;
+}
+
+/** An entry point: its attributes, its name, and its parameters with the attributes of each. */
+export interface EntryPoint {
+  readonly attributes: TextRange;
+  readonly name: TextRange;
+  readonly params: TextRange;
+  readonly paramNames: readonly string[];
+  readonly paramAttributes: readonly TextRange[];
+}
+
 /** What a module shares, and where it touches that. */
 export interface ModuleAccesses {
+  readonly entryPoints: readonly EntryPoint[];
   readonly variables: readonly SharedVariable[];
   readonly accesses: readonly Access[];
 }
@@ -56,6 +70,7 @@ class ModuleReader extends TokenReader {
   readonly #aliases = new Map<string, WgslType>();
   readonly #variables = new Map<string, SharedVariable>();
   readonly #accesses: Access[] = [];
+  readonly #entryPoints: EntryPoint[] = [];
   #scopes: Scope[] = [];
   #at = 0;
 
@@ -64,10 +79,15 @@ class ModuleReader extends TokenReader {
     const bodies: (() => void)[] = [];
     while (this.#at < this.tokens.length) this.#declaration(bodies);
     for (const read of bodies) read();
-    return { variables: [...this.#variables.values()], accesses: this.#accesses };
+    return {
+      entryPoints: this.#entryPoints,
+      variables: [...this.#variables.values()],
+      accesses: this.#accesses,
+    };
   }
 
   #declaration(bodies: (() => void)[]): void {
+    const first = this.#at;
     const attributes = this.#attributes();
     const word = this.text(this.#at);
     switch (word) {
@@ -98,6 +118,7 @@ class ModuleReader extends TokenReader {
         const params = this.#at + 2;
         const body = this.find("{", this.closing(params));
         bodies.push(() => this.#function(params, body));
+        if (attributes.has("compute")) this.#entryPoint(first, params);
         this.#at = this.closing(body) + 1;
         return;
       }
@@ -111,8 +132,8 @@ class ModuleReader extends TokenReader {
     while (this.text(this.#at) === "@") {
       const name = this.text(this.#at + 1);
       this.#at += 2;
+      attributes.set(name, this.text(this.#at) === "(" ? this.text(this.#at + 1) : "");
       if (this.text(this.#at) !== "(") continue;
-      attributes.set(name, this.text(this.#at + 1));
       this.#at = this.closing(this.#at) + 1;
     }
     return attributes;
@@ -134,6 +155,26 @@ class ModuleReader extends TokenReader {
       this.refuse(end + 1, `${name} is no array that a buffer of group 0 holds`);
     this.#variables.set(name, { name, space, type, ...(space === "storage" && { binding }) });
     this.#at = next + 1;
+  }
+
+  #entryPoint(first: number, params: number): void {
+    const end = this.closing(params);
+    const paramNames: string[] = [];
+    const paramAttributes: TextRange[] = [];
+    for (let i = params + 1; i < end; i++) {
+      if (this.text(i + 1) === ":") paramNames.push(this.text(i));
+      if (this.text(i) !== "@") continue;
+      const last = this.text(i + 2) === "(" ? this.closing(i + 2) : i + 1;
+      paramAttributes.push(this.range(i, last + 1));
+      i = last;
+    }
+    this.#entryPoints.push({
+      attributes: this.range(first, params - 2),
+      name: this.range(params - 1, params),
+      params: this.range(params + 1, end),
+      paramNames,
+      paramAttributes,
+    });
   }
 
   #function(params: number, body: number): void {

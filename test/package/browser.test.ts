@@ -18,7 +18,7 @@ async function bundle(entry: string, platform: "browser" | "node") {
     metafile: true,
     write: false,
     logLevel: "silent",
-    external: ["node:*", "webgpu"],
+    external: ["node:*", "webgpu", "koffi"],
   });
   const { inputs, outputs } = metafile;
   return {
@@ -38,7 +38,7 @@ test("takes in the runtime and the tokenizer's library, and leaves nothing to be
 test("would be seen if it took in what only Node has", async () => {
   const { outside } = await bundle("runtime/index.ts", "node");
   assert.ok(outside.some((path) => path.startsWith("node:")));
-  assert.ok(outside.includes("webgpu"));
+  for (const native of ["webgpu", "koffi"]) assert.ok(outside.includes(native), native);
 });
 
 test("the runtime on Node takes in no compiler either", async () => {

@@ -118,9 +118,11 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     // Masked keys count where exp(MASKED − largest) is more than 0. Each invocation adds them to the mixtures that it made.
     let seen = length + min(first_row + r + 1u, rows) - rows;
     if (largest[r] < BORDER && seen < length) {
-      let most = max(largest[r], MASKED);
-      let shrink = exp(largest[r] - most);
-      let p = exp(MASKED - most);
+      // The larger of the two weighs 1. A minimum, and not a difference to it: compilers for GPUs make two products of exp's
+      // argument, a constant's folded, and where they cancel, what the other's rounding leaves is no 0.
+      let above = largest[r] - MASKED;
+      let shrink = exp(min(above, 0.0));
+      let p = exp(min(-above, 0.0));
       sums[r] *= shrink;
       if (lane == 0u) { sums[r] += p * f32(length - seen); }
       for (var i = lane; i < PARTS * VECTORS; i += LANES) {

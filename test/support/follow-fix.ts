@@ -6,7 +6,8 @@ import type { Fix } from "../../base/errors.ts";
 export function followFix(fix: Fix, args: readonly string[]): readonly string[] {
   switch (fix.kind) {
     case "edit-json": {
-      const json = JSON.parse(readFileSync(fix.file, "utf8"));
+      // Files may begin with a byte-order mark, which wgpt reads over.
+      const json = JSON.parse(readFileSync(fix.file, "utf8").replace(/^\uFEFF/, ""));
       for (const key of fix.unset ?? []) delete json[key];
       writeFileSync(fix.file, JSON.stringify({ ...json, ...fix.set }));
       return args;

@@ -1,145 +1,43 @@
 // Kernels compute what an op says, or refuse: ops that keep each trait's promise in a way that none of wgpt's own does, alone
-// and beside anchors, against the interpreter.
+// and beside anchors, against the interpreter; also where subgroups are narrower or wider, and halves are read as f16.
+import { spawnSync } from "node:child_process";
+import { fileURLToPath } from "node:url";
 import { suite } from "uvu";
+import * as assert from "uvu/assert";
 import { parseGraph } from "../../ir/parse.ts";
-import { onGpu } from "../support/gpu.ts";
-import * as hostile from "../support/hostile-ops.ts";
-import { ALL_PASSES, CHECKED_TARGETS, checkKernels, type KernelCheck } from "./kernel-check.ts";
+import { adapter, onGpu } from "../support/gpu.ts";
+import { HOSTILE_CASES, HOSTILE_OPS } from "../support/hostile-cases.ts";
+import { skipUnless } from "../support/skip.ts";
+import { ALL_PASSES, CHECKED_TARGETS, checkKernels } from "./kernel-check.ts";
 
 const test = suite("hostile ops");
 const gpuTest = onGpu(test);
 
-const OWN = Object.values(hostile).filter((op) => typeof op === "object");
-
-function computes(name: string, text: string, check: KernelCheck = {}): void {
+for (const { name, text, check } of HOSTILE_CASES)
   gpuTest(name, async (gpu) => {
     for (const disable of [[], ALL_PASSES])
-      await checkKernels(gpu, parseGraph(text, OWN), { targets: CHECKED_TARGETS.slice(0, 1), ...check, disable });
+      await checkKernels(gpu, parseGraph(text, HOSTILE_OPS), {
+        targets: CHECKED_TARGETS.slice(0, 1),
+        ...check,
+        disable,
+      });
   });
-}
 
-const ROWS = { runs: [{ T: 1 }, { T: 5 }] };
+const lavapipe = adapter?.features.includes("subgroups") && /llvmpipe/.test(adapter.description);
 
-for (const [op, rows] of [
-  ["rms_norm", "g"],
-  ["rms_norm_shifted", "g, c"],
-  ["shifted_first", "g, c"],
-  ["unit_row", ""],
-  ["centred_unit_row", "g"],
-]) {
-  const call = `${op}(x${rows === "" ? "" : `, ${rows}`}, epsilon=0.02)`;
-  const head = "g: f32[68], c: f32[68]";
-  computes(`${op}, alone`, `graph g(x: f32[T, 68], ${head}) { y = ${call} return y }`, { ...ROWS, terms: 68 });
-  computes(
-    `${op}, on the way into a matmul`,
-    `graph g(x: f32[1, 68], ${head}, w: f32[68, 12]) { n = ${call} y = matmul(n, w) return y }`,
-    { terms: 136 },
-  );
-}
-
-computes(
-  "a normalised row that the epilogue reads as well",
-  `graph g(x: f32[1, 64], g: f32[64], c: f32[64], w: f32[64, 64]) {
-    n = layer_norm(x, g, c)
-    m = matmul(n, w)
-    y = add(m, n)
-    return y
-  }`,
-  { terms: 128 },
-);
-
-for (const axis of [0, 1])
-  computes(
-    `folds with ends, orders and identities of their own, along axis ${axis}`,
-    `graph g(x: f32[5, T]) {
-      a = reduce_rms(x, axis=${axis})
-      b = reduce_alternating(x, axis=${axis}, keepdims=false)
-      c = reduce_min(x, axis=${axis})
-      n = neg(a)
-      return n, b, c
-    }`,
-    { ...ROWS, terms: 5, ulps: 16 },
-  );
-computes(
-  "the smallest of integers, and of none",
-  `graph g(i: i32[2, 3], u: u32[2, 3], e: i32[2, 0], f: u32[2, 0]) {
-    a = reduce_min(i)
-    b = reduce_min(u)
-    c = reduce_min(e)
-    d = reduce_max(e)
-    h = reduce_max(f)
-    return a, b, c, d, h
-  }`,
-);
-
-computes(
-  "indices below 0 are compared, divided and shown",
-  `graph g(x: f32[T, 4], z: f32[7]) {
-    a = delay(x)
-    b = roll(x)
-    c = roll(z)
-    d = halves(length=T)
-    e = halves(to=i32)
-    f = halves(to=bool)
-    h = delay(z, by=T)
-    i = delay(x, by=T-1)
-    return a, b, c, d, e, f, h, i
-  }`,
-  { runs: [{ T: 1 }, { T: 6 }] },
-);
-computes(
-  "elements that move the other way behind a matmul",
-  `graph g(x: f32[T, 66], w: f32[66, 8], b: f32[8]) { m = matmul(x, w) r = reverse(m) y = add(r, b) return y }`,
-  { ...ROWS, terms: 66 },
-);
-
-computes(
-  "a state that is added to in place, element by element",
-  "graph g(state acc: f32[3, 4], x: f32[3, 4]) { n = neg(x) y = accumulate(acc, n) return y }",
-);
-computes(
-  "a state that is added to, then read",
-  "graph g(state acc: f32[3, 4], x: f32[3, 4]) { y = accumulate(acc, x) z = neg(y) return z, y }",
-);
-computes(
-  "a state that is added to and not returned",
-  "graph g(state acc: f32[3, 4], x: f32[3, 4]) { y = accumulate(acc, x) z = neg(y) return z }",
-);
-
-computes(
-  "pointwise ops of other dtypes, and names that are none in WGSL",
-  `graph g(x: f32[T, 66], w: f32[66, 8], b: f32[8]) {
-    m = matmul(x, w)
-    p = __my.own(m)
-    c = greater(p, 0.5)
-    y = keep_where(p, b, c)
-    return p, y
-  }`,
-  { ...ROWS, terms: 66 },
-);
-
-computes(
-  "values that are made in the same region, and updated",
-  `graph g(x: f32[T, 66], w: f32[66, 8], b: f32[T, 8]) {
-    m = matmul(x, w)
-    y = accumulate(m, b)
-    n = neg(b)
-    z = accumulate(n, b)
-    return y, z
-  }`,
-  { ...ROWS, terms: 66 },
-);
-
-for (const [rows, matrix, turn] of [
-  ["1", "i32[64, 8]", "t = cast(w, to=f32)"],
-  ["T", "bool[64, 8]", "t = cast(w, to=f32)"],
-  ["1", "u32[8, 64]", "f = cast(w, to=f32) t = transpose(f, perm=[1, 0])"],
-  ["T", "i32[8, 64]", "f = cast(w, to=f32) t = transpose(f, perm=[1, 0])"],
-])
-  computes(
-    `${rows} rows times a matrix that lies as ${matrix}`,
-    `graph g(x: f32[${rows}, 64], w: ${matrix}) { ${turn} y = matmul(x, t) return y }`,
-    { ...ROWS, terms: 64 },
-  );
+for (const width of [4, 8, 16, 32, 64])
+  skipUnless(
+    test,
+    lavapipe,
+    "no lavapipe with subgroups",
+  )(`all of them, in subgroups of ${width} and with halves as f16`, () => {
+    const { status, stdout, stderr } = spawnSync(
+      process.execPath,
+      ["--import", "tsx", fileURLToPath(new URL("./check-hostile.ts", import.meta.url))],
+      { encoding: "utf8", env: { ...process.env, LP_NATIVE_VECTOR_WIDTH: `${32 * width}` } },
+    );
+    assert.is(status, 0, stderr);
+    assert.match(stdout, `subgroups of ${width} to ${width}`);
+  });
 
 test.run();

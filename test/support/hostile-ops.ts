@@ -152,3 +152,12 @@ export const dotted = definePointwise({
   scalar: ([x]) => x + 1,
   wgsl: ([x]) => `${x} + 1.0`,
 });
+/** Three operands in any order: no op of wgpt's that may be reordered has more than two. */
+export const middle = definePointwise({
+  name: "middle",
+  summary: "neither the smallest nor the largest of three",
+  operands: ["a", "b", "c"],
+  commutative: true,
+  scalar: ([a, b, c]) => a + b + c - Math.min(a, b, c) - Math.max(a, b, c),
+  wgsl: ([a, b, c]) => `max(min(${a}, ${b}), min(max(${a}, ${b}), ${c}))`,
+});

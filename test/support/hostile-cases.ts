@@ -1,0 +1,156 @@
+// What hostile ops are tried in: alone, and beside anchors. Each graph's operands are seeded, and its results compared with the
+// interpreter's.
+import type { KernelCheck } from "../codegen/kernel-check.ts";
+import * as hostile from "./hostile-ops.ts";
+
+/** Every op of hostile-ops.ts. */
+export const HOSTILE_OPS = Object.values(hostile).filter((op) => typeof op === "object");
+
+export interface HostileCase {
+  readonly name: string;
+  readonly text: string;
+  readonly check: KernelCheck;
+}
+
+export const HOSTILE_CASES: HostileCase[] = [];
+
+function computes(name: string, text: string, check: KernelCheck = {}): void {
+  HOSTILE_CASES.push({ name, text, check });
+}
+
+const ROWS = { runs: [{ T: 1 }, { T: 5 }] };
+
+for (const [op, rows] of [
+  ["rms_norm", "g"],
+  ["rms_norm_shifted", "g, c"],
+  ["shifted_first", "g, c"],
+  ["unit_row", ""],
+  ["centred_unit_row", "g"],
+]) {
+  const call = `${op}(x${rows === "" ? "" : `, ${rows}`}, epsilon=0.02)`;
+  const head = "g: f32[68], c: f32[68]";
+  computes(`${op}, alone`, `graph g(x: f32[T, 68], ${head}) { y = ${call} return y }`, { ...ROWS, terms: 68 });
+  computes(
+    `${op}, on the way into a matmul`,
+    `graph g(x: f32[1, 68], ${head}, weight w: f32[68, 12]) { n = ${call} y = matmul(n, w) return y }`,
+    { terms: 136 },
+  );
+}
+
+computes(
+  "a normalised row that the epilogue reads as well",
+  `graph g(x: f32[1, 64], g: f32[64], c: f32[64], weight w: f32[64, 64]) {
+    n = layer_norm(x, g, c)
+    m = matmul(n, w)
+    y = add(m, n)
+    return y
+  }`,
+  { terms: 128 },
+);
+
+for (const axis of [0, 1])
+  computes(
+    `folds with ends, orders and identities of their own, along axis ${axis}`,
+    `graph g(x: f32[5, T]) {
+      a = reduce_rms(x, axis=${axis})
+      b = reduce_alternating(x, axis=${axis}, keepdims=false)
+      c = reduce_min(x, axis=${axis})
+      n = neg(a)
+      return n, b, c
+    }`,
+    { ...ROWS, terms: 5, ulps: 16 },
+  );
+computes(
+  "the smallest of integers, and of none",
+  `graph g(i: i32[2, 3], u: u32[2, 3], e: i32[2, 0], f: u32[2, 0]) {
+    a = reduce_min(i)
+    b = reduce_min(u)
+    c = reduce_min(e)
+    d = reduce_max(e)
+    h = reduce_max(f)
+    return a, b, c, d, h
+  }`,
+);
+
+computes(
+  "indices below 0 are compared, divided and shown",
+  `graph g(x: f32[T, 4], z: f32[7]) {
+    a = delay(x)
+    b = roll(x)
+    c = roll(z)
+    d = halves(length=T)
+    e = halves(to=i32)
+    f = halves(to=bool)
+    h = delay(z, by=T)
+    i = delay(x, by=T-1)
+    return a, b, c, d, e, f, h, i
+  }`,
+  { runs: [{ T: 1 }, { T: 6 }] },
+);
+computes(
+  "elements that move the other way behind a matmul",
+  `graph g(x: f32[T, 66], weight w: f32[66, 8], b: f32[8]) { m = matmul(x, w) r = reverse(m) y = add(r, b) return y }`,
+  { ...ROWS, terms: 66 },
+);
+
+computes(
+  "a state that is added to in place, element by element",
+  "graph g(state acc: f32[3, 4], x: f32[3, 4]) { n = neg(x) y = accumulate(acc, n) return y }",
+);
+computes(
+  "a state that is added to, then read",
+  "graph g(state acc: f32[3, 4], x: f32[3, 4]) { y = accumulate(acc, x) z = neg(y) return z, y }",
+);
+computes(
+  "a state that is added to and not returned",
+  "graph g(state acc: f32[3, 4], x: f32[3, 4]) { y = accumulate(acc, x) z = neg(y) return z }",
+);
+
+computes(
+  "pointwise ops of other dtypes, and names that are none in WGSL",
+  `graph g(x: f32[T, 66], weight w: f32[66, 8], b: f32[8]) {
+    m = matmul(x, w)
+    p = __my.own(m)
+    c = greater(p, 0.5)
+    y = keep_where(p, b, c)
+    return p, y
+  }`,
+  { ...ROWS, terms: 66 },
+);
+
+computes(
+  "values that are made in the same region, and updated",
+  `graph g(x: f32[T, 66], weight w: f32[66, 8], b: f32[T, 8]) {
+    m = matmul(x, w)
+    y = accumulate(m, b)
+    n = neg(b)
+    z = accumulate(n, b)
+    return y, z
+  }`,
+  { ...ROWS, terms: 66 },
+);
+
+for (const [rows, matrix, turn] of [
+  ["1", "i32[64, 8]", "t = cast(w, to=f32)"],
+  ["T", "bool[64, 8]", "t = cast(w, to=f32)"],
+  ["1", "u32[8, 64]", "f = cast(w, to=f32) t = transpose(f, perm=[1, 0])"],
+  ["T", "i32[8, 64]", "f = cast(w, to=f32) t = transpose(f, perm=[1, 0])"],
+])
+  computes(
+    `${rows} rows times a matrix that lies as ${matrix}`,
+    `graph g(x: f32[${rows}, 64], w: ${matrix}) { ${turn} y = matmul(x, t) return y }`,
+    { ...ROWS, terms: 64 },
+  );
+
+computes(
+  "three operands that may stand in any order, in several orders",
+  `graph g(x: f32[T, 66], weight w: f32[66, 8], b: f32[8], c: f32[T, 8]) {
+    m = matmul(x, w)
+    p = middle(m, b, c)
+    q = middle(c, m, b)
+    r = middle(0.5, p, c)
+    y = sub(r, q)
+    return y, p
+  }`,
+  { ...ROWS, terms: 66 },
+);

@@ -1,7 +1,8 @@
 import { Command } from "commander";
 import { compileGpt2, targetByName } from "../codegen/index.ts";
 import { isPreset } from "../ir/index.ts";
-import { type AdapterReport, openDawn, printAdapter, printBytes, RuntimeError } from "../runtime/index.ts";
+import { optionError } from "../runtime/errors.ts";
+import { type AdapterReport, openDawn, printAdapter, printBytes } from "../runtime/index.ts";
 import { chooseDType } from "./check-checkpoint.ts";
 import { measureHost, measureSpeeds, type Speeds, type Spread } from "./measure.ts";
 import { peakRssBytes } from "./memory.ts";
@@ -54,7 +55,7 @@ async function runModel(model: string | undefined, options: Options): Promise<vo
   try {
     const { n_ctx } = opened.config;
     if (n_ctx <= PROMPT)
-      throw new RuntimeError("bench", `the context is ${n_ctx} tokens, but a run takes a prompt of ${PROMPT} and more`);
+      throw optionError("bench", `the context is ${n_ctx} tokens, but a run takes a prompt of ${PROMPT} and more`);
     const tokens = Math.min(options.maxNewTokens, n_ctx - PROMPT);
     const speeds = await measureSpeeds(opened.model, {
       runs: options.runs,

@@ -5,12 +5,12 @@ import { join } from "node:path";
 import { type BundleOptions, bundleTexts, compileBundle, targetByName } from "../codegen/index.ts";
 import { readBundlePlan, readBundleWeights } from "../runtime/bundle.ts";
 import { openBundleFolder } from "../runtime/bundle-folder.ts";
+import { fileError } from "../runtime/errors.ts";
 import {
   type BundleFiles,
   type BundlePlan,
   type BundleWeights,
   openCheckpoint,
-  RuntimeError,
   type WeightSource,
 } from "../runtime/index.ts";
 import { openPackedWeights } from "../runtime/packed-weights.ts";
@@ -38,7 +38,7 @@ export async function checkBundle(folder: string, verify: boolean, expected: Exp
     const [plan, weights] = [await readBundlePlan(files), await readBundleWeights(files)];
     const others = await differences(folder, plan, weights, expected);
     if (others.length > 0)
-      throw new RuntimeError(
+      throw fileError(
         folder,
         `is not the bundle that was asked for: ${some(others, "; ", 8)}`,
         "compile it again as you want it, or check it without MODEL and options",
@@ -68,7 +68,7 @@ async function compareWith(model: string, packed: WeightSource, weights: BundleW
   try {
     const name = await differingWeight(weights.tensors, packed, source);
     if (name !== undefined)
-      throw new RuntimeError(place, `its ${name} is not that of ${model}`, "compile it again with --pack-weights");
+      throw fileError(place, `its ${name} is not that of ${model}`, "compile it again with --pack-weights");
   } finally {
     await source.close();
   }
@@ -88,7 +88,7 @@ async function checkTexts(folder: string, plan: BundlePlan, weights: BundleWeigh
   const kernels = await readdir(join(folder, "kernels")).catch((): string[] => []);
   for (const name of kernels.map((k) => `kernels/${k}`)) if (!wanted.has(name)) problems.push(`${name} is left over`);
   if (problems.length === 0) return wanted.size;
-  throw new RuntimeError(
+  throw fileError(
     folder,
     `is not what this wgpt compiles: ${some(problems, ", ")}`,
     "compile it again, or use the version that compiled it",

@@ -3,6 +3,7 @@
 import { readdir } from "node:fs/promises";
 import { buildGpt2, type Gpt2Config, isPreset } from "../ir/index.ts";
 import type { WeightDType } from "../passes/index.ts";
+import { weightsError } from "../runtime/errors.ts";
 import { openCheckpoint, RuntimeError, type WeightSource } from "../runtime/index.ts";
 import { matchWeights, refuseOtherHead, type WantedWeight, type WeightMatch } from "../runtime/weights/match.ts";
 import { findWeights } from "../runtime/weights/shards.ts";
@@ -61,14 +62,14 @@ function matchOrFix(config: Gpt2Config, source: WeightSource, model: string): We
     if (!(error instanceof RuntimeError) || error.fix || isPreset(model)) throw error;
     const fixed = fixConfig(config, source, model);
     if (!fixed || refusal(fixed.config, source) === error.message) throw error;
-    throw new RuntimeError(error.place, error.facts, error.hint, fixed.fix);
+    throw weightsError(error.place, error.facts, error.hint, fixed.fix);
   }
 }
 
 function matchConfig(config: Gpt2Config, source: WeightSource): WeightMatch {
   // A graph of so many layers would take its time, and all that there is to say is known already.
   if (config.n_layer > source.tensors.size)
-    throw new RuntimeError(
+    throw weightsError(
       source.place,
       `holds ${source.tensors.size} tensors, but the config has ${config.n_layer} layers`,
       "config.json and checkpoint must describe the same model",

@@ -1,7 +1,7 @@
 // What the files of a GPT-2 checkpoint say beside the numbers, as Hugging Face writes them: config.json, which tensor
 // goes into which file, and the index of the shards. Text and names only; checkpoint-folder.ts writes.
 import { buildGpt2, type Gpt2Config } from "../ir/index.ts";
-import { RuntimeError } from "../runtime/index.ts";
+import { optionError } from "../runtime/errors.ts";
 import type { RandomDType } from "../runtime/weights/random-values.ts";
 import { dataBytes, type TensorToWrite } from "../runtime/weights/write-safetensors.ts";
 
@@ -59,7 +59,7 @@ export const listWeights = (config: Gpt2Config, dtype: RandomDType): TensorToWri
  */
 export function dealShards(weights: readonly TensorToWrite[], shards: number): WeightFile[] {
   if (shards > weights.length)
-    throw new RuntimeError(
+    throw optionError(
       "--shards",
       `is ${shards}, but the model has ${weights.length} tensors`,
       "a tensor lies in one file as a whole",

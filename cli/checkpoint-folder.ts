@@ -4,6 +4,7 @@
 import { randomBytes } from "node:crypto";
 import { mkdir, readdir, realpath, rename, rm, statfs } from "node:fs/promises";
 import { join } from "node:path";
+import { fileError } from "../runtime/errors.ts";
 import { RuntimeError } from "../runtime/index.ts";
 import { isSystemError, makeFolder, removeEmpty } from "./output-folder.ts";
 import { reasonOf } from "./usage.ts";
@@ -29,24 +30,23 @@ export async function inspectFolder(
   model: string | undefined,
   force: boolean,
 ): Promise<CheckpointFolder> {
-  if (path === "") throw new RuntimeError('""', "is no path, but a checkpoint is written to a folder", "give its name");
+  if (path === "") throw fileError('""', "is no path, but a checkpoint is written to a folder", "give its name");
   const entries = await readdir(path, { withFileTypes: true }).catch((error: NodeJS.ErrnoException) => {
     if (error.code === "ENOENT") return [];
-    if (error.code === "ENOTDIR") throw new RuntimeError(path, "is a file, but a checkpoint is a folder");
-    throw new RuntimeError(path, `can't be read: ${reasonOf(error)}`, "give a folder that you may read and write");
+    if (error.code === "ENOTDIR") throw fileError(path, "is a file, but a checkpoint is a folder");
+    throw fileError(path, `can't be read: ${reasonOf(error)}`, "give a folder that you may read and write");
   });
   const there = entries.map(({ name }) => name);
   const keepsConfig = model !== undefined && there.includes(CONFIG) && (await isSame(path, model));
   const older = there.filter((name) => WEIGHTS.test(name) || (name === CONFIG && !keepsConfig));
   if (older.length > 0 && !force)
-    throw new RuntimeError(
+    throw fileError(
       path,
       `holds ${older[0]} already`,
       "give another folder, or --force to replace the checkpoint in it",
     );
   const folder = entries.find((entry) => entry.isDirectory() && older.includes(entry.name));
-  if (folder)
-    throw new RuntimeError(path, `holds ${folder.name}, which is a folder and no file`, "give another folder");
+  if (folder) throw fileError(path, `holds ${folder.name}, which is a folder and no file`, "give another folder");
   return { path, keepsConfig, older };
 }
 
@@ -82,15 +82,15 @@ export async function writeInto(
     for (const name of older) await move(join(path, name), join(replaced, name));
     const come = (await readdir(path)).find((name) => names.includes(name));
     if (come !== undefined)
-      throw new RuntimeError(path, `${come} has come while the checkpoint was made`, "give another folder");
+      throw fileError(path, `${come} has come while the checkpoint was made`, "give another folder");
     for (const name of names) await move(join(temporary, name), join(path, name));
   } catch (error) {
     for (const step of undo) await step();
     if (isSystemError(error))
-      throw new RuntimeError(path, `can't be written: ${reasonOf(error)}`, "give a folder that you may write to");
+      throw fileError(path, `can't be written: ${reasonOf(error)}`, "give a folder that you may write to");
     // The user has not heard of the temporary folder.
     if (error instanceof RuntimeError && error.place.startsWith(temporary))
-      throw new RuntimeError(join(path, error.place.slice(temporary.length)), error.facts, error.hint, error.fix);
+      throw fileError(join(path, error.place.slice(temporary.length)), error.facts, error.hint, error.fix);
     throw error;
   }
   await rm(temporary, { recursive: true, force: true });
@@ -99,7 +99,7 @@ export async function writeInto(
 async function checkSpace(path: string, bytes: number): Promise<void> {
   const { bavail, bsize } = await statfs(path);
   if (bavail * bsize < bytes)
-    throw new RuntimeError(
+    throw fileError(
       path,
       `the checkpoint takes ${bytes} bytes, but this disk has ${bavail * bsize} left`,
       "make room, write to another disk, or choose a smaller --dtype",

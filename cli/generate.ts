@@ -1,13 +1,7 @@
 import { Command } from "commander";
 import pc from "picocolors";
-import {
-  endTokens,
-  type FinishReason,
-  type GenerateResult,
-  generate,
-  printAdapter,
-  RuntimeError,
-} from "../runtime/index.ts";
+import { optionError } from "../runtime/errors.ts";
+import { endTokens, type FinishReason, type GenerateResult, generate, printAdapter } from "../runtime/index.ts";
 import { printWarning } from "./errors.ts";
 import { loadStats } from "./memory.ts";
 import { contextOption, dtypeOption, type LoadOptions, memoryLimitOption } from "./memory-options.ts";
@@ -94,7 +88,7 @@ async function generateWith(opened: OpenModel, options: Options): Promise<void> 
   const { model, tokenizer, adapter } = opened;
   const [start] = endTokens(model.facts, tokenizer);
   if (!opened.prompt && start === undefined)
-    throw new RuntimeError(
+    throw optionError(
       "prompt",
       "is missing, and the model has no end-of-text token to start from",
       "give a text or --tokens",

@@ -2,7 +2,8 @@ import { Command, Option } from "commander";
 import { type Compilation, compileGpt2, ENTRY_NAMES, type EntryName, targetByName } from "../codegen/index.ts";
 import { type Gpt2Config, type Graph, indexGraph, printDim, printGraph, printNode } from "../ir/index.ts";
 import { dumper, Explainer, type PassReport } from "../passes/index.ts";
-import { bufferBytes, type PlanCount, type PlanDim, type PlanEntry, RuntimeError } from "../runtime/index.ts";
+import { optionError } from "../runtime/errors.ts";
+import { bufferBytes, type PlanCount, type PlanDim, type PlanEntry } from "../runtime/index.ts";
 import { chooseDType } from "./check-checkpoint.ts";
 import { printMemoryTable } from "./inspect-memory.ts";
 import { contextOption, dtypeOption, type MemoryOptions, withContext } from "./memory-options.ts";
@@ -84,7 +85,7 @@ function show(
 ): string {
   const [entry] = compiled.entries;
   const [plan] = compiled.plan.entries;
-  if (!entry || !plan) throw new RuntimeError(`inspect ${model}`, `there is no entry point ${options.entry}`);
+  if (!entry || !plan) throw optionError(`inspect ${model}`, `there is no entry point ${options.entry}`);
   if (options.printIrAfter !== undefined) return printDumps(dumps, options.printIrAfter);
   if (options.explain) {
     const sites = only(reports, (r) => r.site, options.only, "site");
@@ -113,7 +114,7 @@ function only<X>(items: readonly X[], name: (x: X) => string, part: string | und
   if (part === undefined) return items;
   const found = items.filter((x) => name(x).includes(part));
   if (found.length === 0)
-    throw new RuntimeError(
+    throw optionError(
       `--only ${part}`,
       `no ${what} has that in its name`,
       `there are ${items.slice(0, 3).map(name).join(", ")}, …`,
@@ -125,11 +126,7 @@ function printDumps(dumps: ReadonlyMap<string, string>, pass: string): string {
   if (pass === "all") return [...dumps].map(([name, text]) => `# after ${name}\n${text}`).join("\n");
   const text = dumps.get(pass);
   if (text === undefined)
-    throw new RuntimeError(
-      `--print-ir-after ${pass}`,
-      "no such pass ran",
-      `these did: ${[...dumps.keys()].join(", ")}`,
-    );
+    throw optionError(`--print-ir-after ${pass}`, "no such pass ran", `these did: ${[...dumps.keys()].join(", ")}`);
   return text;
 }
 

@@ -2,9 +2,9 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Command, Option } from "commander";
+import { ITEM_SIZE } from "../base/dtype.ts";
 import { openRandomWeights, type RandomSource } from "../runtime/weights/random.ts";
 import { RANDOM_DTYPES, type RandomDType } from "../runtime/weights/random-values.ts";
-import { ITEM_SIZE } from "../runtime/weights/source.ts";
 import type { TensorToWrite } from "../runtime/weights/write-safetensors.ts";
 import { writeSafetensors } from "../runtime/weights/write-safetensors-file.ts";
 import { countBytes, dealShards, INDEX, listWeights, METADATA, printConfig, printIndex } from "./checkpoint-files.ts";

@@ -3,6 +3,7 @@
 import { randomBytes } from "node:crypto";
 import { access, mkdir, readdir, readFile, rename, rm, rmdir, writeFile } from "node:fs/promises";
 import { dirname, join, resolve, sep } from "node:path";
+import { fileError } from "../runtime/errors.ts";
 import { RuntimeError } from "../runtime/index.ts";
 import { isMissing, realPath } from "../runtime/real-path.ts";
 import { type FolderKind, parseObject } from "./folder-kinds.ts";
@@ -41,7 +42,7 @@ export async function claimFolders(
     const real = await realPath(path).catch((error) => refuseUnreadable(path, hint, error));
     // An empty path is the working directory too.
     if (contains(real, cwd))
-      throw new RuntimeError(path || '""', `${real === cwd ? "is" : "holds"} the working directory`, hint);
+      throw fileError(path || '""', `${real === cwd ? "is" : "holds"} the working directory`, hint);
     for (const other of taken) {
       const facts =
         real === other.real
@@ -51,7 +52,7 @@ export async function claimFolders(
             : contains(other.real, real)
               ? `lies in ${other.path}, which ${other.role}`
               : undefined;
-      if (facts !== undefined) throw new RuntimeError(path, facts, "give a folder apart from it");
+      if (facts !== undefined) throw fileError(path, facts, "give a folder apart from it");
     }
     const folder = { path, kind, real };
     await listOurs(folder, real).catch((error) => refuseUnreadable(path, hint, error));
@@ -66,9 +67,8 @@ const contains = (outer: string, inner: string): boolean =>
 
 function refuseUnreadable(path: string, hint: string, error: unknown): never {
   if (!isSystemError(error)) throw error;
-  if (error.code === "ENOTDIR")
-    throw new RuntimeError(path, "is a file or lies in one, but a folder is to be written", hint);
-  throw new RuntimeError(path, `can't be read: ${reasonOf(error)}`, hint);
+  if (error.code === "ENOTDIR") throw fileError(path, "is a file or lies in one, but a folder is to be written", hint);
+  throw fileError(path, `can't be read: ${reasonOf(error)}`, hint);
 }
 
 interface Found {
@@ -92,12 +92,12 @@ async function listOurs({ path, kind }: OutputFolder, real: string): Promise<rea
   const foreign = found.find((f) => !isOurs(f));
   if (!foreign) return found;
   throw marked
-    ? new RuntimeError(
+    ? fileError(
         path,
         `is a ${kind.name}, but holds ${foreign.name} too, which wgpt did not write`,
         "move that elsewhere, or give a new folder",
       )
-    : new RuntimeError(
+    : fileError(
         path,
         `holds ${foreign.name}, but no ${kind.mark} of a ${kind.name}`,
         `give a new folder, or an older ${kind.name}'s`,
@@ -177,7 +177,7 @@ async function swap(
     undo.unshift(() =>
       rename(aside, real).catch((error) => {
         const why = isSystemError(error) ? reasonOf(error) : String(error);
-        throw new RuntimeError(path, `the older ${kind.name} can't be put back: ${why}`, `it is in ${aside}`);
+        throw fileError(path, `the older ${kind.name} can't be put back: ${why}`, `it is in ${aside}`);
       }),
     );
     // Nobody's path leads into it any more, so that this sees all that came until then.
@@ -199,7 +199,7 @@ async function removeOlder(folder: OutputFolder, aside: string): Promise<void> {
   } catch (error) {
     const why = isSystemError(error) ? reasonOf(error) : error instanceof RuntimeError ? error.facts : undefined;
     if (why === undefined) throw error;
-    throw new RuntimeError(
+    throw fileError(
       folder.path,
       `is written, but the older ${folder.kind.name} can't be removed whole: ${why}`,
       `what is left of it is in ${aside}`,
@@ -213,14 +213,9 @@ async function reporting(folder: OutputFolder, temporary: string, body: () => Pr
     await body();
   } catch (error) {
     if (error instanceof RuntimeError && error.place.startsWith(temporary))
-      throw new RuntimeError(
-        join(folder.path, error.place.slice(temporary.length)),
-        error.facts,
-        error.hint,
-        error.fix,
-      );
+      throw fileError(join(folder.path, error.place.slice(temporary.length)), error.facts, error.hint, error.fix);
     if (!isSystemError(error)) throw error;
-    throw new RuntimeError(folder.path, `can't be written: ${reasonOf(error)}`, "give a folder that you may write to");
+    throw fileError(folder.path, `can't be written: ${reasonOf(error)}`, "give a folder that you may write to");
   }
 }
 

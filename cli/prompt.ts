@@ -1,5 +1,7 @@
 // The tokens that a command works on: from --tokens, from a text, or from stdin.
-import { RuntimeError, type Tokenizer } from "../runtime/index.ts";
+
+import { optionError } from "../runtime/errors.ts";
+import type { RuntimeError, Tokenizer } from "../runtime/index.ts";
 import { USE_IDS } from "../runtime/tokenizer-json.ts";
 import { checkIds } from "../runtime/vocabulary.ts";
 import { readStdin } from "./usage.ts";
@@ -25,7 +27,7 @@ export interface Prompt {
 /** Undefined when nothing was asked for, and stdin is a terminal or empty. */
 export async function readInput({ text, tokens, textArguments }: InputOptions): Promise<Input | undefined> {
   if (tokens !== undefined) {
-    if (text !== undefined) throw new RuntimeError("--tokens", "is given, but so is a text", "give one of them");
+    if (text !== undefined) throw optionError("--tokens", "is given, but so is a text", "give one of them");
     return { ids: tokens };
   }
   const asked = text === undefined || text === "-";
@@ -59,7 +61,7 @@ export function encodeInput(input: Input, { tokenizer, n_vocab, special }: Reade
   const { text } = input;
   if (!tokenizer) {
     const hint = "put tokenizer.json into the model's folder";
-    throw withTokens(new RuntimeError("text", "is given, but the model has no tokenizer", hint), input);
+    throw withTokens(optionError("text", "is given, but the model has no tokenizer", hint), input);
   }
   const ids = tokenizer.encode(text, { allowSpecial: special });
   checkIds("text", ids, n_vocab, tokenizer);
@@ -77,7 +79,7 @@ function warnOfSpecial(tokenizer: Tokenizer, text: string, ids: readonly number[
 export function withTokens({ place, facts, hint, fix }: RuntimeError, input: Input): RuntimeError {
   const drop = "text" in input ? input.textArguments : [];
   const other = hint === undefined || hint === USE_IDS ? "" : `; or ${hint}`;
-  return new RuntimeError(
+  return optionError(
     place,
     facts,
     `give --tokens 1,2,3 in place of the text${other}`,

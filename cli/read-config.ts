@@ -3,7 +3,8 @@
 import { lstat, readdir, readFile, readlink, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { type Gpt2Config, isPreset, PRESETS, readGpt2Config } from "../ir/index.ts";
-import { RuntimeError } from "../runtime/index.ts";
+import { fileError } from "../runtime/errors.ts";
+import type { RuntimeError } from "../runtime/index.ts";
 import { adapterAlone, hasAdapter } from "../runtime/weights/file-source.ts";
 import { printWarning } from "./errors.ts";
 import { reasonOf } from "./usage.ts";
@@ -33,7 +34,7 @@ export async function readConfig(model: string, warn: (text: string) => void = p
 async function folderOf(model: string): Promise<string> {
   const found = await stat(model).catch(() => undefined);
   if (!found)
-    throw new RuntimeError(
+    throw fileError(
       model,
       (await isLink(model)) ?? "there is no such folder, and no preset of that name",
       `presets are ${Object.keys(PRESETS).join(", ")}`,
@@ -47,9 +48,9 @@ async function readText(path: string): Promise<string | undefined> {
     return (await readFile(path, "utf8")).replace(/^\uFEFF/, "");
   } catch (error) {
     const broken = await isLink(path);
-    if (broken !== undefined) throw new RuntimeError(path, broken, "download the checkpoint again");
+    if (broken !== undefined) throw fileError(path, broken, "download the checkpoint again");
     if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined;
-    throw new RuntimeError(path, `can't be read: ${reasonOf(error as Error)}`, "it must be a file that you may read");
+    throw fileError(path, `can't be read: ${reasonOf(error as Error)}`, "it must be a file that you may read");
   }
 }
 
@@ -64,7 +65,7 @@ async function noConfig(folder: string, names: readonly string[], place: string)
   if (hasAdapter(names)) return adapterAlone(folder);
   const snapshots = names.includes("snapshots") ? await readdir(join(folder, "snapshots")).catch(() => []) : [];
   const [snapshot] = snapshots;
-  return new RuntimeError(
+  return fileError(
     place,
     "can't be read, but the model's shape stands in it",
     snapshot === undefined
@@ -77,7 +78,7 @@ function parse(place: string, text: string): unknown {
   try {
     return JSON.parse(text);
   } catch (error) {
-    throw new RuntimeError(
+    throw fileError(
       place,
       `is no JSON: ${error instanceof Error ? error.message : String(error)}`,
       "download it again",
@@ -95,7 +96,7 @@ function parseGeneration(place: string, text: string): object {
     why = `is no JSON: ${error instanceof Error ? error.message : String(error)}`;
   }
   if (typeof json === "object" && json !== null && !Array.isArray(json)) return json;
-  throw new RuntimeError(place, why, "download it again, or remove it: then config.json names the end tokens", {
+  throw fileError(place, why, "download it again, or remove it: then config.json names the end tokens", {
     kind: "remove",
     file: place,
   });

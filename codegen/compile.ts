@@ -3,6 +3,8 @@
  * values in memory, choose and print a kernel for every node.
  * @module wgpt
  */
+
+import type { Plan, PlanEntry, PlanModel, PlanTensor, PlanVersion, PlanWeight } from "../base/plan.ts";
 import {
   buildGpt2,
   type CompileError,
@@ -14,7 +16,6 @@ import {
   verify,
 } from "../ir/index.ts";
 import { type PassObserver, pipeline, runPasses, type WeightDType } from "../passes/index.ts";
-import type { Plan, PlanEntry, PlanModel, PlanTensor, PlanVersion, PlanWeight } from "../runtime/plan.ts";
 import { KernelTable, lowerGraph, refuseDtypes, refuseLiteralResults } from "./lower.ts";
 import { MemoryPlan } from "./plan-memory.ts";
 import { type KernelChoice, kernelPolicy } from "./select-kernel.ts";

@@ -1,9 +1,10 @@
 // Kernels that report their own reads and writes out of bounds: every index of shared memory goes through a function that
 // compares it with the length, and counts. Lengths are those of the tensors, not of the buffers, which are often larger.
+import { DTYPE_BYTES } from "../base/dtype.ts";
+import type { Plan, PlanBuffer, PlanStep } from "../base/plan.ts";
 import { at, CompileError, evalDim, type SymbolValues, type Value } from "../ir/index.ts";
-import type { Plan, PlanBuffer, PlanStep } from "../runtime/plan.ts";
 import type { Compilation } from "./compile.ts";
-import { STORED_BYTES } from "./plan-memory.ts";
+
 import { type Access, findAccesses, type SharedVariable, type TextRange } from "./wgsl/accesses.ts";
 import { bytesOf } from "./wgsl/types.ts";
 
@@ -206,7 +207,7 @@ export function initialChecks({ tensors, indices }: InstrumentedStep, symbols: S
   const data = new Uint32Array(Math.max(1, tensors.length) + 2 * indices.length);
   tensors.forEach(({ value, elementBytes: bytes }, i) => {
     const elements = value.type.shape.reduce<number>((n, d) => n * (evalDim(d, symbols) ?? Number.NaN), 1);
-    data[i] = Math.ceil((elements * STORED_BYTES[value.type.dtype]) / bytes);
+    data[i] = Math.ceil((elements * DTYPE_BYTES[value.type.dtype]) / bytes);
   });
   return data;
 }

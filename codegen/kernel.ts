@@ -1,6 +1,7 @@
 // What a kernel is: a template, the regions it can compute, and how a region's shapes become parameters and workgroups.
+
+import type { PlanCount } from "../base/plan.ts";
 import { at, CompileError, callMember, type Dim, type Node, OPS, type Value } from "../ir/index.ts";
-import type { PlanCount } from "../runtime/plan.ts";
 import { Region, type VectorSize } from "./region.ts";
 import type { Target } from "./target.ts";
 import type { Param, Template } from "./template.ts";

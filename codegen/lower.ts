@@ -1,4 +1,6 @@
 // A fused graph to steps: a kernel for every node, the same shader once for all nodes that print the same text.
+
+import type { PlanKernel, PlanStep } from "../base/plan.ts";
 import {
   at,
   bindAttrs,
@@ -13,7 +15,6 @@ import {
   type Value,
   withoutDeadNodes,
 } from "../ir/index.ts";
-import type { PlanKernel, PlanStep } from "../runtime/plan.ts";
 import { type Kernel, renderShader, type Shader } from "./kernel.ts";
 import { type KernelChoice, selectKernel } from "./select-kernel.ts";
 import type { Target } from "./target.ts";

@@ -1,11 +1,12 @@
 // Which buffer each value of a graph lives in. Values that are never live at the same time share a buffer; what is updated
 // in place stays in the buffer of the old value.
+import { DTYPE_BYTES } from "../base/dtype.ts";
+import type { PlanBuffer, PlanBufferKind } from "../base/plan.ts";
 import {
   at,
   bindDim,
   CompileError,
   type Dim,
-  type DType,
   type Graph,
   isLiteral,
   type Node,
@@ -13,7 +14,6 @@ import {
   updatedOperands,
   type Value,
 } from "../ir/index.ts";
-import type { PlanBuffer, PlanBufferKind } from "../runtime/plan.ts";
 
 /** A buffer as it grows: its size is the largest of several products of dims, in bytes. */
 interface Slot {
@@ -33,9 +33,6 @@ export interface LargestBuffer {
 }
 
 const TEMPORARY = /^temporary\.\d+$/;
-
-/** bool takes four bytes: WGSL has no smaller type that a buffer may hold. */
-export const STORED_BYTES: Readonly<Record<DType, number>> = { f32: 4, f16: 2, i32: 4, u32: 4, bool: 4 };
 
 /** Buffers that all entry points of a plan share: weights, states, inputs and outputs by name, temporaries by number. */
 export class MemoryPlan {
@@ -142,14 +139,14 @@ export class MemoryPlan {
   }
 
   #grow(slot: Slot, value: Value): void {
-    const product = [STORED_BYTES[value.type.dtype], ...value.type.shape];
+    const product = [DTYPE_BYTES[value.type.dtype], ...value.type.shape];
     const text = JSON.stringify(product);
     if (!slot.bytes.some((b) => JSON.stringify(b) === text)) slot.bytes.push(product);
     if (this.#bytesOf(value) > this.#bytesOf(slot.largest)) slot.largest = value;
   }
 
   #bytesOf(value: Value): number {
-    return this.#productBytes([STORED_BYTES[value.type.dtype], ...value.type.shape], value.name);
+    return this.#productBytes([DTYPE_BYTES[value.type.dtype], ...value.type.shape], value.name);
   }
   #slotBytes(slot: Slot): number {
     return Math.max(0, ...slot.bytes.map((product) => this.#productBytes(product, slot.name)));

@@ -1,5 +1,7 @@
 // A node as kernels see it: a body with an anchor, bindings with names by role, and WGSL functions that load what the
 // anchor reads and store what becomes of its result.
+
+import type { PlanAccess } from "../base/plan.ts";
 import {
   at,
   type DType,
@@ -13,7 +15,6 @@ import {
   updatedOperands,
   type Value,
 } from "../ir/index.ts";
-import type { PlanAccess } from "../runtime/plan.ts";
 import { writeEpilogue } from "./epilogue.ts";
 import { indent } from "./indent.ts";
 import { ElementWriter, type Halves, registerType, storageType, wgslName } from "./wgsl-element.ts";

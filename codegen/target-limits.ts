@@ -1,12 +1,18 @@
 // Whether a plan keeps to the limits of the target that it was made for: its buffers, its shaders, its dispatches.
+
+import type { Fix } from "../base/index.ts";
+import type { PlanCount, PlanEntry, PlanKernel } from "../base/plan.ts";
 import { bindDim, CompileError, type SymbolValues } from "../ir/index.ts";
-import type { PlanCount, PlanEntry, PlanKernel } from "../runtime/plan.ts";
 import type { LargestBuffer } from "./plan-memory.ts";
 import { shaderNeeds } from "./shader-needs.ts";
 import { MAX_WORKGROUPS, type Target } from "./target.ts";
 
 /** What a target's adapters would refuse to make or to run. */
-export class BeyondTarget extends CompileError {}
+export class BeyondTarget extends CompileError {
+  constructor(place: string, facts: string, hint?: string, fix?: Fix) {
+    super(place, facts, { code: "beyond-target", hint, fix });
+  }
+}
 
 /** The parts of a plan that limits speak of. */
 export interface LimitedPlan {

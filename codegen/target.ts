@@ -1,7 +1,8 @@
 // What the compiler may count on in an adapter. Plans are made for a target, not for the machine that makes them.
+
+import type { AdapterReport } from "../base/adapter.ts";
 import { adapterFamily, PLAIN_TARGET } from "../base/index.ts";
-import { CompileError } from "../ir/index.ts";
-import type { AdapterReport } from "../runtime/device.ts";
+import { optionError } from "../ir/index.ts";
 
 /** WebGPU's limits of the same names; sizes in bytes. */
 export interface TargetLimits {
@@ -137,7 +138,7 @@ export const TARGETS: Readonly<Record<string, Target>> = Object.fromEntries(
 export function targetByName(name: string): Target {
   const target = TARGETS[name];
   if (!target)
-    throw new CompileError("target", `there is no target ${name}`, `targets are ${Object.keys(TARGETS).join(", ")}`);
+    throw optionError("target", `there is no target ${name}`, `targets are ${Object.keys(TARGETS).join(", ")}`);
   return target;
 }
 

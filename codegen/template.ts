@@ -1,8 +1,8 @@
 // WGSL templates. A template declares its parameters; one that is unknown, missing or unused stops the build.
 import { readFileSync } from "node:fs";
 import Handlebars from "handlebars";
+import type { Address } from "../base/host-type.ts";
 import { CompileError, castNumber } from "../ir/index.ts";
-import type { Address } from "../runtime/host-types.ts";
 import { wgslLiteral } from "./wgsl-element.ts";
 
 /** What a template can be given. */

@@ -1,6 +1,6 @@
 // How many bytes of weights one call reads, from the graph alone: what a memory-bound step can be held against.
+import { DTYPE_BYTES } from "../base/dtype.ts";
 import { type Dim, type Graph, type Node, shapeEquals, type Value } from "../ir/index.ts";
-import { STORED_BYTES } from "./plan-memory.ts";
 
 /**
  * Sum of these products: every weight once for each step that reads it, and of a table only as many elements as are taken
@@ -11,7 +11,7 @@ export function weightTraffic(graph: Graph): readonly (readonly Dim[])[] {
   const products = graph.nodes.flatMap((node) =>
     [...new Set(node.operands)]
       .filter((v) => weights.has(v))
-      .map((v) => [STORED_BYTES[v.type.dtype], ...elementsRead(node, v)]),
+      .map((v) => [DTYPE_BYTES[v.type.dtype], ...elementsRead(node, v)]),
   );
   const sizes = products.map(count);
   const known = sizes.reduce((sum, n) => (Number.isNaN(n) ? sum : sum + n), 0);

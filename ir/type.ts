@@ -1,9 +1,8 @@
 // The types of values: an element type and a shape whose dims may be symbolic.
 
-/** Element types. `bool` lives in registers and masks; in GPU memory it is a u32. */
-export const DTYPES = ["f32", "f16", "i32", "u32", "bool"] as const;
-/** An element type. */
-export type DType = (typeof DTYPES)[number];
+import type { DType } from "../base/dtype.ts";
+
+export { DTYPES, type DType } from "../base/dtype.ts";
 
 /** The symbols of a shape: `B` sequences, `T` new tokens, `P` past tokens. Each is ≥ 1, but P may be 0. */
 export const SYMBOLS = ["B", "T", "P"] as const;

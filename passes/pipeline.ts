@@ -1,5 +1,5 @@
 // The compiler's table of contents: which passes run, in which order, and why there.
-import { CompileError, type SymbolValues } from "../ir/index.ts";
+import { optionError, type SymbolValues } from "../ir/index.ts";
 import { bindSymbols } from "./bind-symbols.ts";
 import { canonicalize } from "./canonicalize.ts";
 import { eliminateCommonSubexpressions } from "./eliminate-common-subexpressions.ts";
@@ -67,13 +67,13 @@ export function pipeline(options: PipelineOptions = {}): readonly Pass[] {
   const names = passes.map((p) => p.name);
   const unknown = disable.find((name) => !names.includes(name));
   if (unknown !== undefined)
-    throw new CompileError("pipeline", `there is no pass ${unknown}`, `passes are ${names.join(", ")}`);
+    throw optionError("pipeline", `there is no pass ${unknown}`, `passes are ${names.join(", ")}`);
   // Binding is what makes an entry point, splitting what makes it fit: neither is an optimisation to leave out.
   const needed = names
     .filter((name) => ["bind-symbols", "split-large-weights", "store-weights-as-f16"].includes(name))
     .find((name) => disable.includes(name));
   if (needed !== undefined)
-    throw new CompileError("pipeline", `${needed} can't be disabled`, "the entry point depends on it");
+    throw optionError("pipeline", `${needed} can't be disabled`, "the entry point depends on it");
   return passes.filter((p) => !disable.includes(p.name)).map(ownPass);
 }
 

@@ -1,9 +1,9 @@
 // Weights that are larger than an adapter binds become several, and so does what reads them: a table is searched part by
 // part, a product is made part by part and put together.
+import { DTYPE_BYTES } from "../base/dtype.ts";
 import {
   at,
   CompileError,
-  type DType,
   type Graph,
   type GraphIndex,
   type Input,
@@ -71,9 +71,8 @@ function freeNames(graph: Graph): FreeName {
   };
 }
 
-const BYTES: Readonly<Record<DType, number>> = { f32: 4, f16: 2, i32: 4, u32: 4, bool: 4 };
-
-const bytesOf = ({ type }: Value): number => type.shape.reduce<number>((n, d) => n * Number(d), BYTES[type.dtype]);
+const bytesOf = ({ type }: Value): number =>
+  type.shape.reduce<number>((n, d) => n * Number(d), DTYPE_BYTES[type.dtype]);
 
 const isRightOperand = (node: Node, v: Value): boolean =>
   node.op === matmul && node.operands[1] === v && node.operands[0] !== v;

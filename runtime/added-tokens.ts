@@ -1,7 +1,7 @@
 // Tokens that are found in the text before any BPE: what a file says of one, and how a text is cut at them. As Hugging Face's
 // `tokenizers` does it: the leftmost, of those the longest, and those that are not normalized first.
 
-import { RuntimeError } from "./errors.ts";
+import { fileError } from "./errors.ts";
 import { isId, isRecord, quote } from "./json-values.ts";
 
 /** The names of the four flags are the files' own. */
@@ -24,11 +24,11 @@ export interface AddedToken {
 export function readAddedToken(place: string, entry: unknown): AddedToken {
   const { id, content, ...rest } = isRecord(entry) ? entry : {};
   if (!isId(id) || typeof content !== "string" || content === "")
-    throw new RuntimeError(place, `an added token needs an id and its content, but one is ${quote(entry)}`);
+    throw fileError(place, `an added token needs an id and its content, but one is ${quote(entry)}`);
   const flag = (key: string, fallback: boolean): boolean => {
     const value = rest[key] ?? fallback;
     if (typeof value === "boolean") return value;
-    throw new RuntimeError(place, `${key} of the added token ${quote(content)} is ${quote(value)}`, "true or false");
+    throw fileError(place, `${key} of the added token ${quote(content)} is ${quote(value)}`, "true or false");
   };
   const special = flag("special", false);
   return {

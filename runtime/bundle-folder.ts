@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { BundleFiles } from "./bundle.ts";
 import { WHOLE_FOLDER } from "./bundle-place.ts";
-import { RuntimeError } from "./errors.ts";
+import { fileError } from "./errors.ts";
 import type { Address } from "./host-types.ts";
 
 /** The path that is meant by an address on Node. */
@@ -15,7 +15,7 @@ export async function openBundleFolder(folder: Address): Promise<BundleFiles> {
   const place = pathOf(folder);
   const handles = new Map<string, Promise<FileHandle>>();
   const failed = (file: string) => (error: Error) => {
-    throw new RuntimeError(join(place, file), `can't be read: ${error.message}`, WHOLE_FOLDER);
+    throw fileError(join(place, file), `can't be read: ${error.message}`, WHOLE_FOLDER);
   };
   return {
     place: place.replace(/[/\\]$/, ""),
@@ -28,7 +28,7 @@ export async function openBundleFolder(folder: Address): Promise<BundleFiles> {
       for (let done = 0; done < length; ) {
         const { bytesRead } = await reader.read(into, done, length - done, offset + done).catch(failed(file));
         if (bytesRead === 0)
-          throw new RuntimeError(join(place, file), `ends before byte ${offset + length}`, "copy the bundle again");
+          throw fileError(join(place, file), `ends before byte ${offset + length}`, "copy the bundle again");
         done += bytesRead;
       }
       return into;

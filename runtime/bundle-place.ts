@@ -1,5 +1,5 @@
 // Where a bundle's files lie, as its module knows it: beside the module, or in the folder that `load` is given as `base`.
-import { RuntimeError } from "./errors.ts";
+import { bundleError } from "./errors.ts";
 
 const GIVE_BASE = "give `load` the folder of the bundle's files as `base`";
 
@@ -13,9 +13,9 @@ export const WHOLE_FOLDER = `a bundle is the whole folder that \`wgpt compile\` 
  */
 export function folderOf(moduleUrl: string | undefined): string {
   if (moduleUrl === undefined)
-    throw new RuntimeError("import.meta.url", "is undefined, so that nothing tells where the bundle lies", GIVE_BASE);
+    throw bundleError("import.meta.url", "is undefined, so that nothing tells where the bundle lies", GIVE_BASE);
   const { protocol } = new URL(moduleUrl);
   if (protocol === "data:" || protocol === "blob:")
-    throw new RuntimeError("import.meta.url", `is a ${protocol} address, which has no files beside it`, GIVE_BASE);
+    throw bundleError("import.meta.url", `is a ${protocol} address, which has no files beside it`, GIVE_BASE);
   return new URL("./", moduleUrl).href;
 }

@@ -1,7 +1,7 @@
 // A bundle's files over HTTP, in ranges, for a browser.
 import type { BundleFiles } from "./bundle.ts";
 import { WHOLE_FOLDER } from "./bundle-place.ts";
-import { RuntimeError } from "./errors.ts";
+import { fileError } from "./errors.ts";
 import type { Address } from "./host-types.ts";
 
 const OK = 200;
@@ -18,7 +18,7 @@ export function resolveAddress(place: Address): URL {
   };
   const base = document?.baseURI ?? location?.href;
   if (URL.canParse(String(place), base)) return new URL(place, base);
-  throw new RuntimeError(
+  throw fileError(
     String(place),
     "is no whole address, and there is no page that it could be relative to",
     "give a whole address, such as https://example.org/model/",
@@ -31,13 +31,13 @@ export async function openBundleUrl(folder: Address, hint: string = WHOLE_FOLDER
   const get = async (file: string, headers: Record<string, string> = {}): Promise<Response> => {
     const address = new URL(file, base);
     const response = await fetch(address, { headers }).catch((error: unknown) => {
-      throw new RuntimeError(
+      throw fileError(
         address.href,
         `can't be fetched: ${error instanceof Error ? error.message : String(error)}`,
         hint,
       );
     });
-    if (!response.ok) throw new RuntimeError(address.href, `the server answers ${response.status}`, hint);
+    if (!response.ok) throw fileError(address.href, `the server answers ${response.status}`, hint);
     return response;
   };
   /** The file that a server without ranges sent whole: the next range is likely to be of the same one. */
@@ -62,6 +62,6 @@ export async function openBundleUrl(folder: Address, hint: string = WHOLE_FOLDER
 
   function part(file: string, bytes: ArrayBuffer, offset: number, length: number): Uint8Array<ArrayBuffer> {
     if (bytes.byteLength >= offset + length) return new Uint8Array(bytes.slice(offset, offset + length));
-    throw new RuntimeError(new URL(file, base).href, `ends before byte ${offset + length}`, "upload the bundle again");
+    throw fileError(new URL(file, base).href, `ends before byte ${offset + length}`, "upload the bundle again");
   }
 }

@@ -1,14 +1,8 @@
 // What the runtime offers everywhere, on Node and in a browser.
-export {
-  BUNDLE_VERSION,
-  type BundleFiles,
-  type BundleKernel,
-  type BundlePlan,
-  type BundleShard,
-  type BundleVariant,
-  type BundleVersion,
-  type BundleWeights,
-} from "./bundle.ts";
+export * from "../base/bundle.ts";
+export type { DType, StoredDType } from "../base/dtype.ts";
+export * from "../base/plan.ts";
+export type { BundleFiles } from "./bundle.ts";
 export type { BundleModel } from "./bundle-model.ts";
 export { folderOf } from "./bundle-place.ts";
 export { type AdapterReport, describeAdapter, type OpenDevice, openDevice, printAdapter, type Wait } from "./device.ts";
@@ -36,7 +30,6 @@ export {
   printNeed,
 } from "./memory.ts";
 export { Model, type ModelOptions, type Turn } from "./model.ts";
-export * from "./plan.ts";
 export { createRng, type Rng } from "./rng.ts";
 export { logSoftmax, type SamplerSettings, type TokenScore, topTokens } from "./sampler.ts";
 export { type ScoreOptions, type ScoreResult, score, type TokenLikelihood } from "./score.ts";
@@ -48,5 +41,5 @@ export type { TurnOptions } from "./turns.ts";
 export { endTokens } from "./vocabulary.ts";
 export { openRandomWeights, type RandomSource, type RandomTensor } from "./weights/random.ts";
 export type { RandomDType } from "./weights/random-values.ts";
-export type { StoredDType, StoredTensor, WeightSource } from "./weights/source.ts";
+export type { StoredTensor, WeightSource } from "./weights/source.ts";
 export type { LoadProgress, NotFinite, UploadOptions } from "./weights/upload.ts";

@@ -56,7 +56,10 @@ async function createGpu({ backend, enable = [], disable = [] }: DawnOptions): P
 const loadDawn = () =>
   import("webgpu").catch((error: unknown) => {
     const why = error instanceof Error ? firstLine(error.message) : String(error);
-    throw new RuntimeError("dawn", `the package webgpu can't be loaded: ${why}`, "install it again on this system");
+    throw new RuntimeError("dawn", `the package webgpu can't be loaded: ${why}`, {
+      code: "no-adapter",
+      hint: "install it again on this system",
+    });
   });
 
 const REST_MS = 0.5;

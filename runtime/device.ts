@@ -1,17 +1,10 @@
 // An adapter and a device, chosen and described. Knows nothing of Node: the caller brings the GPU object.
-import { RuntimeError } from "./errors.ts";
+
+import type { AdapterReport } from "../base/adapter.ts";
+import { deviceError, RuntimeError } from "./errors.ts";
 import type { Gpu, GpuAdapter, GpuDevice } from "./host-types.ts";
 
-/** What a user should know about the adapter in use. */
-export interface AdapterReport {
-  readonly vendor: string;
-  readonly architecture: string;
-  readonly description: string;
-  /** Runs on the CPU: figures from it say nothing about a GPU. */
-  readonly software: boolean;
-  readonly features: readonly string[];
-  readonly limits: Readonly<Record<string, number>>;
-}
+export type { AdapterReport } from "../base/adapter.ts";
 
 /** A device with what is known of its adapter. */
 export interface OpenDevice {
@@ -85,7 +78,10 @@ export async function openDevice(
     (await gpu.requestAdapter({ powerPreference: "high-performance" })) ??
     (await gpu.requestAdapter({ forceFallbackAdapter: true }));
   if (!adapter)
-    throw new RuntimeError("adapter", "WebGPU finds no adapter, but kernels need one to run on", noAdapterHint);
+    throw new RuntimeError("adapter", "WebGPU finds no adapter, but kernels need one to run on", {
+      code: "no-adapter",
+      hint: noAdapterHint,
+    });
   const report = describeAdapter(adapter);
   const device = await adapter.requestDevice({
     label: "wgpt",
@@ -103,7 +99,7 @@ export async function openDevice(
   const throwReported = (place: string): void => {
     if (errors.length === 0) return;
     const [first = ""] = errors.splice(0);
-    throw new RuntimeError(place, firstLine(first));
+    throw deviceError(place, firstLine(first));
   };
   const wait = waitFor(report);
   return {

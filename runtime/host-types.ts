@@ -1,10 +1,7 @@
-// The host's own objects in this package's signatures: WebGPU's and URL. A program has their types from TypeScript's DOM
-// library, from @types/node or from @webgpu/types, and no two of these go well together; so the declarations that we ship
-// name none of them and take what the program knows. Within this package that is @webgpu/types.
+// WebGPU's own objects in this package's signatures, as the program that uses it knows them; see base/host-type.ts.
+import type { Known } from "../base/host-type.ts";
 
-/** The type of the instances of the global class `Name`; `Otherwise` in a program that does not know that class. */
-type Known<Name extends string, Otherwise> =
-  typeof globalThis extends Readonly<Record<Name, { readonly prototype: infer Instance }>> ? Instance : Otherwise;
+export type { Address } from "../base/host-type.ts";
 
 /** `GPU`, whose adapters are asked for: `navigator.gpu` in a browser. */
 export type Gpu = Known<
@@ -33,6 +30,3 @@ export type GpuDevice = Known<
     destroy(): void;
   }
 >;
-
-/** Where something lies: an address, as a `URL` or its text; on Node also a path. */
-export type Address = string | Known<"URL", { readonly href: string }>;

@@ -1,9 +1,8 @@
 // From a bundle's files to a model that runs: what a generated module calls. What is special to Node or to a browser comes
 // as an Environment; see index.ts and browser.ts.
-import { adapterFamily, PLAIN_TARGET } from "../base/index.ts";
+import { adapterFamily, type BundlePlan, PLAIN_TARGET } from "../base/index.ts";
 import {
   type BundleFiles,
-  type BundlePlan,
   chooseVariant,
   readBundleFile,
   readBundlePlan,

@@ -1,6 +1,7 @@
 // Weights that were packed into a bundle: already in the dtypes and parts of its plan, in shards of the safetensors format.
-import type { BundleFiles, BundleShard, BundleWeights } from "./bundle.ts";
-import { RuntimeError } from "./errors.ts";
+import type { BundleShard, BundleWeights } from "../base/bundle.ts";
+import type { BundleFiles } from "./bundle.ts";
+import { fileError } from "./errors.ts";
 import { locateShards } from "./weights/shards.ts";
 import type { WeightSource } from "./weights/source.ts";
 
@@ -17,7 +18,7 @@ export async function openPackedWeights(
   verify = false,
 ): Promise<WeightSource> {
   if (!shards)
-    throw new RuntimeError(
+    throw fileError(
       files.place,
       "holds no weights, and none were given",
       "give a checkpoint's folder, or compile with --pack-weights",
@@ -30,9 +31,5 @@ async function verifyShard(files: BundleFiles, { file, bytes, sha256 }: BundleSh
   const digest = await crypto.subtle.digest("SHA-256", await files.bytes(file, 0, bytes));
   const found = Array.from(new Uint8Array(digest), (b) => b.toString(16).padStart(2, "0")).join("");
   if (found !== sha256)
-    throw new RuntimeError(
-      `${files.place}/${file}`,
-      `its SHA-256 is ${found}, but weights.json says ${sha256}`,
-      DAMAGED,
-    );
+    throw fileError(`${files.place}/${file}`, `its SHA-256 is ${found}, but weights.json says ${sha256}`, DAMAGED);
 }

@@ -2,7 +2,7 @@
 // `added_tokens.json`. Pure: parsed JSON in, data out.
 
 import { type AddedToken, readAddedToken } from "./added-tokens.ts";
-import { type Fix, RuntimeError } from "./errors.ts";
+import { type Fix, fileError, type RuntimeError } from "./errors.ts";
 import { isRecord, quote } from "./json-values.ts";
 
 /** A parsed file and what errors call it. */
@@ -82,11 +82,11 @@ function readRecord(file: JsonFile | undefined): RecordFile | undefined {
   const { place, json } = file;
   if (isRecord(json)) return { place, json };
   const fix = { kind: "remove", file: place } as const;
-  throw new RuntimeError(place, `must be a JSON object, but is ${quote(json)}`, "download it again, or remove it", fix);
+  throw fileError(place, `must be a JSON object, but is ${quote(json)}`, "download it again, or remove it", fix);
 }
 
 const refuseKey = ({ place }: JsonFile, key: string, value: unknown, wanted: string): RuntimeError =>
-  new RuntimeError(`${place} ${key}`, `is ${quote(value)}`, `it must be ${wanted}; or take the key out`, {
+  fileError(`${place} ${key}`, `is ${quote(value)}`, `it must be ${wanted}; or take the key out`, {
     kind: "edit-json",
     file: place,
     unset: [key],

@@ -3,7 +3,7 @@
 
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { RuntimeError } from "./errors.ts";
+import { fileError } from "./errors.ts";
 import { type Tokenizer, tokenizerOf } from "./tokenizer.ts";
 import type { JsonFile } from "./tokenizer-config.ts";
 import { checkTokenizerJson, gpt2TokenizerJson, OTHER_KIND, type TokenizerJson, USE_IDS } from "./tokenizer-json.ts";
@@ -78,12 +78,12 @@ const found = (place: string, checked: TokenizerJson): FoundTokenizer => ({
 function refuseOthers(folder: string, has: (name: string) => boolean): void {
   for (const name of existsSync(folder) ? readdirSync(folder).sort() : [])
     for (const [pattern, kind] of OTHER_KINDS)
-      if (pattern.test(name)) throw new RuntimeError(join(folder, name), `is ${kind}, but ${OTHER_KIND}`, USE_IDS);
+      if (pattern.test(name)) throw fileError(join(folder, name), `is ${kind}, but ${OTHER_KIND}`, USE_IDS);
   for (const pair of PAIRS) {
     const [there] = pair.filter(has);
     const [absent] = pair.filter((name) => !has(name));
     if (there !== undefined && absent !== undefined)
-      throw new RuntimeError(folder, `has ${there}, but not ${absent}, and GPT-2's tokenizer is both`, `add ${absent}`);
+      throw fileError(folder, `has ${there}, but not ${absent}, and GPT-2's tokenizer is both`, `add ${absent}`);
   }
 }
 
@@ -92,7 +92,7 @@ function readJson(path: string): unknown {
   try {
     return JSON.parse(text);
   } catch (error) {
-    throw new RuntimeError(path, `must be JSON, but is not: ${messageOf(error)}`, "download it again");
+    throw fileError(path, `must be JSON, but is not: ${messageOf(error)}`, "download it again");
   }
 }
 
@@ -101,7 +101,7 @@ function readText(path: string): string {
   try {
     return readFileSync(path, "utf8").replace(/^\ufeff/, "");
   } catch (error) {
-    throw new RuntimeError(path, `cannot be read: ${messageOf(error)}`);
+    throw fileError(path, `cannot be read: ${messageOf(error)}`);
   }
 }
 

@@ -3,7 +3,7 @@
 // the disk.
 
 import { type AddedToken, readAddedToken } from "./added-tokens.ts";
-import { RuntimeError } from "./errors.ts";
+import { fileError } from "./errors.ts";
 import { isId, isRecord, quote } from "./json-values.ts";
 import { bytesOfToken } from "./tokenizer-bytes.ts";
 import { type FileToken, readNamedTokens, type TokenizerSettings } from "./tokenizer-config.ts";
@@ -44,11 +44,7 @@ export interface TokenizerJson {
  */
 export function checkTokenizerJson(place: string, json: unknown, settings: TokenizerSettings = {}): TokenizerJson {
   if (!isRecord(json) || !isRecord(json["model"]))
-    throw new RuntimeError(
-      place,
-      "must be an object with a model, but is not",
-      "use the tokenizer.json of the checkpoint",
-    );
+    throw fileError(place, "must be an object with a model, but is not", "use the tokenizer.json of the checkpoint");
   const { model } = json;
   checkKind(place, json, model);
   const vocab = checkVocab(place, model["vocab"]);
@@ -80,18 +76,17 @@ function checkKind(place: string, { decoder }: Json, model: Json): void {
         : !isByteLevel(decoder)
           ? `BPE with ${isRecord(decoder) ? `the decoder ${quote(decoder["type"])}` : "no decoder"}`
           : undefined;
-  if (kind !== undefined) throw new RuntimeError(place, `it is ${kind}, but ${OTHER_KIND}`, USE_IDS);
+  if (kind !== undefined) throw fileError(place, `it is ${kind}, but ${OTHER_KIND}`, USE_IDS);
 }
 
 function checkVocab(place: string, vocab: unknown): Vocab {
-  if (!isRecord(vocab)) throw new RuntimeError(place, "its vocabulary must map tokens to ids, but is not an object");
+  if (!isRecord(vocab)) throw fileError(place, "its vocabulary must map tokens to ids, but is not an object");
   const owners = new Map<number, string>();
   for (const [token, id] of Object.entries(vocab)) {
-    if (!isId(id))
-      throw new RuntimeError(place, `the id of ${quote(token)} must be a whole number ≥ 0, but is ${quote(id)}`);
+    if (!isId(id)) throw fileError(place, `the id of ${quote(token)} must be a whole number ≥ 0, but is ${quote(id)}`);
     const owner = owners.get(id);
     if (owner !== undefined)
-      throw new RuntimeError(place, `the id ${id} belongs to ${quote(owner)}, but also to ${quote(token)}`);
+      throw fileError(place, `the id ${id} belongs to ${quote(owner)}, but also to ${quote(token)}`);
     owners.set(id, token);
   }
   return vocab as Vocab;
@@ -99,13 +94,13 @@ function checkVocab(place: string, vocab: unknown): Vocab {
 
 /** The library drops text without a word where a merge gives a token that the vocabulary lacks. */
 function checkMerges(place: string, merges: unknown, vocab: Vocab): void {
-  if (!Array.isArray(merges)) throw new RuntimeError(place, "must hold a list of merges, but does not");
+  if (!Array.isArray(merges)) throw fileError(place, "must hold a list of merges, but does not");
   for (const [line, merge] of merges.entries()) {
     const pair: unknown = typeof merge === "string" ? merge.split(" ") : merge;
     if (!Array.isArray(pair) || pair.length !== 2 || !pair.every((part) => typeof part === "string" && part !== ""))
-      throw new RuntimeError(place, `merge ${line} must be two tokens, but is ${quote(merge)}`);
+      throw fileError(place, `merge ${line} must be two tokens, but is ${quote(merge)}`);
     if (!Object.hasOwn(vocab, pair.join("")))
-      throw new RuntimeError(
+      throw fileError(
         place,
         `merge ${line} makes ${quote(pair.join(""))}, but the vocabulary has no such token`,
         "take vocabulary and merges from one tokenizer",
@@ -114,7 +109,7 @@ function checkMerges(place: string, merges: unknown, vocab: Vocab): void {
 }
 
 function readList(place: string, list: unknown): readonly AddedToken[] {
-  if (!Array.isArray(list)) throw new RuntimeError(place, "its added_tokens must be a list, but are not");
+  if (!Array.isArray(list)) throw fileError(place, "its added_tokens must be a list, but are not");
   return list.map((entry) => readAddedToken(place, entry));
 }
 
@@ -138,13 +133,10 @@ class AddedTokens {
     const { id, content } = token;
     const other = this.#byContent.get(content)?.id ?? idIn(this.#vocab, content);
     if (other !== undefined && other !== id)
-      throw new RuntimeError(
-        place,
-        `gives the added token ${quote(content)} the id ${id}, but the same text has ${other}`,
-      );
+      throw fileError(place, `gives the added token ${quote(content)} the id ${id}, but the same text has ${other}`);
     const text = this.#texts.get(id);
     if (text !== undefined && text !== content && !isSameText(text, content))
-      throw new RuntimeError(
+      throw fileError(
         place,
         `gives the id ${id} to the added token ${quote(content)}, but it belongs to ${quote(text)}`,
         "take all files from one tokenizer",

@@ -3,7 +3,7 @@
 
 import { Tokenizer as LibraryTokenizer } from "@huggingface/tokenizers";
 import { addedTokenSplitter } from "./added-tokens.ts";
-import { RuntimeError } from "./errors.ts";
+import { fileError } from "./errors.ts";
 import { BYTE_CHARACTERS, bytesOfToken } from "./tokenizer-bytes.ts";
 import { addsPrefixSpace, checkTokenizerJson, libraryJson, type TokenizerJson, USE_IDS } from "./tokenizer-json.ts";
 
@@ -85,13 +85,13 @@ export function tokenizerOf(place: string, checked: TokenizerJson): Tokenizer {
     if (missing.size > 0) refuseMissingBytes(place, text, missing);
     const { ids } = library.encode(text, { add_special_tokens: false });
     if (ids.every((id) => id !== undefined)) return ids;
-    throw new RuntimeError(place, `has no ids for all of ${JSON.stringify(text).slice(0, 80)}`, USE_IDS);
+    throw fileError(place, `has no ids for all of ${JSON.stringify(text).slice(0, 80)}`, USE_IDS);
   }
 
   function tokenBytes(id: number): Uint8Array {
     const found = bytes.get(id);
     if (found) return found;
-    throw new RuntimeError(
+    throw fileError(
       place,
       `the token ${id} was asked for, but the vocabulary has ${bytes.size} ids and none for it`,
       "a model may have more rows than its tokenizer has texts: ask `has` first",
@@ -126,10 +126,7 @@ function loadLibrary(place: string, json: object): Library {
   try {
     return new LibraryTokenizer(json, {}) as Library;
   } catch (error) {
-    throw new RuntimeError(
-      place,
-      `@huggingface/tokenizers refused it: ${error instanceof Error ? error.message : error}`,
-    );
+    throw fileError(place, `@huggingface/tokenizers refused it: ${error instanceof Error ? error.message : error}`);
   }
 }
 
@@ -137,7 +134,7 @@ function loadLibrary(place: string, json: object): Library {
 function refuseMissingBytes(place: string, text: string, missing: ReadonlySet<number>): void {
   const byte = new TextEncoder().encode(text).find((b) => missing.has(b));
   if (byte !== undefined)
-    throw new RuntimeError(
+    throw fileError(
       place,
       `the text has the byte 0x${byte.toString(16).padStart(2, "0")}, but the vocabulary lacks ${missing.size} of the 256 bytes, that one too`,
       "use a tokenizer that was trained with the full byte alphabet",

@@ -18,11 +18,10 @@ export function checkIds(place: string, ids: readonly number[], n_vocab: number,
   const wrong = ids.find((id) => !Number.isInteger(id) || id < 0 || id >= n_vocab);
   if (wrong === undefined) return;
   const text = tokenizer?.has(wrong) ? ` (${quote(tokenizer.decode([wrong]))})` : "";
-  throw new RuntimeError(
-    place,
-    `token ${wrong}${text} is not in the vocabulary of ${n_vocab}`,
-    `the model's token ids are 0 to ${n_vocab - 1}`,
-  );
+  throw new RuntimeError(place, `token ${wrong}${text} is not in the vocabulary of ${n_vocab}`, {
+    code: "bad-token",
+    hint: `the model's token ids are 0 to ${n_vocab - 1}`,
+  });
 }
 
 /** The tokens that end a text of the model: those of its configuration, else the tokenizer's where the model has it. */

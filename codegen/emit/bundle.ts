@@ -1,8 +1,9 @@
 // A bundle as data: the same model compiled for several sets of features, and the text of every file of it. Not here: the
 // typed module (module.ts), and the weights themselves, which the command packs.
+
+import type { BundleKernel, BundlePlan, BundleVariant, BundleVersion, BundleWeights } from "../../base/bundle.ts";
+import type { Plan, PlanKernel } from "../../base/plan.ts";
 import { type Gpt2Config, printGraph } from "../../ir/index.ts";
-import type { BundleKernel, BundlePlan, BundleVariant, BundleVersion, BundleWeights } from "../../runtime/bundle.ts";
-import type { Plan, PlanKernel } from "../../runtime/plan.ts";
 import { type Compilation, type CompileOptions, compileGpt2 } from "../compile.ts";
 import { targetByName } from "../target.ts";
 import { withWayOut } from "../way-out.ts";

@@ -12,7 +12,7 @@ import {
   ts,
   VariableDeclarationKind,
 } from "ts-morph";
-import type { BundlePlan, BundleWeights } from "../../runtime/bundle.ts";
+import type { BundlePlan, BundleWeights } from "../../base/bundle.ts";
 
 /** What the module is printed from. */
 export interface ModuleSource {

@@ -1,6 +1,6 @@
 // Typed keys of a config file, whatever model it describes: a value of a type that is not understood is refused by name,
 // with the edit that mends it where there is no choice.
-import { CompileError } from "../errors.ts";
+import { configError } from "../errors.ts";
 
 /** An object of a JSON file. */
 export type Json = Readonly<Record<string, unknown>>;
@@ -20,13 +20,13 @@ export interface Edit {
 /** @throws CompileError when it is no object. */
 export function configFile(json: unknown, place: string): ConfigFile {
   if (typeof json === "object" && json !== null && !Array.isArray(json)) return { place, json: json as Json };
-  throw new CompileError(place, "is not a JSON object");
+  throw configError(place, "is not a JSON object");
 }
 
 /** Throws the refusal of a file. Only what lies in a JSON file of its own can be edited by a program. */
 export function refuse({ place }: ConfigFile, facts: string, hint?: string, edit?: Edit): never {
   const fix = edit && place.endsWith(".json") ? ({ kind: "edit-json", file: place, ...edit } as const) : undefined;
-  throw new CompileError(place, facts, hint, fix);
+  throw configError(place, facts, hint, fix);
 }
 
 const said = ({ json }: ConfigFile, key: string): boolean => json[key] !== undefined && json[key] !== null;

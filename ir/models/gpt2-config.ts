@@ -1,6 +1,6 @@
 // GPT-2's hyper-parameters: read from a checkpoint's config.json or from a preset, and refused where the graph could not
 // express what they ask for.
-import { CompileError } from "../errors.ts";
+import { configError } from "../errors.ts";
 import {
   type ConfigFile,
   configFile,
@@ -139,7 +139,7 @@ function readEndTokens(
  */
 export function shortenContext(config: Gpt2Config, tokens: number): Gpt2Config {
   if (!Number.isInteger(tokens) || tokens < 1 || tokens > config.n_ctx)
-    throw new CompileError(
+    throw configError(
       "context",
       `is to be ${tokens} tokens, but the model's is ${config.n_ctx}`,
       `give a whole number from 1 to ${config.n_ctx}`,

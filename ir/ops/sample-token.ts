@@ -1,25 +1,8 @@
+import { uniform } from "../../base/random.ts";
 import { attr } from "../attr.ts";
 import { at, CompileError } from "../errors.ts";
 import { defineOp } from "../op.ts";
 import { printType, tensorType } from "../type.ts";
-
-/**
- * `pcg3d` of Jarzynski and Olano, "Hash Functions for GPU Rendering", JCGT 9(3), 2020: three u32 in, the first of the three
- * u32 out. Only u32 arithmetic, so kernels compute the same.
- */
-export function pcg3d(a: number, b: number, c: number): number {
-  const mix = (v: number) => (Math.imul(v, 1664525) + 1013904223) | 0;
-  let [x, y, z] = [mix(a), mix(b), mix(c)];
-  const stir = () => {
-    x = (x + Math.imul(y, z)) | 0;
-    y = (y + Math.imul(z, x)) | 0;
-    z = (z + Math.imul(x, y)) | 0;
-  };
-  stir();
-  [x, y, z] = [x ^ (x >>> 16), y ^ (y >>> 16), z ^ (z >>> 16)];
-  stir();
-  return x >>> 0;
-}
 
 /** How many words of 32 bits have a bit for each of `width` ids. */
 export const suppressedWords = (width: number): number => Math.ceil(width / 32);
@@ -78,9 +61,6 @@ export const sampleToken = defineOp({
     return { dtype: "i32", shape: [1], data: Float64Array.of(token) };
   },
 });
-
-/** A number in [0, 1) with 24 random bits. */
-const uniform = (seed: number, step: number): number => (pcg3d(seed, step, 0) >>> 8) / 2 ** 24;
 
 function draw(
   logits: Float64Array,

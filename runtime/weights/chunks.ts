@@ -1,6 +1,8 @@
 // How a weight is cut into reads of bounded size, also where it is a part of a checkpoint's tensor.
+
+import { ITEM_SIZE } from "../../base/dtype.ts";
 import type { PlanWeight } from "../plan.ts";
-import { ITEM_SIZE, type StoredTensor } from "./source.ts";
+import type { StoredTensor } from "./source.ts";
 
 /**
  * Bytes of a read, but for tensors with longer rows that are taken apart: so few that they are still in the processor's

@@ -1,8 +1,8 @@
 // Stored elements to f32, and f32 to f16 and bf16. Bulk loops over typed arrays: nothing is allocated per element.
 // Bytes are little-endian, as in safetensors and as on every machine that WebGPU runs on.
 
-import { RuntimeError } from "../errors.ts";
-import { ITEM_SIZE, type StoredDType } from "./source.ts";
+import { ITEM_SIZE, type StoredDType } from "../../base/dtype.ts";
+import { fileError } from "../errors.ts";
 
 /** The stored dtypes that weights may have. */
 export const FLOAT_DTYPES = ["F64", "F32", "F16", "BF16"] as const;
@@ -24,8 +24,7 @@ export function toF32(
   memory?: ArrayBuffer,
 ): Float32Array<ArrayBuffer> {
   const size = ITEM_SIZE[dtype];
-  if (bytes.length % size !== 0)
-    throw new RuntimeError("toF32", `${bytes.length} bytes given, but an ${dtype} takes ${size}`);
+  if (bytes.length % size !== 0) throw fileError("toF32", `${bytes.length} bytes given, but an ${dtype} takes ${size}`);
   const aligned = bytes.byteOffset % size === 0 ? bytes : bytes.slice();
   const { buffer, byteOffset } = aligned;
   const length = bytes.length / size;

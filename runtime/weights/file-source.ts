@@ -13,7 +13,7 @@ import {
 } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { promisify } from "node:util";
-import { RuntimeError } from "../errors.ts";
+import { fileError, RuntimeError } from "../errors.ts";
 import {
   type LocatedTensor,
   parseSafetensorsHeader,
@@ -53,7 +53,7 @@ export async function openCheckpoint(path: string): Promise<WeightSource> {
   const [folder, name] = [dirname(path), basename(path)];
   if (isIndex(name)) return openShards(folder, name, readdirSync(folder));
   if (FOREIGN.test(name))
-    throw new RuntimeError(path, "is of another format, but weights are read from .safetensors files", convert(path));
+    throw fileError(path, "is of another format, but weights are read from .safetensors files", convert(path));
   return fileSource(path, [openFile(path)]);
 }
 
@@ -70,7 +70,7 @@ function listFolder(path: string): string[] | undefined {
   try {
     return statSync(path).isDirectory() ? readdirSync(path).sort() : undefined;
   } catch (error) {
-    throw new RuntimeError(
+    throw fileError(
       path,
       `cannot be opened: ${messageOf(error)}`,
       "give the folder of a checkpoint, or its .safetensors file",
@@ -88,7 +88,7 @@ function notACheckpoint(folder: string, found: readonly string[]): RuntimeError 
   else if (shard !== undefined) hint = `download ${INDEX} beside ${shard}: it says which shards there are`;
   else if (hasAdapter(found)) return adapterAlone(folder);
   else if (foreign !== undefined) hint = convert(foreign);
-  return new RuntimeError(folder, `has no ${SINGLE} and no ${INDEX}, but ${listed}`, hint);
+  return fileError(folder, `has no ${SINGLE} and no ${INDEX}, but ${listed}`, hint);
 }
 
 const ADAPTER = /^adapter_(config\.json|model\.(safetensors|bin))$/;
@@ -103,7 +103,7 @@ export function adapterAlone(folder: string): RuntimeError {
   }
   const { peft_type: type, base_model_name_or_path: base } = told;
   const kind = typeof type === "string" && type !== "LORA" ? type : "LoRA";
-  return new RuntimeError(
+  return fileError(
     folder,
     `holds a ${kind} adapter${typeof base === "string" ? ` of ${base}` : ""}, but no model`,
     "an adapter changes another model's weights: merge it into that, in peft with merge_and_unload() and save_pretrained(…)",
@@ -119,9 +119,9 @@ function openShards(folder: string, index: string, found: readonly string[]): We
   const names = [...new Set(promised.values())].sort();
   for (const name of names) {
     if (basename(name) !== name)
-      throw new RuntimeError(indexPath, `names the shard ${JSON.stringify(name)}, but a shard lies beside its index`);
+      throw fileError(indexPath, `names the shard ${JSON.stringify(name)}, but a shard lies beside its index`);
     if (!found.includes(name))
-      throw new RuntimeError(
+      throw fileError(
         indexPath,
         `promises ${names.length} shards, but ${name} is not in the folder`,
         `download ${name} into ${folder}`,
@@ -142,7 +142,7 @@ function readWeightMap(path: string): ReadonlyMap<string, string> {
   try {
     text = readFileSync(path, "utf8");
   } catch (error) {
-    throw new RuntimeError(path, `cannot be read: ${messageOf(error)}`);
+    throw fileError(path, `cannot be read: ${messageOf(error)}`);
   }
   return parseWeightMap(path, text);
 }
@@ -158,7 +158,7 @@ function openFile(path: string): OpenFile {
   } catch (error) {
     if (descriptor !== undefined) closeSync(descriptor);
     if (error instanceof RuntimeError) throw error;
-    throw new RuntimeError(path, `cannot be read: ${messageOf(error)}`);
+    throw fileError(path, `cannot be read: ${messageOf(error)}`);
   }
 }
 
@@ -181,7 +181,7 @@ function fileSource(place: string, files: readonly OpenFile[], promised?: Readon
       if (!promised || promised.get(name) === basename(file.path)) tensors.set(name, { ...tensor, file });
   for (const [name, shard] of promised ?? [])
     if (!tensors.has(name))
-      throw new RuntimeError(
+      throw fileError(
         join(place, shard),
         `the index promises ${name} in this shard, but it holds no such tensor`,
         "index and shards come from different checkpoints: download them again together",
@@ -195,16 +195,16 @@ function fileSource(place: string, files: readonly OpenFile[], promised?: Readon
     aliases,
     async read(name, byteOffset, byteLength, into) {
       const { file, fileOffset } = tensorForRead(place, tensors, name, byteOffset, byteLength);
-      if (closed) throw new RuntimeError(`${place} ${name}`, "read after the checkpoint was closed");
+      if (closed) throw fileError(`${place} ${name}`, "read after the checkpoint was closed");
       const bytes = readMemory(byteLength, into);
       let done = 0;
       while (done < byteLength) {
         const position = fileOffset + byteOffset + done;
         const { bytesRead } = await readAt(file.descriptor, bytes, done, byteLength - done, position).catch((error) => {
-          throw new RuntimeError(`${file.path} ${name}`, `cannot be read at byte ${position}: ${messageOf(error)}`);
+          throw fileError(`${file.path} ${name}`, `cannot be read at byte ${position}: ${messageOf(error)}`);
         });
         if (bytesRead === 0)
-          throw new RuntimeError(
+          throw fileError(
             `${file.path} ${name}`,
             `should have data at byte ${position}, but the file now ends before it`,
             "the file was changed while it was open",

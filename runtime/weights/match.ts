@@ -3,7 +3,7 @@
 // and a copy of the tied head.
 
 import type { Fix } from "../../base/index.ts";
-import { RuntimeError } from "../errors.ts";
+import { type RuntimeError, weightsError } from "../errors.ts";
 import { FLOAT_DTYPES, isFloatDType } from "./convert.ts";
 import { printShape, type StoredTensor, type WeightSource } from "./source.ts";
 import { lookupNames } from "./stored-names.ts";
@@ -81,7 +81,7 @@ export async function refuseOtherHead({ tied }: WeightMatch, source: WeightSourc
   const { head, embedding } = tied;
   const sameType = head.dtype === embedding.dtype && sameShape(head.shape, embedding.shape);
   if (sameType && (await sameBytes(source, head, embedding))) return;
-  throw new RuntimeError(
+  throw weightsError(
     `${source.place} ${head.name}`,
     `differs from ${embedding.name}, but the config says that they are tied`,
     "if the head is its own, set tie_word_embeddings to false in config.json",
@@ -112,7 +112,7 @@ function isKnownExtra({ name, shape }: StoredTensor): boolean {
 
 function refuseTensor(place: string, name: string): void {
   const refused = REFUSED.find(({ pattern }) => pattern.test(name));
-  if (refused) throw new RuntimeError(place, `holds ${name}, but ${refused.why}`, refused.hint);
+  if (refused) throw weightsError(place, `holds ${name}, but ${refused.why}`, refused.hint);
 }
 
 /** The edit of the config that lies beside the weights. */
@@ -131,7 +131,7 @@ function missingWeights(
   const facts = `the model wants ${wanted.size} weights, but ${missing.length} are missing: ${listed}`;
   const [only] = missing.length === 1 ? missing : [];
   if (wanted.has(HEAD) && (only === HEAD || (only === EMBEDDING && lookup(HEAD) !== undefined)))
-    return new RuntimeError(
+    return weightsError(
       source.place,
       facts,
       "the config says that the head is not tied; if it is, set tie_word_embeddings to true in config.json",
@@ -139,22 +139,22 @@ function missingWeights(
     );
   const shards = /-\d{5}-of-(\d{5})\.safetensors$/.exec(source.place)?.[1];
   if (shards !== undefined)
-    return new RuntimeError(source.place, facts, `the file is one of ${Number(shards)} shards: give their folder`);
+    return weightsError(source.place, facts, `the file is one of ${Number(shards)} shards: give their folder`);
   const held = [...source.tensors.keys()];
   const example = held.length === 0 ? "it holds no tensor at all" : `it holds ${held.slice(0, 3).join(", ")}, …`;
-  return new RuntimeError(source.place, facts, `config.json and checkpoint must describe the same model; ${example}`);
+  return weightsError(source.place, facts, `config.json and checkpoint must describe the same model; ${example}`);
 }
 
 function checkTensor(place: string, { name, shape }: WantedWeight, stored: StoredTensor): void {
   if (!isFloatDType(stored.dtype))
-    throw new RuntimeError(
+    throw weightsError(
       `${place} ${stored.name}`,
       `is stored as ${stored.dtype}, but a weight must be one of ${FLOAT_DTYPES.join(", ")}`,
       "a quantised checkpoint must be turned back into floats first",
     );
   if (sameShape(stored.shape, shape)) return;
   const transposed = shape.length === 2 && sameShape(stored.shape, [...shape].reverse());
-  throw new RuntimeError(
+  throw weightsError(
     `${place} ${stored.name}`,
     `has the shape ${printShape(stored.shape)}, but the model wants ${printShape(shape)} for ${name}`,
     transposed

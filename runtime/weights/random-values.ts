@@ -1,7 +1,7 @@
 // Values of a normal distribution, the same on every machine: the arithmetic under random.ts. Two steps, both without
 // logarithm, cosine or exponential, whose last digit ECMAScript leaves to the engine: a counter-based generator of
 // integers gives 16 bits for an element, and these index a table of 65,536 quantiles.
-import { pcg3d } from "../rng.ts";
+import { pcg3d } from "../../base/random.ts";
 import { toBf16Bits, toF16Bits } from "./convert.ts";
 
 /** The dtypes that random weights can have. */

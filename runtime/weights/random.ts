@@ -5,7 +5,9 @@
 // standard deviation 0.02, and 0.01 for `wpe`; the matrices that write to the residual stream, `c_proj`, divided by
 // √(2 · layers); layer-norm gains 1. One thing differs: biases, which begin as zero there, are normal with 0.01 here,
 // so that a kernel which forgets to add one is seen.
-import { RuntimeError } from "../errors.ts";
+
+import { ITEM_SIZE } from "../../base/dtype.ts";
+import { optionError } from "../errors.ts";
 import {
   type Bits,
   bitsOf,
@@ -15,7 +17,7 @@ import {
   type StreamKey,
   streamKey,
 } from "./random-values.ts";
-import { ITEM_SIZE, printShape, readMemory, type StoredTensor, tensorForRead, type WeightSource } from "./source.ts";
+import { printShape, readMemory, type StoredTensor, tensorForRead, type WeightSource } from "./source.ts";
 
 const WEIGHT_STD = 0.02;
 const POSITION_STD = 0.01;
@@ -50,7 +52,7 @@ export class RandomSource implements WeightSource {
   constructor(tensors: readonly RandomTensor[], seed: number, dtype: RandomDType) {
     this.place = `random weights of seed ${seed}`;
     if (!(Number.isInteger(seed) && seed >= 0 && seed < 2 ** 32))
-      throw new RuntimeError("seed", `is ${seed}, but must be a whole number ≥ 0 and < 2^32`);
+      throw optionError("seed", `is ${seed}, but must be a whole number ≥ 0 and < 2^32`);
     const layers = countLayers(tensors);
     const tables = new Map<number, Bits>();
     const tableOf = (std: number): Bits => {
@@ -61,10 +63,10 @@ export class RandomSource implements WeightSource {
     const made = new Map<string, MadeTensor>();
     for (const { name, shape } of tensors) {
       const place = `${this.place} ${name}`;
-      if (made.has(name)) throw new RuntimeError(place, "is given twice, but names must be unique");
+      if (made.has(name)) throw optionError(place, "is given twice, but names must be unique");
       const byteLength = shape.reduce((n, d) => n * d, ITEM_SIZE[dtype]);
       if (!shape.every((d) => Number.isInteger(d) && d >= 0) || !Number.isSafeInteger(byteLength))
-        throw new RuntimeError(place, `has the shape ${printShape(shape)}, which no tensor has`);
+        throw optionError(place, `has the shape ${printShape(shape)}, which no tensor has`);
       const table = tableOf(standardDeviation(name, shape.length, layers));
       made.set(name, { name, dtype, shape, byteLength, key: streamKey(seed, name), table });
     }

@@ -5,9 +5,10 @@
 // `{ dtype, shape, data_offsets: [begin, end] }` with offsets relative to the end of the header; then the data.
 // Names are unique, and the tensors cover the data exactly, with no overlap and no hole.
 
-import { RuntimeError } from "../errors.ts";
+import { ITEM_SIZE, isStoredDType } from "../../base/dtype.ts";
+import { fileError } from "../errors.ts";
 import { isRecord } from "../json-values.ts";
-import { ITEM_SIZE, isStoredDType, printShape, type StoredTensor } from "./source.ts";
+import { printShape, type StoredTensor } from "./source.ts";
 
 /** The format's own limit on the JSON, in bytes. It keeps a wrong file from asking for gigabytes of memory. */
 const MAX_HEADER = 100_000_000;
@@ -33,28 +34,28 @@ export interface SafetensorsHeader {
  */
 export function safetensorsHeaderSize(place: string, prefix: Uint8Array, fileSize: number): number {
   if (fileSize < LENGTH_BYTES || prefix.length < LENGTH_BYTES)
-    throw new RuntimeError(
+    throw fileError(
       place,
       `the file has ${fileSize} bytes, but a safetensors file begins with 8 bytes of header length`,
       `the file is truncated or something else: ${DOWNLOAD}`,
     );
   // What git leaves in place of a large file whose content was never fetched is text: "version https://git-lfs…".
   if (new TextDecoder().decode(prefix.subarray(0, LENGTH_BYTES)) === "version ")
-    throw new RuntimeError(
+    throw fileError(
       place,
       `begins with the text "version ", but a safetensors file begins with its header's length`,
       "this looks like a Git LFS pointer: run `git lfs pull`, or download the file itself",
     );
   const length = new DataView(prefix.buffer, prefix.byteOffset, LENGTH_BYTES).getBigUint64(0, true);
   if (length > BigInt(MAX_HEADER))
-    throw new RuntimeError(
+    throw fileError(
       place,
       `the header claims ${length} bytes, but the format allows ${MAX_HEADER}`,
       "this is probably no safetensors file: look at its first bytes",
     );
   const size = LENGTH_BYTES + Number(length);
   if (size > fileSize)
-    throw new RuntimeError(
+    throw fileError(
       place,
       `the header ends at byte ${size}, but the file has ${fileSize} bytes`,
       `the file is truncated: ${DOWNLOAD}`,
@@ -70,7 +71,7 @@ export function safetensorsHeaderSize(place: string, prefix: Uint8Array, fileSiz
 export function parseSafetensorsHeader(place: string, headerBytes: Uint8Array, fileSize: number): SafetensorsHeader {
   const size = safetensorsHeaderSize(place, headerBytes, fileSize);
   if (headerBytes.length < size)
-    throw new RuntimeError(place, `given ${headerBytes.length} bytes of header, but it has ${size}`);
+    throw fileError(place, `given ${headerBytes.length} bytes of header, but it has ${size}`);
   const text = decodeText(place, headerBytes.subarray(LENGTH_BYTES, size));
   const json = parseObject(place, text);
   refuseDuplicates(place, text);
@@ -92,13 +93,13 @@ function decodeText(place: string, bytes: Uint8Array): string {
   try {
     return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
   } catch {
-    throw new RuntimeError(place, "the header must be UTF-8 JSON, but is not UTF-8", DOWNLOAD);
+    throw fileError(place, "the header must be UTF-8 JSON, but is not UTF-8", DOWNLOAD);
   }
 }
 
 function parseObject(place: string, text: string): Record<string, unknown> {
   if (!text.startsWith("{"))
-    throw new RuntimeError(
+    throw fileError(
       place,
       `the header begins with ${text === "" ? "nothing" : JSON.stringify(text.slice(0, 8))}, but must begin with "{"`,
       "this is probably no safetensors file: look at its first bytes",
@@ -107,7 +108,7 @@ function parseObject(place: string, text: string): Record<string, unknown> {
     // Text that begins with `{` and parses is an object.
     return JSON.parse(text) as Record<string, unknown>;
   } catch (error) {
-    throw new RuntimeError(place, `the header is not valid JSON: ${messageOf(error)}`, DOWNLOAD);
+    throw fileError(place, `the header is not valid JSON: ${messageOf(error)}`, DOWNLOAD);
   }
 }
 
@@ -120,8 +121,7 @@ function refuseDuplicates(place: string, text: string): void {
     else if (token === "}" || token === "]") depth--;
     else if (depth === 1 && token.endsWith(":")) {
       const name = String(JSON.parse(token.slice(0, -1)));
-      if (seen.has(name))
-        throw new RuntimeError(`${place} ${name}`, "is in the header twice, but names must be unique");
+      if (seen.has(name)) throw fileError(`${place} ${name}`, "is in the header twice, but names must be unique");
       seen.add(name);
     }
   }
@@ -130,34 +130,33 @@ function refuseDuplicates(place: string, text: string): void {
 function readMetadata(place: string, entry: unknown): Readonly<Record<string, string>> {
   if (isRecord(entry) && Object.values(entry).every((v) => typeof v === "string"))
     return entry as Record<string, string>;
-  throw new RuntimeError(`${place} __metadata__`, `must map text to text, but is ${print(entry)}`);
+  throw fileError(`${place} __metadata__`, `must map text to text, but is ${print(entry)}`);
 }
 
 function readTensor(file: string, name: string, entry: unknown, headerSize: number, fileSize: number): LocatedTensor {
   const place = `${file} ${name}`;
-  if (!isRecord(entry)) throw new RuntimeError(place, `must be an object in the header, but is ${print(entry)}`);
+  if (!isRecord(entry)) throw fileError(place, `must be an object in the header, but is ${print(entry)}`);
   const { dtype, shape, data_offsets: offsets } = entry;
   if (typeof dtype !== "string" || !isStoredDType(dtype))
-    throw new RuntimeError(
+    throw fileError(
       place,
       `its dtype is ${print(dtype)}, but known are ${Object.keys(ITEM_SIZE).join(", ")}`,
       "convert the checkpoint to F32, F16 or BF16",
     );
-  if (!isCounts(shape))
-    throw new RuntimeError(place, `its shape must be a list of whole numbers ≥ 0, but is ${print(shape)}`);
+  if (!isCounts(shape)) throw fileError(place, `its shape must be a list of whole numbers ≥ 0, but is ${print(shape)}`);
   const [begin, end] = isCounts(offsets) && offsets.length === 2 ? offsets : [];
   if (begin === undefined || end === undefined)
-    throw new RuntimeError(place, `its data_offsets must be two whole numbers ≥ 0, but are ${print(offsets)}`);
-  if (begin > end) throw new RuntimeError(place, `its data begins at offset ${begin}, but ends at ${end}`);
+    throw fileError(place, `its data_offsets must be two whole numbers ≥ 0, but are ${print(offsets)}`);
+  if (begin > end) throw fileError(place, `its data begins at offset ${begin}, but ends at ${end}`);
   const byteLength = shape.reduce((n, d) => n * d, ITEM_SIZE[dtype]);
   if (byteLength !== end - begin)
-    throw new RuntimeError(
+    throw fileError(
       place,
       `${dtype}${printShape(shape)} takes ${byteLength} bytes, but data_offsets [${begin}, ${end}] hold ${end - begin}`,
       "whatever wrote the file is wrong about it: convert the checkpoint again",
     );
   if (headerSize + end > fileSize)
-    throw new RuntimeError(
+    throw fileError(
       place,
       `its data ends at byte ${headerSize + end}, but the file has ${fileSize} bytes`,
       `the file is truncated: ${DOWNLOAD}`,
@@ -171,9 +170,9 @@ function checkCoverage(place: string, tensors: readonly LocatedTensor[], headerS
   let last = "the header";
   for (const t of tensors) {
     if (t.fileOffset < covered)
-      throw new RuntimeError(`${place} ${t.name}`, `begins at byte ${t.fileOffset}, but ${last} ends at ${covered}`);
+      throw fileError(`${place} ${t.name}`, `begins at byte ${t.fileOffset}, but ${last} ends at ${covered}`);
     if (t.fileOffset > covered)
-      throw new RuntimeError(
+      throw fileError(
         `${place} ${t.name}`,
         `begins at byte ${t.fileOffset}, but ${last} ends at ${covered}, and the format allows no hole`,
       );
@@ -181,7 +180,7 @@ function checkCoverage(place: string, tensors: readonly LocatedTensor[], headerS
     last = t.name;
   }
   if (covered !== fileSize)
-    throw new RuntimeError(
+    throw fileError(
       place,
       `${last} ends at byte ${covered}, but the file has ${fileSize} bytes`,
       `bytes that no tensor owns are not allowed: ${DOWNLOAD}`,

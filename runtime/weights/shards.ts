@@ -1,6 +1,6 @@
 // Tensors in files of the safetensors format, wherever those come from.
 import type { BundleFiles } from "../bundle.ts";
-import { RuntimeError } from "../errors.ts";
+import { fileError } from "../errors.ts";
 import {
   type LocatedTensor,
   parseSafetensorsHeader,
@@ -22,16 +22,12 @@ export function parseWeightMap(place: string, text: string): ReadonlyMap<string,
     json = JSON.parse(text);
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
-    throw new RuntimeError(place, `must be JSON, but cannot be read: ${why}`, "download it again");
+    throw fileError(place, `must be JSON, but cannot be read: ${why}`, "download it again");
   }
   const map = json !== null && typeof json === "object" && "weight_map" in json ? json.weight_map : undefined;
   const entries = map !== null && typeof map === "object" && !Array.isArray(map) ? Object.entries(map) : undefined;
   if (!entries?.every((e): e is [string, string] => typeof e[1] === "string"))
-    throw new RuntimeError(
-      place,
-      "must hold a weight_map from tensor name to shard, but does not",
-      "download it again",
-    );
+    throw fileError(place, "must hold a weight_map from tensor name to shard, but does not", "download it again");
   return new Map(entries);
 }
 

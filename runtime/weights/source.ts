@@ -2,31 +2,8 @@
 // that host memory stays bounded however large the model is. Files are one source (file-source.ts); a URL or a
 // generator can be another. Nothing here touches a disk.
 
-import { RuntimeError } from "../errors.ts";
-
-/** Bytes per element of every dtype of the safetensors format whose elements are whole bytes. */
-export const ITEM_SIZE = {
-  BOOL: 1,
-  U8: 1,
-  I8: 1,
-  F8_E4M3: 1,
-  F8_E5M2: 1,
-  U16: 2,
-  I16: 2,
-  F16: 2,
-  BF16: 2,
-  U32: 4,
-  I32: 4,
-  F32: 4,
-  U64: 8,
-  I64: 8,
-  F64: 8,
-} as const;
-
-/** How a checkpoint stores an element. */
-export type StoredDType = keyof typeof ITEM_SIZE;
-
-export const isStoredDType = (name: string): name is StoredDType => Object.hasOwn(ITEM_SIZE, name);
+import type { StoredDType } from "../../base/dtype.ts";
+import { fileError } from "../errors.ts";
 
 /** A tensor as a checkpoint holds it: row-major, little-endian, `byteLength` = product of `shape` × item size. */
 export interface StoredTensor {
@@ -74,10 +51,10 @@ export function tensorForRead<T extends StoredTensor>(
   byteLength: number,
 ): T {
   const tensor = tensors.get(name);
-  if (!tensor) throw new RuntimeError(place, `asked for ${name}, but holds no tensor of that name`);
+  if (!tensor) throw fileError(place, `asked for ${name}, but holds no tensor of that name`);
   const whole = Number.isSafeInteger(byteOffset) && Number.isSafeInteger(byteLength);
   if (!whole || byteOffset < 0 || byteLength < 0 || byteOffset + byteLength > tensor.byteLength)
-    throw new RuntimeError(
+    throw fileError(
       `${place} ${name}`,
       `asked for ${byteLength} bytes from byte ${byteOffset}, but the tensor has ${tensor.byteLength} bytes`,
     );

@@ -1,7 +1,7 @@
 // Under which name a checkpoint stores a weight. Training wraps a model in others, and each puts its own name before, or
 // into, those of the weights: `transformer.` of Hugging Face's language model, `_orig_mod.` of torch.compile, `module.` of
 // data parallelism, and any name that somebody gave the model as a part of theirs.
-import { RuntimeError } from "../errors.ts";
+import { fileError } from "../errors.ts";
 import type { WeightSource } from "./source.ts";
 
 /** What PyTorch's wrappers put anywhere into a name. */
@@ -51,7 +51,7 @@ function commonPrefix(wanted: readonly string[], stored: readonly string[], plac
   if (!best) return "";
   if (best[1] !== second?.[1] || rank(best[0]) !== rank(second[0])) return best[0];
   if (best[1] > names.size / 2)
-    throw new RuntimeError(
+    throw fileError(
       place,
       `holds ${best[1]} of the model's weights under ${best[0]} and as many under ${second[0]}`,
       "save the one model that you want to run into a checkpoint of its own",

@@ -1,11 +1,13 @@
 // Weights from a source to GPU buffers: in bounded chunks, the next ones read while the last one is uploaded, converted on
 // the way where source and plan store them differently. All of it in memory that is used again: new memory has to be
 // cleared by the system first, which takes longer than reading a file that is cached.
-import { RuntimeError } from "../errors.ts";
-import type { PlanDType, PlanWeight } from "../plan.ts";
+
+import { type DType, ITEM_SIZE } from "../../base/dtype.ts";
+import type { PlanWeight } from "../../base/plan.ts";
+import { fileError } from "../errors.ts";
 import { CHUNK_BYTES, type Chunk, chunksOf, takeColumns } from "./chunks.ts";
 import { isFloatDType, toF16Bits, toF32 } from "./convert.ts";
-import { ITEM_SIZE, type StoredTensor, type WeightSource } from "./source.ts";
+import type { StoredTensor, WeightSource } from "./source.ts";
 
 /** How far loading is, in bytes, and at which weight. */
 export interface LoadProgress {
@@ -117,13 +119,13 @@ export const sourceOf = ({
 
 function storedTensor(source: WeightSource, found: ReadonlyMap<string, string>, weight: PlanWeight): StoredTensor {
   const stored = source.tensors.get(found.get(sourceOf(weight).name) ?? "");
-  if (!stored) throw new RuntimeError(source.place, `${weight.name} was not matched with any tensor`);
+  if (!stored) throw fileError(source.place, `${weight.name} was not matched with any tensor`);
   return stored;
 }
 
 const floatDType = ({ stored, weight }: Chunk) => {
   if (isFloatDType(stored.dtype)) return stored.dtype;
-  throw new RuntimeError(weight.name, `is stored as ${stored.dtype}, which is no float`);
+  throw fileError(weight.name, `is stored as ${stored.dtype}, which is no float`);
 };
 
 /** The chunk's values lose precision, and perhaps their range. */
@@ -156,7 +158,7 @@ const asBytes = (a: Float32Array<ArrayBuffer>): Uint8Array<ArrayBuffer> =>
   new Uint8Array(a.buffer, a.byteOffset, a.byteLength);
 
 /** How many values have the exponent of infinities and NaN. Bits are looked at, for speed: halves by two. */
-function countNotFinite(data: Uint8Array<ArrayBuffer>, dtype: PlanDType): number {
+function countNotFinite(data: Uint8Array<ArrayBuffer>, dtype: DType): number {
   const { buffer, byteOffset, byteLength } = data.byteOffset % 4 === 0 ? data : data.slice();
   const words = new Uint32Array(buffer, byteOffset, byteLength / 4);
   return dtype === "f16" ? countHalves(words) : countWords(words);

@@ -2,7 +2,7 @@
 
 import type { BundleFiles } from "../bundle.ts";
 import { openBundleUrl, resolveAddress } from "../bundle-url.ts";
-import { RuntimeError } from "../errors.ts";
+import { fileError } from "../errors.ts";
 import type { Address } from "../host-types.ts";
 import { locateShards, parseWeightMap, type ShardFile, WEIGHT_FILES } from "./shards.ts";
 import type { WeightSource } from "./source.ts";
@@ -33,7 +33,7 @@ async function shardAt(files: BundleFiles, file: string): Promise<ShardFile> {
   const response = await head(files, file);
   const bytes = Number(response.headers.get("content-length") ?? Number.NaN);
   if (response.ok && Number.isInteger(bytes)) return { file, bytes };
-  throw new RuntimeError(
+  throw fileError(
     `${files.place}/${file}`,
     response.ok ? "the server does not say how long it is" : `the server answers ${response.status}`,
     SERVE_AS_IS,
@@ -42,5 +42,5 @@ async function shardAt(files: BundleFiles, file: string): Promise<ShardFile> {
 
 const head = ({ place }: BundleFiles, file: string): Promise<Response> =>
   fetch(`${place}/${file}`, { method: "HEAD" }).catch((error: unknown) => {
-    throw new RuntimeError(`${place}/${file}`, `can't be fetched: ${error instanceof Error ? error.message : error}`);
+    throw fileError(`${place}/${file}`, `can't be fetched: ${error instanceof Error ? error.message : error}`);
   });

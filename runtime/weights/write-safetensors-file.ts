@@ -4,7 +4,7 @@ import { randomBytes } from "node:crypto";
 import { type FileHandle, open, rename, rm, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { getSystemErrorMap } from "node:util";
-import { RuntimeError } from "../errors.ts";
+import { fileError, RuntimeError } from "../errors.ts";
 import { isMissing, realPath } from "../real-path.ts";
 import { dataBytes, safetensorsHeader, type TensorToWrite } from "./write-safetensors.ts";
 
@@ -34,7 +34,7 @@ async function openDestination(path: string): Promise<Destination> {
     throw error;
   });
   if (there?.isDirectory())
-    throw new RuntimeError(path, "is a folder, but a file is to be written", "give the name of a file in it");
+    throw fileError(path, "is a folder, but a file is to be written", "give the name of a file in it");
   if (there && !there.isFile()) {
     const nothing = async () => undefined;
     return { file: await open(path, "w"), place: nothing, discard: nothing };
@@ -66,14 +66,14 @@ export async function createSafetensors(
     const hint = isFull(error)
       ? "make room on that disk, or write to another"
       : "the folder must exist and be writable";
-    throw new RuntimeError(path, `can't be written: ${reasonOf(error)}`, hint);
+    throw fileError(path, `can't be written: ${reasonOf(error)}`, hint);
   };
   const { file, place, discard } = await openDestination(path).catch(refused);
   let written = 0;
 
   async function write(bytes: Uint8Array): Promise<void> {
     if (written + bytes.length > size)
-      throw new RuntimeError(path, `is given byte ${written + bytes.length}, but its tensors end at byte ${size}`);
+      throw fileError(path, `is given byte ${written + bytes.length}, but its tensors end at byte ${size}`);
     let done = 0;
     // The system may take less than it is given.
     while (done < bytes.length) {
@@ -86,8 +86,7 @@ export async function createSafetensors(
   const created: SafetensorsFile = {
     write,
     async finish() {
-      if (written !== size)
-        throw new RuntimeError(path, `was given ${written} bytes, but its tensors end at byte ${size}`);
+      if (written !== size) throw fileError(path, `was given ${written} bytes, but its tensors end at byte ${size}`);
       await file.close().catch(refused);
       await place().catch(refused);
     },
@@ -122,7 +121,7 @@ export async function writeSafetensors<T extends TensorToWrite>(
         return file.write(bytes);
       });
       if (given !== dataBytes(tensor))
-        throw new RuntimeError(`${path} ${tensor.name}`, `takes ${dataBytes(tensor)} bytes, but was given ${given}`);
+        throw fileError(`${path} ${tensor.name}`, `takes ${dataBytes(tensor)} bytes, but was given ${given}`);
     }
     await file.finish();
   } catch (error) {

@@ -1,7 +1,8 @@
 // The header of a safetensors file, made: the other direction of safetensors.ts. Pure; write-safetensors-file.ts writes
 // the file.
-import { RuntimeError } from "../errors.ts";
-import { ITEM_SIZE, type StoredDType } from "./source.ts";
+
+import { ITEM_SIZE, type StoredDType } from "../../base/dtype.ts";
+import { fileError } from "../errors.ts";
 
 /** A tensor that a file will hold. */
 export interface TensorToWrite {
@@ -28,7 +29,7 @@ export function safetensorsHeader(
   for (const tensor of tensors) {
     const { name, dtype, shape } = tensor;
     if (entries.has(name) || name === "__metadata__")
-      throw new RuntimeError(`${place} ${name}`, "is to be written under a name that is taken already");
+      throw fileError(`${place} ${name}`, "is to be written under a name that is taken already");
     const begin = end;
     end += dataBytes(tensor);
     entries.set(name, { dtype, shape, data_offsets: [begin, end] });

@@ -2,7 +2,7 @@
 import fc from "fast-check";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { pcg3d } from "../../ir/ops/sample-token.ts";
+import { pcg3d } from "../../base/random.ts";
 import { drawByReference, type Settings } from "../support/sample-token.ts";
 
 const test = suite("sample_token");

@@ -89,7 +89,7 @@ test("every property is described, and no object takes properties that are not",
 });
 
 test("they have the properties, the optional ones and the words of the TypeScript types of the same names", () => {
-  const types = typesOf(["runtime/bundle.ts", "runtime/plan.ts", "ir/models/gpt2-config.ts"]);
+  const types = typesOf(["base/bundle.ts", "base/plan.ts", "base/dtype.ts", "ir/models/gpt2-config.ts"]);
   const compared = [PLAN, WEIGHTS].flatMap((schema) =>
     Object.entries({ [schema.title ?? ""]: schema, ...schema.$defs }).filter(([name, s]) => {
       const type = types.get(name);
@@ -100,8 +100,18 @@ test("they have the properties, the optional ones and the words of the TypeScrip
   );
   // Those without a type of the same name: products, counts and dims have no properties, and Options are the compiler's.
   assert.equal(compared.map(([name]) => name).sort(), [
-    ...["BundleKernel", "BundlePlan", "BundleShard", "BundleVariant", "BundleWeights", "Gpt2Config", "PlanAccess"],
-    ...["PlanBuffer", "PlanBufferKind", "PlanDType", "PlanDType", "PlanEntry", "PlanModel", "PlanStep"],
+    ...[
+      "BundleKernel",
+      "BundlePlan",
+      "BundleShard",
+      "BundleVariant",
+      "BundleWeights",
+      "DType",
+      "DType",
+      "Gpt2Config",
+      "PlanAccess",
+    ],
+    ...["PlanBuffer", "PlanBufferKind", "PlanEntry", "PlanModel", "PlanStep"],
     ...["PlanSymbolValues", "PlanTensor", "PlanWeight"],
   ]);
 });

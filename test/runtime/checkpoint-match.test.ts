@@ -1,10 +1,11 @@
 import { fileURLToPath } from "node:url";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { ITEM_SIZE, type StoredDType } from "../../base/dtype.ts";
 import { RuntimeError } from "../../runtime/errors.ts";
 import { openCheckpoint } from "../../runtime/weights/file-source.ts";
 import { matchWeights, refuseOtherHead } from "../../runtime/weights/match.ts";
-import { ITEM_SIZE, type StoredDType, type WeightSource } from "../../runtime/weights/source.ts";
+import type { WeightSource } from "../../runtime/weights/source.ts";
 
 const test = suite("checkpoint-match");
 

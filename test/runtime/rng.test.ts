@@ -1,6 +1,7 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { createRng, pcg3d } from "../../runtime/rng.ts";
+import { pcg3d } from "../../base/random.ts";
+import { createRng } from "../../runtime/rng.ts";
 
 const test = suite("rng");
 

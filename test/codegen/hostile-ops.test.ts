@@ -4,6 +4,7 @@ import { suite } from "uvu";
 import { parseGraph } from "../../ir/parse.ts";
 import { onGpu } from "../support/gpu.ts";
 import * as hostile from "../support/hostile-ops.ts";
+import { withOps } from "../support/own-ops.ts";
 import { ALL_PASSES, CHECKED_TARGETS, checkKernels, type KernelCheck } from "./kernel-check.ts";
 
 const test = suite("hostile ops");
@@ -14,7 +15,11 @@ const OWN = Object.values(hostile).filter((op) => typeof op === "object");
 function computes(name: string, text: string, check: KernelCheck = {}): void {
   gpuTest(name, async (gpu) => {
     for (const disable of [[], ALL_PASSES])
-      await checkKernels(gpu, parseGraph(text, OWN), { targets: CHECKED_TARGETS.slice(0, 1), ...check, disable });
+      await checkKernels(gpu, parseGraph(text, withOps(OWN)), {
+        targets: CHECKED_TARGETS.slice(0, 1),
+        ...check,
+        disable,
+      });
   });
 }
 

@@ -17,6 +17,7 @@ import type { Param, Template } from "./template.ts";
 
 /** What every template is given. */
 export const COMMON_PARAMS = ["title", "bindings", "functions"] as const;
+/** What every template is given; see `COMMON_PARAMS`. */
 export type CommonParam = (typeof COMMON_PARAMS)[number];
 
 /** What a kernel makes of a region: the template's parameters, and how many workgroups. */
@@ -52,6 +53,7 @@ export interface KernelSpec<K extends string> extends Omit<Kernel, "template" | 
   lower(region: Region, target: Target): Lowered & { readonly params: Readonly<Record<K, Param>> };
 }
 
+/** A kernel, whose `lower` TypeScript holds to the parameters that its template declares. */
 export const defineKernel = <K extends string>(spec: KernelSpec<K>): Kernel => ({
   ...spec,
   template: spec.template as Template<string>,
@@ -194,6 +196,7 @@ function checkLowered(lowered: Partial<Lowered> | undefined, place: string): voi
 /** The ops of a region in the order of its body: `layer_norm + matmul + add + gelu`. */
 export const titleOf = (region: Region): string => region.body.nodes.map((n) => n.op.name).join(" + ");
 
+/** Workgroups on one axis of a dispatch: the product of the dims, each divided by `per` and rounded up. */
 export const count = (...factors: readonly (Dim | readonly [dim: Dim, per: number])[]): PlanCount =>
   factors.map((f) => (Array.isArray(f) ? { dim: f[0] as Dim, per: f[1] as number } : { dim: f as Dim, per: 1 }));
 

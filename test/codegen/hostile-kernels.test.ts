@@ -2,9 +2,8 @@
 // names op, kernel and member.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { compileEntries } from "../../codegen/compile.ts";
+import { compileEntries, standard } from "../../codegen/compile.ts";
 import type { Kernel } from "../../codegen/kernel.ts";
-import { KERNELS } from "../../codegen/kernels/index.ts";
 import type { KernelChoice } from "../../codegen/select-kernel.ts";
 import { definePointwise } from "../../ir/define-pointwise.ts";
 import { defineReads } from "../../ir/define-reads.ts";
@@ -93,7 +92,7 @@ test("an element, or a fold, that throws or gives no text", () => {
 });
 
 const TANH = "graph g(x: f32[4]) { y = tanh(x) return y }";
-const pointwise = at(KERNELS, 0);
+const pointwise = at(standard.kernels, 0);
 const place = `kernel ${pointwise.name} for tanh y`;
 
 test("a choice of kernels that throws, or gives none", () => {
@@ -121,7 +120,7 @@ for (const [what, members, facts] of LOWERS)
   test(`a kernel whose ${what}`, () =>
     refuses(() => compile(TANH, [], () => ({ ...pointwise, ...members })), place, facts));
 
-for (const kernel of KERNELS.filter((k) => k.kind !== "pointwise"))
+for (const kernel of standard.kernels.filter((k) => k.kind !== "pointwise"))
   test(`${kernel.name} is not taken for what it does not compute`, () => {
     refuses(
       () => compile(TANH, [], () => kernel),
@@ -132,7 +131,7 @@ for (const kernel of KERNELS.filter((k) => k.kind !== "pointwise"))
 
 test("a kernel that refuses the region", () => {
   const gemv = at(
-    KERNELS.filter((k) => k.name === "matmul_gemv"),
+    standard.kernels.filter((k) => k.name === "matmul_gemv"),
     0,
   );
   refuses(

@@ -49,6 +49,12 @@ module.exports = {
       ["webgpu", "@huggingface/tokenizers"],
       "Kernels are made without a GPU: what talks to one lives in runtime.",
     ),
+    packagesStayIn(
+      "plugin-loader-stays-in-cli",
+      "^cli/",
+      ["jiti"],
+      "Loading a file of a user's is the command's work; a program imports its plugin by itself.",
+    ),
     {
       name: "shipped-code-needs-no-dev-package",
       severity: "error",

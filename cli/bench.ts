@@ -8,10 +8,11 @@ import { measureHost, measureSpeeds, type Speeds, type Spread } from "./measure.
 import { peakRssBytes } from "./memory.ts";
 import { contextOption, dtypeOption, type MemoryOptions, withContext } from "./memory-options.ts";
 import { embeddedModel, type OpenModel, openModel } from "./open-model.ts";
+import { loadToolkit, type PluginOptions, pluginOption } from "./plugins.ts";
 import { readConfig } from "./read-config.ts";
 import { collect, filePath, wholeNumber, wholeNumbers } from "./usage.ts";
 
-interface Options extends MemoryOptions {
+interface Options extends MemoryOptions, PluginOptions {
   readonly runs: number;
   readonly maxNewTokens: number;
   readonly prefill: readonly number[];
@@ -38,6 +39,7 @@ export const benchCommand = new Command("bench")
   .addOption(contextOption())
   .option("--host", "measure the host's part of a decode step, on a device that computes nothing")
   .option("--target <name>", "with --host: what the kernels may count on", "webgpu-default")
+  .addOption(pluginOption())
   .option("--disable-pass <name>", "leave a compiler pass out; may be given several times", collect)
   .option("--json", "print one object")
   .action((model: string | undefined, options: Options) => (options.host ? runHost : runModel)(model, options));
@@ -46,6 +48,7 @@ async function runModel(model: string | undefined, options: Options): Promise<vo
   const opened = await openModel({
     model,
     randomWeights: true,
+    toolkit: await loadToolkit(options.plugin),
     disablePass: options.disablePass,
     dtype: options.dtype,
     context: options.context,
@@ -155,6 +158,7 @@ async function runHost(name: string | undefined, options: Options): Promise<void
   const config = withContext(await readConfig(model), options.context);
   const { plan } = compileGpt2(config, {
     target: targetByName(options.target),
+    toolkit: await loadToolkit(options.plugin),
     disable: options.disablePass ?? [],
     weights: await chooseDType(options.dtype, model, config),
     ways: ["disable", "weights", "context", "target"],

@@ -2,7 +2,14 @@
 // whether that is what the user means, as far as the user says.
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { type BundleOptions, bundleTexts, compileBundle, targetByName } from "../codegen/index.ts";
+import {
+  type BundleOptions,
+  bundleTexts,
+  compileBundle,
+  standard,
+  type Toolkit,
+  targetByName,
+} from "../codegen/index.ts";
 import { readBundlePlan, readBundleWeights } from "../runtime/bundle.ts";
 import { openBundleFolder } from "../runtime/bundle-folder.ts";
 import { fileError } from "../runtime/errors.ts";
@@ -28,14 +35,20 @@ export interface CheckedBundle {
 }
 
 /**
- * Compares a bundle's files, and the hashes of its weights where `verify` asks for it: with the model's own weights too,
- * where there is a model that has some.
+ * Compares a bundle's files with what the toolkit makes today, and the hashes of its weights where `verify` asks for it:
+ * with the model's own weights too, where there is a model that has some.
  * @throws RuntimeError that names what differs.
  */
-export async function checkBundle(folder: string, verify: boolean, expected: ExpectedBundle): Promise<CheckedBundle> {
+export async function checkBundle(
+  folder: string,
+  verify: boolean,
+  expected: ExpectedBundle,
+  toolkit: Toolkit = standard,
+): Promise<CheckedBundle> {
   const files = await openBundleFolder(folder);
   try {
     const [plan, weights] = [await readBundlePlan(files), await readBundleWeights(files)];
+    checkPlugins(folder, plan, toolkit);
     const others = await differences(folder, plan, weights, expected);
     if (others.length > 0)
       throw fileError(
@@ -43,7 +56,7 @@ export async function checkBundle(folder: string, verify: boolean, expected: Exp
         `is not the bundle that was asked for: ${some(others, "; ", 8)}`,
         "compile it again as you want it, or check it without MODEL and options",
       );
-    const texts = await checkTexts(folder, plan, weights);
+    const texts = await checkTexts(folder, plan, weights, toolkit);
     const { model } = expected;
     const checkpoint = model !== undefined && weights.shards && (await hasWeights(model)) ? model : undefined;
     if (!verify) return { texts, shards: 0, unverified: checkpoint !== undefined };
@@ -51,6 +64,17 @@ export async function checkBundle(folder: string, verify: boolean, expected: Exp
   } finally {
     await files.close();
   }
+}
+
+function checkPlugins(folder: string, plan: BundlePlan, { plugins }: Toolkit): void {
+  const recorded = (plan.source.options as { readonly plugins?: readonly string[] }).plugins ?? [];
+  const names = (list: readonly string[]): string => list.join(", ") || "no plugin";
+  if (names(recorded) === names(plugins)) return;
+  throw fileError(
+    folder,
+    `was compiled with ${names(recorded)}, but is checked with ${names(plugins)}`,
+    "give the file of each plugin that it was compiled with by --plugin, in the same order",
+  );
 }
 
 async function verifyShards(files: BundleFiles, weights: BundleWeights, model: string | undefined): Promise<number> {
@@ -78,8 +102,8 @@ async function compareWith(model: string, packed: WeightSource, weights: BundleW
 const some = (items: readonly string[], separator: string, most = 3): string =>
   items.slice(0, most).join(separator) + (items.length > most ? `${separator}and ${items.length - most} more` : "");
 
-async function checkTexts(folder: string, plan: BundlePlan, weights: BundleWeights): Promise<number> {
-  const wanted = await texts(plan, weights, `${folder}/plan.json source.config`);
+async function checkTexts(folder: string, plan: BundlePlan, weights: BundleWeights, toolkit: Toolkit): Promise<number> {
+  const wanted = await texts(plan, weights, toolkit, `${folder}/plan.json source.config`);
   const problems: string[] = [];
   for (const [name, text] of wanted) {
     const found = await readFile(join(folder, name), "utf8").catch(() => undefined);
@@ -95,12 +119,18 @@ async function checkTexts(folder: string, plan: BundlePlan, weights: BundleWeigh
   );
 }
 
-async function texts(plan: BundlePlan, weights: BundleWeights, place: string): Promise<ReadonlyMap<string, string>> {
+async function texts(
+  plan: BundlePlan,
+  weights: BundleWeights,
+  toolkit: Toolkit,
+  place: string,
+): Promise<ReadonlyMap<string, string>> {
   const { target, ...options } = plan.source.options as Omit<BundleOptions, "target"> & { readonly target: string };
   const bundle = compileBundle(recordedConfig(plan, place), {
     ...options,
     name: plan.name,
     target: targetByName(target),
+    toolkit,
     ...(plan.tokenizer && { tokenizer: plan.tokenizer }),
   });
   // What was packed is compared by its hashes, when it is loaded with `verify`.

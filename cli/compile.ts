@@ -13,12 +13,13 @@ import { contextOption, dtypeOption, type MemoryOptions, withContext } from "./m
 import { modelPaths } from "./model-paths.ts";
 import { claimFolders, replaceFolders } from "./output-folder.ts";
 import { type Packed, packWeights } from "./pack-weights.ts";
+import { loadToolkit, type PluginOptions, pluginOption } from "./plugins.ts";
 import { progressBar } from "./progress-bar.ts";
 import { readConfig } from "./read-config.ts";
 import { collect, filePath, wholeNumber } from "./usage.ts";
 import { findVocabulary } from "./vocabulary.ts";
 
-interface Options extends MemoryOptions {
+interface Options extends MemoryOptions, PluginOptions {
   readonly out?: string;
   readonly check?: string;
   readonly verify?: boolean;
@@ -58,6 +59,7 @@ export const compileCommand = new Command("compile")
   .addOption(contextOption())
   .option("--chunk <n>", "tokens of one prefill call", wholeNumber)
   .option("--pack-weights", "write the weights too, as the plan stores them, in shards with their SHA-256")
+  .addOption(pluginOption())
   .option("--disable-pass <name>", "leave a pass out; may be given several times", collect)
   .option("--dump <dir>", "also write the graph of every entry point after every pass", filePath)
   .action(run);
@@ -97,7 +99,12 @@ async function check(folder: string, model: string | undefined, options: Options
     );
   const said = EXPECTED.filter((name) => command.getOptionValueSource(name) === "cli");
   const expected = Object.fromEntries(said.map((name) => [name, options[name]]));
-  const { texts, shards, unverified } = await checkBundle(folder, options.verify === true, { ...expected, model });
+  const { texts, shards, unverified } = await checkBundle(
+    folder,
+    options.verify === true,
+    { ...expected, model },
+    await loadToolkit(options.plugin),
+  );
   const weights = shards === 0 ? "" : `, and ${shards} ${shards === 1 ? "shard" : "shards"} of weights`;
   const left = unverified ? `; whether its weights are those of ${model}, --verify says` : "";
   process.stdout.write(`${folder}: up to date, all ${texts} files${weights}${left}\n`);
@@ -105,6 +112,7 @@ async function check(folder: string, model: string | undefined, options: Options
 
 async function compile(model: string, out: string, options: Options, signal: AbortSignal): Promise<void> {
   const began = performance.now();
+  const toolkit = await loadToolkit(options.plugin);
   const read = withContext(await readConfig(model), options.context);
   const [folder, dump] = await claimFolders(
     [{ path: out, kind: BUNDLE }, ...(options.dump === undefined ? [] : [{ path: options.dump, kind: DUMP }])],
@@ -116,6 +124,7 @@ async function compile(model: string, out: string, options: Options, signal: Abo
   const dumps = new Map<string, string>();
   const bundle = compileBundle(config, {
     target: targetByName(options.target),
+    toolkit,
     weights: await chooseDType(options.dtype, model, config),
     ...(options.name !== undefined && { name: options.name }),
     ...(options.variant && { variants: options.variant }),

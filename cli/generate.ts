@@ -6,10 +6,11 @@ import { printWarning } from "./errors.ts";
 import { loadStats } from "./memory.ts";
 import { contextOption, dtypeOption, type LoadOptions, memoryLimitOption } from "./memory-options.ts";
 import { type OpenModel, openModel } from "./open-model.ts";
+import { loadToolkit, type PluginOptions, pluginOption } from "./plugins.ts";
 import { readInput } from "./prompt.ts";
 import { collect, filePath, probability, seed, temperature, tokenIds, wholeNumber } from "./usage.ts";
 
-interface Options extends LoadOptions {
+interface Options extends LoadOptions, PluginOptions {
   readonly model?: string;
   readonly tokens?: readonly number[];
   readonly maxNewTokens: number;
@@ -60,6 +61,7 @@ export const generateCommand = new Command("generate")
   .addOption(dtypeOption())
   .addOption(contextOption())
   .addOption(memoryLimitOption())
+  .addOption(pluginOption())
   .option("--disable-pass <name>", "leave a compiler pass out; may be given several times", collect)
   .option("--json", "print one object: prompt_tokens, tokens, text, stats")
   .action(run);
@@ -69,6 +71,7 @@ async function run(text: string | undefined, options: Options): Promise<void> {
   const opened = await openModel({
     model: options.model,
     reads: { input, special: options.special ?? false },
+    toolkit: await loadToolkit(options.plugin),
     disablePass: options.disablePass,
     dtype: options.dtype,
     context: options.context,

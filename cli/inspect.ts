@@ -7,12 +7,13 @@ import { bufferBytes, type PlanCount, type PlanDim, type PlanEntry } from "../ru
 import { chooseDType } from "./check-checkpoint.ts";
 import { printMemoryTable } from "./inspect-memory.ts";
 import { contextOption, dtypeOption, type MemoryOptions, withContext } from "./memory-options.ts";
+import { loadToolkit, type PluginOptions, pluginOption } from "./plugins.ts";
 import { readConfig } from "./read-config.ts";
 import { collect, filePath } from "./usage.ts";
 
 const STAGES = ["graph", "fused", "plan", "wgsl"] as const;
 
-interface Options extends MemoryOptions {
+interface Options extends MemoryOptions, PluginOptions {
   readonly stage?: (typeof STAGES)[number];
   readonly entry: EntryName;
   readonly only?: string;
@@ -42,6 +43,7 @@ export const inspectCommand = new Command("inspect")
   .option("--target <name>", "what the kernels may count on", "webgpu-default")
   .addOption(dtypeOption())
   .addOption(contextOption())
+  .addOption(pluginOption())
   .option("--disable-pass <name>", "leave a pass out; may be given several times", collect)
   .option("--print-ir-after <pass>", "show the graph after this pass (`all`: after each)")
   .option("--json", "print JSON where a script would want it: the summary, the plan, the explanation, the memory")
@@ -53,6 +55,7 @@ async function run(model: string, options: Options, command: Command): Promise<v
   const dumps = new Map<string, string>();
   const compiled = compileGpt2(config, {
     target: targetByName(options.target),
+    toolkit: await loadToolkit(options.plugin),
     weights: await chooseDType(options.dtype, model, config),
     disable: options.disablePass ?? [],
     allowExcess: true,

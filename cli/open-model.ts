@@ -3,7 +3,7 @@ import { stat } from "node:fs/promises";
 import { basename } from "node:path";
 import { fileURLToPath } from "node:url";
 import pc from "picocolors";
-import { compileGpt2, type EntryName, targetForAdapter } from "../codegen/index.ts";
+import { compileGpt2, type EntryName, type Toolkit, targetForAdapter } from "../codegen/index.ts";
 import { type Gpt2Config, isPreset } from "../ir/index.ts";
 import type { WeightDType } from "../passes/index.ts";
 import {
@@ -65,6 +65,8 @@ export interface OpenModelOptions {
   readonly model?: string | undefined;
   /** Takes a preset, and makes its weights up. */
   readonly randomWeights?: boolean;
+  /** What to compile with; `standard` when absent. */
+  readonly toolkit?: Toolkit;
   readonly disablePass?: readonly string[] | undefined;
   /** What the checkpoint has when absent. */
   readonly dtype?: AskedDType | undefined;
@@ -110,6 +112,7 @@ export async function openModel(options: OpenModelOptions = {}): Promise<OpenMod
       const compile = ({ weights = dtype, context }: PlanChange = {}) =>
         compileGpt2(withContext(config, context), {
           target: targetForAdapter(open.adapter),
+          ...(options.toolkit && { toolkit: options.toolkit }),
           disable: options.disablePass ?? [],
           weights,
           ways: ["disable", "weights", "context"],

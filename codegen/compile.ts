@@ -21,8 +21,12 @@ import { MemoryPlan } from "./plan-memory.ts";
 import { type KernelChoice, kernelPolicy } from "./select-kernel.ts";
 import { type Target, targetByName } from "./target.ts";
 import { findExcess } from "./target-limits.ts";
+import { standard, type Toolkit } from "./toolkit.ts";
 import { weightTraffic } from "./traffic.ts";
 import { type WayOut, withWayOut } from "./way-out.ts";
+
+export { definePlugin, type Family, type PlacedPass, type Plugin, type PluginSpec } from "./plugin.ts";
+export { extend, standard, type Toolkit } from "./toolkit.ts";
 
 /** The format of the plans made here. */
 const VERSION: PlanVersion = 1;
@@ -37,6 +41,8 @@ export interface EntrySpec {
 /** How to compile: for which target, which passes, which entry points. */
 export interface CompileOptions {
   readonly target?: Target;
+  /** The ops, kernels and passes to compile with; `standard` when absent. */
+  readonly toolkit?: Toolkit;
   /** Passes to leave out, by name. */
   readonly disable?: readonly string[];
   /** Watches the passes of one entry point. */
@@ -110,11 +116,11 @@ export function compileEntries(
   maxima: SymbolValues,
   options: CompileOptions = {},
 ): Compilation {
-  const target = options.target ?? targetByName("webgpu-default");
+  const { target = targetByName("webgpu-default"), toolkit = standard } = options;
   const memory = new MemoryPlan(maxima);
   const table = new KernelTable();
   const entries = specs.map((spec) => {
-    const fused = fuse(spec, target, options);
+    const fused = fuse(spec, target, toolkit, options);
     refuseLiteralResults(fused);
     refuseDtypes(fused);
     const places = memory.place(fused);
@@ -124,7 +130,14 @@ export function compileEntries(
       dtype: v.type.dtype,
       shape: v.type.shape,
     });
-    const lowered = lowerGraph(fused, { entry: spec.name, places, target, table, kernelFor: options.kernelFor });
+    const lowered = lowerGraph(fused, {
+      entry: spec.name,
+      places,
+      target,
+      toolkit,
+      table,
+      kernelFor: options.kernelFor,
+    });
     const entry: PlanEntry = {
       name: spec.name,
       fixed: spec.fixed ?? {},
@@ -169,11 +182,12 @@ export function compileEntries(
   return { plan, entries: entries.map((e) => e.compiled), ...(excess && { excess }) };
 }
 
-function fuse(spec: EntrySpec, target: Target, options: CompileOptions): Graph {
+function fuse(spec: EntrySpec, target: Target, toolkit: Toolkit, options: CompileOptions): Graph {
   verify(spec.graph);
   const passes = pipeline({
     symbols: spec.fixed ?? {},
-    policy: kernelPolicy(target),
+    passes: toolkit.passes,
+    policy: kernelPolicy(target, toolkit),
     maxWeightBytes: target.limits.maxStorageBufferBindingSize,
     maxBuffers: target.limits.maxStorageBuffersPerShaderStage,
     weights: options.weights ?? "f32",

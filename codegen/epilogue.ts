@@ -90,7 +90,8 @@ export function writeEpilogue(writer: ElementWriter, epilogue: Epilogue): string
       emit(result, next);
     }
   }
-  const left = body.results.find((r) => !stored.has(r));
+  const others = new Set(skip?.results.filter((r) => r !== start));
+  const left = body.results.find((r) => !stored.has(r) && !comesFrom(r, others, body));
   if (left)
     throw new CompileError(
       `fused ${at(region.results, 0).name}`,
@@ -98,6 +99,13 @@ export function writeEpilogue(writer: ElementWriter, epilogue: Epilogue): string
       "a region returns its anchor's result, and what its epilogue makes of that",
     );
   return printBlock(root);
+}
+
+/** Whether `v` is one of those values or computed from one: an anchor with several results has a store function for each. */
+function comesFrom(v: Value, sources: ReadonlySet<Value>, body: Graph): boolean {
+  if (sources.size === 0 || sources.has(v)) return sources.has(v);
+  const producer = body.nodes.find((n) => n.results.includes(v));
+  return producer?.operands.some((o) => comesFrom(o, sources, body)) ?? false;
 }
 
 /** Statements, and inner blocks where they stand. */

@@ -12,14 +12,44 @@ export {
   VARIANTS,
   type VariantName,
 } from "./emit/bundle.ts";
-export { type Kernel, type Lowered, renderShader, type Shader } from "./kernel.ts";
-export { KERNELS } from "./kernels/index.ts";
+export {
+  COMMON_PARAMS,
+  type CommonParam,
+  count,
+  defineKernel,
+  fixed,
+  type Kernel,
+  type KernelSpec,
+  type Lowered,
+  renderShader,
+  type Shader,
+} from "./kernel.ts";
+export { isComputed, type MatmulView, matmulOf, normalizationOf } from "./kernels/matmul.ts";
+export { linearGroups } from "./kernels/pointwise.ts";
 export { checkPlaces, type LargestBuffer, MemoryPlan } from "./plan-memory.ts";
+export { isPlugin } from "./plugin.ts";
 export { type Binding, Region, type VectorSize } from "./region.ts";
-export { type Candidate, candidates, type KernelChoice, kernelPolicy, selectKernel } from "./select-kernel.ts";
+export {
+  type Candidate,
+  candidates,
+  type KernelChoice,
+  type Kernels,
+  kernelPolicy,
+  selectKernel,
+} from "./select-kernel.ts";
 export { TARGETS, type Target, type TargetLimits, type Tuning, targetByName, targetForAdapter } from "./target.ts";
 export { BeyondTarget } from "./target-limits.ts";
-export { loadTemplate, type Param, type Template } from "./template.ts";
+export { loadTemplate, type Param, type Template, template } from "./template.ts";
 export type { WayOut } from "./way-out.ts";
 export type { Halves } from "./wgsl-element.ts";
-export type { Index } from "./wgsl-index.ts";
+export {
+  addIndex,
+  dimIndex,
+  divIndex,
+  type Index,
+  indexName,
+  indexOf,
+  modIndex,
+  mulIndex,
+  unravel,
+} from "./wgsl-index.ts";

@@ -1,13 +1,24 @@
 // What a kernel is: a template, the regions it can compute, and how a region's shapes become parameters and workgroups.
 
 import type { PlanCount } from "../base/plan.ts";
-import { at, CompileError, callMember, type Dim, type Node, OPS, type Value } from "../ir/index.ts";
+import {
+  at,
+  CompileError,
+  callMember,
+  type Dim,
+  type Node,
+  OPS,
+  type Op,
+  POINTWISE_ANCHOR,
+  type Value,
+} from "../ir/index.ts";
 import { Region, type VectorSize } from "./region.ts";
 import type { Target } from "./target.ts";
 import type { Param, Template } from "./template.ts";
 
 /** What every template is given. */
 export const COMMON_PARAMS = ["title", "bindings", "functions"] as const;
+/** What every template is given; see `COMMON_PARAMS`. */
 export type CommonParam = (typeof COMMON_PARAMS)[number];
 
 /** What a kernel makes of a region: the template's parameters, and how many workgroups. */
@@ -40,35 +51,56 @@ export interface Kernel {
 /** A kernel whose parameters TypeScript checks against its template's. */
 export interface KernelSpec<K extends string> extends Omit<Kernel, "template" | "lower"> {
   readonly template: Template<K | CommonParam>;
+  /** Parameters, functions and workgroups for a region that it does not refuse. */
   lower(region: Region, target: Target): Lowered & { readonly params: Readonly<Record<K, Param>> };
 }
 
+/** A kernel, whose `lower` TypeScript holds to the parameters that its template declares. */
 export const defineKernel = <K extends string>(spec: KernelSpec<K>): Kernel => ({
   ...spec,
   template: spec.template as Template<string>,
 });
 
-/** Whether the kernel is made for the region's anchor: for the op itself, or for a trait that it has. */
-export function isOfKind({ kind }: Kernel, region: Region): boolean {
-  const { traits } = region.anchor?.op ?? {};
-  const families = { reduces: traits?.reduces, writes: traits?.writes, normalizes: traits?.normalizes };
-  return kind === region.kind || families[kind as keyof typeof families] !== undefined;
-}
+/** The traits that kernels are made for, whichever op has them. */
+const TRAITS = ["reduces", "writes", "normalizes"] as const;
 
-/** Why the kernel does not take the region on the target, or nothing. */
-export function refusalOf(kernel: Kernel, region: Region, target: Target): string | undefined {
+/** Whether a kernel's kind is that of many ops. */
+export const isTraitKind = (kind: string): boolean =>
+  kind === POINTWISE_ANCHOR || (TRAITS as readonly string[]).includes(kind);
+
+/** Whether the kernel is made for the region's anchor: for the op itself, or for a trait that it has. */
+export const isOfKind = ({ kind }: Kernel, { kind: wanted, anchor }: Region): boolean =>
+  kind === wanted || TRAITS.some((trait) => trait === kind && anchor?.op.traits[trait] !== undefined);
+
+/** Why the kernel does not take the region on the target, or nothing. `ops` are those that kernels' kinds are named for. */
+export function refusalOf(
+  kernel: Kernel,
+  region: Region,
+  target: Target,
+  ops: readonly Op[] = OPS,
+): string | undefined {
   const missing = kernel.features?.filter((f) => !target.features.includes(f)) ?? [];
   if (missing.length > 0) return `${target.name} has no ${missing.join(", ")}`;
-  // A user's op may bear the name of one of ours; what it computes is its own.
+  // A graph may hold an op that bears the name of one of the toolkit's; what it computes is its own.
   const { op } = region.anchor ?? {};
-  const ours = OPS.find((o) => o.name === kernel.kind);
-  if (op && ours && kernel.kind === op.name && op !== ours)
-    return `it computes wgpt's own ${ours.name}, not another op of that name`;
+  const meant = ops.find((o) => o.name === kernel.kind);
+  if (op && meant && kernel.kind === op.name && op !== meant)
+    return `it computes ${OPS.includes(meant) ? "wgpt's own" : "the toolkit's"} ${meant.name}, not another op of that name`;
   // A normalisation beside the anchor is a prologue that a kernel has to be made for.
   const normalizes = region.body.nodes.some((n) => n !== region.anchor && n.op.traits.normalizes !== undefined);
   if (normalizes && kernel.takesNormalization !== true) return "it can't normalise a row on the way in";
-  return kernel.refuses(region, target);
+  const place = placeOf(kernel, region.node);
+  const refusal: unknown = callMember(place, "refuses", () => kernel.refuses(region, target));
+  if (refusal === undefined || typeof refusal === "string") return refusal;
+  throw new CompileError(
+    place,
+    `its refuses gives ${String(refusal)}`,
+    "it says why the kernel can't compute the region, or nothing",
+  );
 }
+
+const placeOf = (kernel: Kernel, node: Node): string =>
+  `kernel ${kernel.name} for ${node.op.name} ${at(node.results, 0).name}`;
 
 /** A kernel's shader for one region. */
 export interface Shader {
@@ -86,16 +118,16 @@ export interface Shader {
  * The shader of a kernel for one node.
  * @throws CompileError when the kernel does not take the node, fails, or gives its template what that does not read.
  */
-export function renderShader(kernel: Kernel, node: Node, target: Target): Shader {
+export function renderShader(kernel: Kernel, node: Node, target: Target, ops: readonly Op[] = OPS): Shader {
   const plain = new Region(node);
-  const place = `kernel ${kernel.name} for ${node.op.name} ${at(node.results, 0).name}`;
+  const place = placeOf(kernel, node);
   if (!isOfKind(kernel, plain))
     throw new CompileError(
       place,
       `computes ${kernel.kind}, but the region's anchor is ${plain.kind}`,
       "choose one of `candidates`",
     );
-  const refusal = callMember(place, "refuses", () => refusalOf(kernel, plain, target));
+  const refusal = refusalOf(kernel, plain, target, ops);
   if (refusal !== undefined)
     throw new CompileError(place, `does not take it: ${refusal}`, "choose one of `candidates`");
   const halves = target.features.includes("shader-f16") && target.tuning.nativeHalves ? "native" : "packed";
@@ -121,6 +153,13 @@ export function renderShader(kernel: Kernel, node: Node, target: Target): Shader
       `its WGSL declares ${twice} twice`,
       "ops of your own need helpers and operands of other names",
     );
+  const left = region.bindings.find((b) => b.access === "read_write" && !mentions(wgsl, b.name));
+  if (left)
+    throw new CompileError(
+      place,
+      `its WGSL never stores ${left.value.name}`,
+      "a kernel has a `storeFunction` for each result of its anchor, and calls it",
+    );
   return {
     kernel,
     region,
@@ -131,6 +170,10 @@ export function renderShader(kernel: Kernel, node: Node, target: Target): Shader
     workgroups: lowered.workgroups,
   };
 }
+
+/** Whether the name stands anywhere but in its declaration. */
+const mentions = (wgsl: string, name: string): boolean =>
+  wgsl.indexOf(name) !== wgsl.lastIndexOf(name) && (wgsl.match(new RegExp(`\\b${name}\\b`, "g"))?.length ?? 0) > 1;
 
 /** A name that the module declares twice: two ops' helpers, or a helper and the template, which know nothing of each other. */
 function declaredTwice(wgsl: string): string | undefined {
@@ -155,6 +198,7 @@ function checkLowered(lowered: Partial<Lowered> | undefined, place: string): voi
 /** The ops of a region in the order of its body: `layer_norm + matmul + add + gelu`. */
 export const titleOf = (region: Region): string => region.body.nodes.map((n) => n.op.name).join(" + ");
 
+/** Workgroups on one axis of a dispatch: the product of the dims, each divided by `per` and rounded up. */
 export const count = (...factors: readonly (Dim | readonly [dim: Dim, per: number])[]): PlanCount =>
   factors.map((f) => (Array.isArray(f) ? { dim: f[0] as Dim, per: f[1] as number } : { dim: f as Dim, per: 1 }));
 

@@ -18,6 +18,7 @@ import {
 import { type Kernel, renderShader, type Shader } from "./kernel.ts";
 import { type KernelChoice, selectKernel } from "./select-kernel.ts";
 import type { Target } from "./target.ts";
+import type { Toolkit } from "./toolkit.ts";
 
 /** Collects the distinct shaders of a plan and names them for what they compute. */
 export class KernelTable {
@@ -55,6 +56,7 @@ export interface Lowering {
   readonly entry: string;
   readonly places: ReadonlyMap<Value, string>;
   readonly target: Target;
+  readonly toolkit: Toolkit;
   readonly table: KernelTable;
   readonly kernelFor?: KernelChoice | undefined;
 }
@@ -75,16 +77,18 @@ export const lowerGraph = (graph: Graph, lowering: Lowering): readonly LoweredSt
 /** A result without elements is there already; WGSL would not divide by its lengths. */
 const hasElements = (node: Node): boolean => node.results.some((r) => !r.type.shape.includes(0));
 
-function lowerNode(node: Node, { entry, places, target, table, kernelFor = selectKernel }: Lowering): LoweredStep {
+function lowerNode(node: Node, { entry, places, target, toolkit, table, kernelFor }: Lowering): LoweredStep {
   const place = `${node.op.name} ${at(node.results, 0).name}`;
-  const kernel: Partial<Kernel> | undefined = callMember(place, "kernelFor", () => kernelFor(node, target));
+  const kernel: Partial<Kernel> | undefined = kernelFor
+    ? callMember(place, "kernelFor", () => kernelFor(node, target))
+    : selectKernel(node, target, toolkit);
   if (!kernel?.template || !kernel.lower)
     throw new CompileError(
       place,
       `its kernelFor gives ${kernel?.name ?? String(kernel)}, which is no kernel`,
       "see `candidates`",
     );
-  const shader = renderShader(kernel as Kernel, node, target);
+  const shader = renderShader(kernel as Kernel, node, target, toolkit.ops);
   const bound = shader.region.bindings.map((b) => b.value);
   const bindings = bound.map((v) => places.get(v) ?? v.name);
   const added = table.add(kernelName(node, shader.kernel.name), entry, shader);

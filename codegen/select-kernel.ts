@@ -2,9 +2,13 @@
 import { at, CompileError, fusedNode, type Graph, makeNode, type Node } from "../ir/index.ts";
 import { type RegionPolicy, storageBuffers } from "../passes/index.ts";
 import { isOfKind, type Kernel, refusalOf } from "./kernel.ts";
-import { KERNELS } from "./kernels/index.ts";
 import { Region } from "./region.ts";
 import type { Target } from "./target.ts";
+import { standard, type Toolkit } from "./toolkit.ts";
+
+/** What a choice of kernels looks at of a toolkit. */
+/** What of a toolkit a kernel is chosen from. */
+export type Kernels = Pick<Toolkit, "kernels" | "ops">;
 
 /** Which kernel computes a node. */
 export type KernelChoice = (node: Node, target: Target) => Kernel;
@@ -16,13 +20,14 @@ export interface Candidate {
   readonly refusal?: string;
 }
 
-/** The kernels of the region's kind, fastest first, with what each says. */
-export function candidates(node: Node, target: Target): readonly Candidate[] {
+/** The toolkit's kernels of the region's kind, fastest first, with what each says. */
+export function candidates(node: Node, target: Target, { kernels, ops }: Kernels = standard): readonly Candidate[] {
   const region = new Region(node);
-  return KERNELS.filter((k) => isOfKind(k, region))
+  return kernels
+    .filter((k) => isOfKind(k, region))
     .toReversed()
     .map((kernel) => {
-      const refusal = refusalOf(kernel, region, target);
+      const refusal = refusalOf(kernel, region, target, ops);
       return refusal === undefined ? { kernel } : { kernel, refusal };
     });
 }
@@ -31,8 +36,8 @@ export function candidates(node: Node, target: Target): readonly Candidate[] {
  * The fastest kernel that takes the node.
  * @throws CompileError with every refusal when none does.
  */
-export function selectKernel(node: Node, target: Target): Kernel {
-  const all = candidates(node, target);
+export function selectKernel(node: Node, target: Target, toolkit: Kernels = standard): Kernel {
+  const all = candidates(node, target, toolkit);
   const chosen = all.find((c) => c.refusal === undefined);
   if (chosen) return chosen.kernel;
   const said = all.map((c) => `${c.kernel.name}: ${c.refusal}`).join("; ");
@@ -44,24 +49,36 @@ export function selectKernel(node: Node, target: Target): Kernel {
 }
 
 /** What kernels take into a region: as many buffers as the target binds, and nothing that would cost the faster kernel. */
-export function kernelPolicy(target: Target): RegionPolicy {
+export function kernelPolicy(target: Target, toolkit: Kernels = standard): RegionPolicy {
+  const { kernels, ops } = toolkit;
+  const tooMany = (buffers: number): string | undefined => {
+    const limit = target.limits.maxStorageBuffersPerShaderStage;
+    return buffers > limit
+      ? `the region needs ${buffers} storage buffers, but ${target.name} binds ${limit}`
+      : undefined;
+  };
   return {
     refuses(anchor, body) {
-      const buffers = storageBuffers(body);
-      const limit = target.limits.maxStorageBuffersPerShaderStage;
-      if (buffers > limit) return `the region needs ${buffers} storage buffers, but ${target.name} binds ${limit}`;
-      const chosen = firstTaker(regionNode(anchor, body), target);
+      const problem = tooMany(storageBuffers(body));
+      if (problem !== undefined) return problem;
+      const chosen = firstTaker(regionNode(anchor, body), target, toolkit);
       if (!chosen.kernel) return chosen.why;
       const before = withoutCompany(anchor, body);
-      const best = before && firstTaker(before, target).kernel;
-      if (!best || KERNELS.indexOf(chosen.kernel) >= KERNELS.indexOf(best)) return undefined;
-      return `${best.name} would not take it: ${refusalOf(best, new Region(regionNode(anchor, body)), target) ?? "another kernel is chosen"}`;
+      const best = before && firstTaker(before, target, toolkit).kernel;
+      if (!best || kernels.indexOf(chosen.kernel) >= kernels.indexOf(best)) return undefined;
+      const refusal = refusalOf(best, new Region(regionNode(anchor, body)), target, ops);
+      return `${best.name} would not take it: ${refusal ?? "another kernel is chosen"}`;
+    },
+    refusesNode(node) {
+      const { body } = new Region(node);
+      const { kernel, why } = firstTaker(node, target, toolkit);
+      return tooMany(storageBuffers(body)) ?? (kernel ? undefined : why);
     },
   };
 }
 
-function firstTaker(node: Node, target: Target): { readonly kernel?: Kernel; readonly why: string } {
-  const all = candidates(node, target);
+function firstTaker(node: Node, target: Target, toolkit: Kernels): { readonly kernel?: Kernel; readonly why: string } {
+  const all = candidates(node, target, toolkit);
   const taker = all.find((c) => c.refusal === undefined);
   const why = all.map((c) => `${c.kernel.name}: ${c.refusal}`).join("; ") || "no kernel is of its kind";
   return taker ? { kernel: taker.kernel, why } : { why };

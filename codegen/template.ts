@@ -34,13 +34,21 @@ function readPartials(folder: URL): Record<string, string> {
 }
 
 /**
- * Loads a template from its file, a path or a `file:` URL. Handlebars renders a missing `{{#if x}}` as false even when strict, so the names are compared on the
- * syntax tree.
+ * Loads a template from its file, a path or a `file:` URL.
  * @throws CompileError when what it reads and what is declared differ.
  */
 export function loadTemplate<const K extends string>(place: Address, declared: readonly K[]): Template<K> {
   const file = String(place).split(/[/\\]/).at(-1) ?? String(place);
-  const source = readFileSync(place, "utf8");
+  return template(file, readFileSync(place, "utf8"), declared);
+}
+
+/**
+ * A template from its text; `name` is what errors call it. Handlebars renders a missing `{{#if x}}` as false even when
+ * strict, so the names are compared on the syntax tree.
+ * @throws CompileError for text that is no template, and when what it reads and what is declared differ.
+ */
+export function template<const K extends string>(name: string, source: string, declared: readonly K[]): Template<K> {
+  const file = name;
   const used = freeNames(source);
   const missing = [...used].filter((n) => !(declared as readonly string[]).includes(n));
   const unused = declared.filter((n) => !used.has(n));

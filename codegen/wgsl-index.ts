@@ -12,7 +12,9 @@ export interface Index {
   readonly signed?: boolean;
 }
 
+/** A constant. */
 export const indexOf = (n: number): Index => ({ text: `${n >>> 0}u`, value: n, atom: true, ...(n < 0 && SIGNED) });
+/** A name of the WGSL. */
 export const indexName = (name: string): Index => ({ text: name, atom: true });
 
 const SIGNED = { signed: true } as const;
@@ -27,6 +29,7 @@ const join = (a: Index, sign: string, b: Index): Index => ({
   ...signOf(a, b),
 });
 
+/** a + b */
 export function addIndex(a: Index, b: Index): Index {
   if (a.value !== undefined && b.value !== undefined) return indexOf(a.value + b.value);
   if (a.value === 0) return b;
@@ -40,6 +43,7 @@ export function subIndex(a: Index, b: Index): Index {
   return b.value === 0 ? a : { ...join(a, "-", b), ...SIGNED };
 }
 
+/** a · b */
 export function mulIndex(a: Index, b: Index): Index {
   if (a.value !== undefined && b.value !== undefined) return indexOf(a.value * b.value);
   if (a.value === 0 || b.value === 0) return indexOf(0);
@@ -47,6 +51,7 @@ export function mulIndex(a: Index, b: Index): Index {
   return b.value === 1 ? a : join(a, "*", b);
 }
 
+/** ⌊a / b⌋ */
 export function divIndex(a: Index, b: Index): Index {
   if (a.value !== undefined && b.value !== undefined) return indexOf(Math.floor(a.value / b.value));
   if (b.value === 1) return a;
@@ -56,6 +61,7 @@ export function divIndex(a: Index, b: Index): Index {
   return join(a, "/", b);
 }
 
+/** a mod b, from 0 on. */
 export function modIndex(a: Index, b: Index): Index {
   if (a.value !== undefined && b.value !== undefined) return indexOf(a.value - b.value * Math.floor(a.value / b.value));
   if (b.value === 1) return indexOf(0);

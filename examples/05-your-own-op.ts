@@ -2,9 +2,8 @@
 // kernel or template knows its name.
 //
 //   npx tsx examples/05-your-own-op.ts
-import { compileEntries, targetForAdapter } from "wgpt/codegen";
+import { compileEntries, definePlugin, extend, standard, targetForAdapter } from "wgpt/codegen";
 import { countElements, definePointwise, hostTensor, interpret, parseGraph } from "wgpt/ir";
-import { FUSING_PASSES } from "wgpt/passes";
 import { createRng, Executor, openDawn, printAdapter } from "wgpt/runtime";
 
 const softsign = definePointwise({
@@ -22,15 +21,17 @@ const text = `graph layer(x: f32[1, 64], weight w: f32[64, 256], weight b: f32[2
   y = softsign(sum)
   return y
 }`;
-const graph = parseGraph(text, [softsign]);
+const toolkit = extend(standard, definePlugin({ name: "softsign", ops: [softsign] }));
+const graph = parseGraph(text, toolkit);
 
 const gpu = await openDawn();
 const target = targetForAdapter(gpu.adapter);
 const compile = (disable: readonly string[]) =>
-  compileEntries("layer", [{ name: "main", graph }], {}, { target, disable }).plan;
+  compileEntries("layer", [{ name: "main", graph }], {}, { target, toolkit, disable }).plan;
+const fusing = toolkit.passes.filter((pass) => pass.role === "fuse").map((pass) => pass.name);
 const plan = compile([]);
 const count = ({ entries }: typeof plan) => entries.flatMap((e) => e.steps).length;
-console.log(`dispatches: ${count(compile(FUSING_PASSES))} without fusion, ${count(plan)} with it`);
+console.log(`dispatches: ${count(compile(fusing))} without fusion, ${count(plan)} with it`);
 for (const { name, wgsl } of plan.kernels)
   console.log(`${name}.wgsl has\n\n${wgsl.match(/fn store_result[^}]*\n}/)?.[0]}\n`);
 

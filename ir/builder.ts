@@ -1,6 +1,6 @@
 // Making nodes and graphs. The types of results are inferred here and nowhere else.
 import { type Attr, type Attrs, attrProblem } from "./attr.ts";
-import { at, CompileError } from "./errors.ts";
+import { at, CompileError, causedBy } from "./errors.ts";
 import type { Graph, Input, InputKind, Node } from "./graph.ts";
 import { callMember } from "./member.ts";
 import type { Emit, Op } from "./op.ts";
@@ -99,7 +99,7 @@ function inferOrName(op: Op, types: readonly TensorType[], attrs: Attrs, place: 
     return callMember(place, "infer", () => op.infer(types, attrs));
   } catch (error) {
     if (error instanceof CompileError && error.place === op.name)
-      throw new CompileError(place, error.facts, error.hint);
+      throw causedBy(new CompileError(place, error.facts, error.hint), error);
     throw error;
   }
 }

@@ -23,6 +23,12 @@ export const optionError = errorOf("bad-option");
 /** A config that asks for what the graph can't express. */
 export const configError = errorOf("bad-config");
 
+/** The error, and what it was made of: `--debug` and a message about a plugin look there for the line. */
+export function causedBy<E extends Error>(error: E, cause: unknown): E {
+  error.cause = cause;
+  return error;
+}
+
 /** The element at `index`, where the caller knows that there is one. */
 export function at<X>(list: ArrayLike<X>, index: number): X {
   const found = list[index < 0 ? list.length + index : index];

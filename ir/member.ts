@@ -1,5 +1,5 @@
 // Calls of what an op's own file, or a user, has written: what such code throws names the op and the member.
-import { CompileError, INTERNAL } from "./errors.ts";
+import { CompileError, causedBy, INTERNAL } from "./errors.ts";
 
 /**
  * What the member gives.
@@ -10,7 +10,7 @@ export function callMember<X>(place: string, member: string, call: () => X): X {
     return call();
   } catch (error) {
     if (error instanceof CompileError) throw error;
-    throw new CompileError(place, `its ${member} throws ${thrownText(error)}`, `mend ${member}`);
+    throw causedBy(new CompileError(place, `its ${member} throws ${thrownText(error)}`, `mend ${member}`), error);
   }
 }
 

@@ -26,6 +26,11 @@ export interface Op {
   readonly cases: readonly OpCase[];
 }
 
+/** What a graph's text may name, and what kernels may be made for. A toolkit is one. */
+export interface OpSet {
+  readonly ops: readonly Op[];
+}
+
 /** Makes a node and returns its results; the types are inferred. A number stands for an f32 literal. */
 export type Emit = (op: Op, operands: readonly (Value | number)[], attrs?: Attrs, name?: string) => readonly Value[];
 

@@ -1,11 +1,11 @@
 // Text to graph: the inverse of `print`. Types may be left out; where they stand they are checked.
 import type { Attr } from "./attr.ts";
 import { makeNode } from "./builder.ts";
-import { at } from "./errors.ts";
+import { at, CompileError } from "./errors.ts";
 import { fusedNode } from "./fused.ts";
 import { type Graph, INPUT_KINDS, type Input, type InputKind, type Node, type Part } from "./graph.ts";
 import { type Lexer, lex } from "./lex.ts";
-import type { Op } from "./op.ts";
+import type { Op, OpSet } from "./op.ts";
 import { OPS } from "./ops/index.ts";
 import { literal, printTypes } from "./print-literal.ts";
 import {
@@ -23,12 +23,12 @@ import {
 import { isLiteral, type Value } from "./value.ts";
 
 /**
- * Reads one graph. `extra` are a user's own ops.
- * @throws CompileError with line and column.
+ * Reads one graph. It may name the ops given, a toolkit's for instance; wgpt's own when absent.
+ * @throws CompileError with line and column; and for two ops of one name.
  */
-export function parseGraph(text: string, extra: readonly Op[] = []): Graph {
+export function parseGraph(text: string, { ops }: OpSet = { ops: OPS }): Graph {
   const lexer = lex(text);
-  const graph = new Parser(lexer, [...extra, ...OPS]).graph();
+  const graph = new Parser(lexer, ops).graph();
   lexer.end();
   return graph;
 }
@@ -53,7 +53,17 @@ class Parser {
 
   constructor(lexer: Lexer, ops: readonly Op[]) {
     this.#lexer = lexer;
-    this.#ops = new Map(ops.toReversed().map((op) => [op.name, op]));
+    const byName = new Map<string, Op>();
+    for (const op of ops) {
+      if (byName.has(op.name))
+        throw new CompileError(
+          "parseGraph",
+          `two ops are called ${op.name}`,
+          "a graph's text tells ops by their names",
+        );
+      byName.set(op.name, op);
+    }
+    this.#ops = byName;
   }
 
   graph(): Graph {
@@ -146,7 +156,12 @@ class Parser {
     const { place } = l;
     const opName = l.name();
     const op = this.#ops.get(opName);
-    if (!op) return l.fail(`${opName} is no op`, "a user's own op is passed to parseGraph", place);
+    if (!op)
+      return l.fail(
+        `${opName} is no op`,
+        "ops of your own come with a plugin, or as `{ ops: [...OPS, yourOp] }`",
+        place,
+      );
     l.punct("(");
     const operands: Value[] = [];
     const attrs: Record<string, Attr> = {};

@@ -22,6 +22,7 @@ export function bindSymbols(symbols: SymbolValues): Pass {
   return {
     name: "bind-symbols",
     summary: `replace symbols by numbers: ${text.join(", ") || "none"}`,
+    role: "required",
     run: (graph) => (text.length === 0 ? graph : bindGraph(graph, symbols)),
   };
 }

@@ -233,5 +233,6 @@ const permOf = (attrs: Attrs): readonly number[] => attrOf<readonly number[]>(at
 export const canonicalize: Pass = {
   name: "canonicalize",
   summary: "one spelling for what has several",
+  role: "simplify",
   run: (graph, report) => applyOwnRules(graph, RULES, report),
 };

@@ -21,6 +21,7 @@ const isOverwritten = (index: GraphIndex, v: Value): boolean =>
 export const eliminateCommonSubexpressions: Pass = {
   name: "eliminate-common-subexpressions",
   summary: "compute equal nodes once: the causal mask, which every layer builds anew",
+  role: "simplify",
   run(graph, report) {
     const index = indexGraph(graph);
     const first = new Map<string, Node>();

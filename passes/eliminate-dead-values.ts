@@ -5,5 +5,6 @@ import type { Pass } from "./pass.ts";
 export const eliminateDeadValues: Pass = {
   name: "eliminate-dead-values",
   summary: "drop nodes whose results nothing reads",
+  role: "simplify",
   run: withoutDeadNodes,
 };

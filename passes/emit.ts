@@ -1,8 +1,20 @@
 // How a rule writes its replacement: nodes by op, names derived from the value they stand for.
-import { type Attrs, at, type Graph, type GraphIndex, makeNode, type Node, type Op, type Value } from "../ir/index.ts";
+import {
+  type Attrs,
+  at,
+  completeAttrs,
+  type Graph,
+  type GraphIndex,
+  inferTypes,
+  literal,
+  makeNode,
+  type Node,
+  type Op,
+  type Value,
+} from "../ir/index.ts";
 import type { Replacement } from "./rebuild.ts";
 
-/** Makes new nodes for one replacement. The last one takes the old value's name, those before it a number behind it. */
+/** Makes new nodes for one replacement. What stands for an old value takes its name, what is made on the way a number behind it. */
 export class Emitter {
   readonly #nodes: Node[] = [];
   readonly #old: Value;
@@ -19,11 +31,34 @@ export class Emitter {
    * @throws CompileError when the operands do not fit.
    */
   readonly op = (op: Op, operands: readonly (Value | number)[], attrs: Attrs = {}): Value => {
-    while (this.#taken.has(`${this.#old.name}.${this.#number}`)) this.#number++;
-    const node = makeNode(op, operands, attrs, [`${this.#old.name}.${this.#number++}`]);
+    const node = makeNode(op, operands, attrs, [this.#freshName()]);
     this.#nodes.push(node);
     return at(node.results, 0);
   };
+
+  /**
+   * As `op`, for an op with any number of results.
+   * @throws CompileError when the operands do not fit.
+   */
+  readonly many = (op: Op, operands: readonly (Value | number)[], attrs: Attrs = {}): readonly Value[] => {
+    const values = operands.map((v) => (typeof v === "number" ? literal(v, "f32") : v));
+    const types = inferTypes(op, values, completeAttrs(op, attrs, op.name), op.name);
+    const node = makeNode(
+      op,
+      values,
+      attrs,
+      types.map(() => this.#freshName()),
+    );
+    this.#nodes.push(node);
+    return node.results;
+  };
+
+  /** Adds a node that was made elsewhere, under new names. */
+  add(node: Node): readonly Value[] {
+    const results = node.results.map((r): Value => ({ ...r, name: this.#freshName() }));
+    this.#nodes.push({ ...node, results });
+    return results;
+  }
 
   /** The replacement of `removed`, the old value's producer last, by the value `fresh` made here (or one that was there). */
   replace(removed: readonly Node[], fresh: Value): Replacement {
@@ -33,6 +68,26 @@ export class Emitter {
     const named: Value = { ...fresh, name: this.#old.name };
     const insert = [...this.#nodes.slice(0, -1), { ...last, results: [named] }];
     return { remove: removed, insert, values: new Map([[this.#old, named]]) };
+  }
+
+  /** The replacement of `removed`, several of whose values are read, by one value made here (or one that was there) for each. */
+  replaceEach(removed: readonly Node[], values: ReadonlyMap<Value, Value>): Replacement {
+    const made = new Set(this.#nodes.flatMap((n) => n.results));
+    const named = new Map<Value, Value>();
+    for (const [old, fresh] of values)
+      if (made.has(fresh) && !named.has(fresh)) named.set(fresh, { ...fresh, name: old.name });
+    const current = (v: Value): Value => named.get(v) ?? v;
+    const insert = this.#nodes.map((n) => ({
+      ...n,
+      operands: n.operands.map(current),
+      results: n.results.map(current),
+    }));
+    return { remove: removed, insert, values: new Map([...values].map(([old, fresh]) => [old, current(fresh)])) };
+  }
+
+  #freshName(): string {
+    while (this.#taken.has(`${this.#old.name}.${this.#number}`)) this.#number++;
+    return `${this.#old.name}.${this.#number++}`;
   }
 }
 

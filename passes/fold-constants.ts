@@ -32,5 +32,6 @@ const literalsOnly: Rule = {
 export const foldConstants: Pass = {
   name: "fold-constants",
   summary: "compute at compile time what depends on literals alone",
+  role: "simplify",
   run: (graph, report) => applyOwnRules(graph, [literalsOnly], report),
 };

@@ -256,5 +256,6 @@ export const fuseAttention: Pass = {
   name: "fuse-attention",
   summary:
     "heads, scores, causal mask, softmax and mixing → one attention over the cache, with no score matrix in memory",
+  role: "fuse",
   run: (graph, report) => applyOwnRules(graph, [causalSoftmax], report),
 };

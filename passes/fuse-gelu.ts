@@ -84,6 +84,7 @@ const rule = (name: string, summary: string, op: typeof tanh, approximate: "tanh
 export const fuseGelu: Pass = {
   name: "fuse-gelu",
   summary: "½x(1 + tanh(…)) and ½x(1 + erf(x/√2)) → gelu(x)",
+  role: "fuse",
   run: (graph, report) =>
     applyOwnRules(
       graph,

@@ -82,5 +82,6 @@ const normalizedRows: Rule = {
 export const fuseLayerNorm: Pass = {
   name: "fuse-layer-norm",
   summary: "mean, variance, normalisation, gain and shift → one layer_norm",
+  role: "fuse",
   run: (graph, report) => applyOwnRules(graph, [normalizedRows], report),
 };

@@ -60,5 +60,6 @@ const bias: Rule = {
 export const fuseLinear: Pass = {
   name: "fuse-linear",
   summary: "a matmul takes in its weight's transpose and its bias",
+  role: "fuse",
   run: (graph, report) => applyOwnRules(graph, [transposedWeight, bias], report),
 };

@@ -21,6 +21,8 @@ import { applyOwnRules, type Match, type Predicate, predicate, type Rule } from 
 export interface RegionPolicy {
   /** Why no kernel computes this body, or nothing. */
   refuses(anchor: string, body: Graph): string | undefined;
+  /** Why no kernel computes the node as it stands, or nothing. Absent where nothing is known of kernels. */
+  refusesNode?(node: Node): string | undefined;
 }
 
 /** Accepts what fits the bindings that every WebGPU device has. */
@@ -168,6 +170,7 @@ export function fusePointwise(policy: RegionPolicy = defaultPolicy): Pass {
   return {
     name: "fuse-pointwise",
     summary: "grow regions: pointwise epilogues and prologues join their anchor's kernel",
+    role: "fuse",
     run: (graph, report) => applyOwnRules(applyOwnRules(graph, [epilogue(policy)], report), [prologue(policy)], report),
   };
 }

@@ -1,11 +1,24 @@
 // A pass is a pure function from graph to graph. Same input, same output; no I/O, no globals.
-import { CompileError, type Graph, thrownText, unreachable, verify } from "../ir/index.ts";
+import { CompileError, causedBy, type Graph, thrownText, unreachable, verify } from "../ir/index.ts";
 import { originOf, type Report, type SiteReport } from "./rule.ts";
 
-/** A pure function from graph to graph, with a name. */
-export interface Pass {
+/**
+ * What a pass is for. `required`: an entry point is none without it, so that it can't be left out. `simplify`: it spells the
+ * same computation with fewer or plainer nodes. `fuse`: it changes how much is computed at once, and never what.
+ */
+export const PASS_ROLES = ["required", "simplify", "fuse"] as const;
+/** What a pass is for; see `PASS_ROLES`. */
+export type PassRole = (typeof PASS_ROLES)[number];
+
+/** What is known of a pass before it is made for an entry point. */
+export interface PassFacts {
   readonly name: string;
   readonly summary: string;
+  readonly role: PassRole;
+}
+
+/** A pure function from graph to graph, with a name. */
+export interface Pass extends PassFacts {
   /** `report` hears of every site that a rule of the pass looked at. */
   run(graph: Graph, report?: Report): Graph;
 }
@@ -58,9 +71,10 @@ function runNamed(pass: Pass, graph: Graph, report: Report): Graph {
     throw new TypeError("it gives no graph");
   } catch (error) {
     const place = `pass ${pass.name}`;
-    if (error instanceof CompileError) throw new CompileError(`${place}, ${error.place}`, error.facts, error.hint);
+    if (error instanceof CompileError)
+      throw causedBy(new CompileError(`${place}, ${error.place}`, error.facts, error.hint), error);
     if (OURS.has(pass)) return unreachable(`${place}: ${thrownText(error)}`);
-    throw new CompileError(place, `throws ${thrownText(error)}`, "a pass makes a graph of a graph");
+    throw causedBy(new CompileError(place, `throws ${thrownText(error)}`, "a pass makes a graph of a graph"), error);
   }
 }
 
@@ -73,6 +87,6 @@ function verifyAfter(pass: Pass, graph: Graph, fired: readonly SiteReport[]): vo
     const broken = graph.nodes.find((n) => error.place.endsWith(` ${n.results[0]?.name}`))?.results[0];
     const by = (broken && originOf(broken)) ?? (fired.length === 1 ? fired[0] : undefined);
     const rule = by ? `, rule ${by.rule} at ${by.site}` : "";
-    throw new CompileError(`pass ${pass.name}${rule}, ${error.place}`, error.facts, error.hint);
+    throw causedBy(new CompileError(`pass ${pass.name}${rule}, ${error.place}`, error.facts, error.hint), error);
   }
 }

@@ -20,7 +20,7 @@ export function anchorOf(node: Node): string | undefined {
 }
 
 /** The node's computation as nodes over outer values: a region's body with its inputs replaced by the operands. */
-function unfold(
+export function unfold(
   node: Node,
   outer: ReadonlyMap<Value, Value>,
 ): { readonly nodes: readonly Node[]; readonly results: ReadonlyMap<Value, Value> } {

@@ -3,6 +3,7 @@
 import {
   at,
   CompileError,
+  causedBy,
   type Graph,
   type GraphIndex,
   indexGraph,
@@ -227,8 +228,9 @@ function guarded<X>(rule: Rule, site: Value, own: boolean, member: string, call:
     return call();
   } catch (error) {
     const place = placeOf(rule, site);
-    if (error instanceof CompileError) throw new CompileError(`${place}, ${error.place}`, error.facts, error.hint);
+    if (error instanceof CompileError)
+      throw causedBy(new CompileError(`${place}, ${error.place}`, error.facts, error.hint), error);
     if (own) return unreachable(`${place}: its ${member} throws ${thrownText(error)}`);
-    throw new CompileError(place, `its ${member} throws ${thrownText(error)}`, `mend ${member}`);
+    throw causedBy(new CompileError(place, `its ${member} throws ${thrownText(error)}`, `mend ${member}`), error);
   }
 }

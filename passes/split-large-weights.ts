@@ -26,6 +26,7 @@ export function splitLargeWeights(maxBytes: number, maxBuffers = 8): Pass {
   return {
     name: "split-large-weights",
     summary: `weights of more than ${maxBytes} bytes become parts: a table by rows, a matrix by columns`,
+    role: "required",
     run(graph, report) {
       const large = graph.inputs.filter(({ kind, value }) => kind === "weight" && bytesOf(value) > maxBytes);
       // One after the other, for one node may read two of them.

@@ -9,6 +9,7 @@ import type { Pass } from "./pass.ts";
 export const storeWeightsAsF16: Pass = {
   name: "store-weights-as-f16",
   summary: "weights of two or more axes are f16 in memory, and cast where they are read",
+  role: "required",
   run(graph, report) {
     const halves = new Map<Value, Value>();
     const inputs = graph.inputs.map((input): Input => {

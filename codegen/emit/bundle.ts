@@ -116,13 +116,14 @@ export async function bundleTexts(bundle: Bundle): Promise<ReadonlyMap<string, s
 const recorded = (
   target: string,
   variants: readonly VariantName[],
-  { weights, chunk, disable }: CompileOptions,
+  { toolkit, weights, chunk, disable }: CompileOptions,
 ): object => ({
   target,
   variants,
   ...(weights !== undefined && { weights }),
   ...(chunk !== undefined && { chunk }),
   ...(disable !== undefined && disable.length > 0 && { disable }),
+  ...(toolkit && toolkit.plugins.length > 0 && { plugins: toolkit.plugins }),
 });
 
 function variantOf(name: string, plan: Plan, kernels: readonly BundleKernel[]): BundleVariant {

@@ -5,6 +5,7 @@ import { fixed } from "../kernel.ts";
 import type { Region } from "../region.ts";
 import { MAX_WORKGROUPS } from "../target.ts";
 
+/** A region's matmul: y[rows, columns] = a[rows, inner] · b[inner, columns]. */
 export interface MatmulView {
   readonly node: Node;
   readonly a: Value;
@@ -19,6 +20,7 @@ export interface MatmulView {
   readonly weight: { readonly input: Value; readonly transposed: boolean } | undefined;
 }
 
+/** The operands, the result and the axes of a region whose anchor is a matmul. */
 export function matmulOf(region: Region): MatmulView {
   const { anchor: node } = region;
   if (!node) return unreachable("a matmul region without matmul");

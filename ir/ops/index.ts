@@ -1,4 +1,5 @@
-// The op registry: what a graph's text may name. A user's own op needs no place here; it is passed to `parseGraph`.
+// The op registry: what a graph's text may name. A user's own op needs no place here; it comes with a plugin, or in the ops
+// that are passed to `parseGraph`.
 import type { Op } from "../op.ts";
 import { add } from "./add.ts";
 import { argmax } from "./argmax.ts";

@@ -50,7 +50,7 @@ test("an option or argument that is a path is never empty, in any command", () =
   assert.ok(paths.length >= 11, `only ${paths.length} are known`);
   for (const path of paths) {
     assert.throws(() => path.parseArg?.("", undefined), /It must be a path, but it is empty/, path.description);
-    assert.is(path.parseArg?.("./here", undefined), "./here");
+    assert.equal([path.parseArg?.("./here", undefined)].flat(), ["./here"]);
   }
 });
 

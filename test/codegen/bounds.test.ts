@@ -2,14 +2,12 @@
 // index checked, on its ops' cases and on shapes at the edges of blocks and vectors. WebGPU would hide such an access.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { type CompileOptions, compileGpt2, type EntryName } from "../../codegen/compile.ts";
+import { type CompileOptions, compileGpt2, type EntryName, standard } from "../../codegen/compile.ts";
 import { initialChecks, instrumentPlan, instrumentWgsl } from "../../codegen/instrument.ts";
 import { renderShader } from "../../codegen/kernel.ts";
-import { KERNELS } from "../../codegen/kernels/index.ts";
 import { candidates } from "../../codegen/select-kernel.ts";
 import { TARGETS, targetByName } from "../../codegen/target.ts";
 import { readGpt2Config } from "../../ir/models/gpt2-config.ts";
-import { OPS } from "../../ir/ops/index.ts";
 import { parseGraph } from "../../ir/parse.ts";
 import { hostTensor } from "../../ir/tensor.ts";
 import type { SymbolValues } from "../../ir/type.ts";
@@ -34,10 +32,10 @@ function inBounds(name: string, text: string, check: KernelCheck = {}): void {
   gpuTest(name, (gpu) => checkKernels(gpu, text, { ...LOOSE, ...check, checkBounds: true }));
 }
 
-for (const op of OPS)
+for (const op of standard.ops)
   gpuTest(`${op.name} stays within its tensors on the op's cases`, async (gpu) => {
     // The plain kernel of several reads the same elements case after case, and takes a driver longest to compile.
-    const [plain, ...faster] = KERNELS.filter((k) => k.kind === op.name).map((k) => k.name);
+    const [plain, ...faster] = standard.kernels.filter((k) => k.kind === op.name).map((k) => k.name);
     for (const [i, { types, attrs }] of op.cases.entries())
       await checkKernels(gpu, graphOfOp(op, types, attrs), {
         disable: ALL_PASSES,
@@ -203,7 +201,7 @@ test("every template can be instrumented, and is valid WGSL then", async () => {
       for (const weights of ["f32", "f16"] as const)
         add(compileGpt2(features.length === 0 ? odd : config, { target: { ...target, features }, weights }));
   // Plain kernels as well, which no plan takes where a faster one does.
-  for (const op of OPS)
+  for (const op of standard.ops)
     for (const { types, attrs } of op.cases)
       for (const node of graphOfOp(op, types, attrs).nodes)
         for (const { kernel, refusal } of candidates(node, DEFAULT))
@@ -215,7 +213,7 @@ test("every template can be instrumented, and is valid WGSL then", async () => {
   }
   const names = [...sources.values()].map((name) => name.split(".")[0]);
   assert.equal(
-    KERNELS.map((k) => k.name).filter((name) => !names.includes(name)),
+    standard.kernels.map((k) => k.name).filter((name) => !names.includes(name)),
     [],
   );
 });

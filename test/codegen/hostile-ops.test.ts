@@ -7,6 +7,7 @@ import * as assert from "uvu/assert";
 import { parseGraph } from "../../ir/parse.ts";
 import { adapter, onGpu } from "../support/gpu.ts";
 import { HOSTILE_CASES, HOSTILE_OPS } from "../support/hostile-cases.ts";
+import { withOps } from "../support/own-ops.ts";
 import { skipUnless } from "../support/skip.ts";
 import { ALL_PASSES, CHECKED_TARGETS, checkKernels } from "./kernel-check.ts";
 
@@ -16,7 +17,7 @@ const gpuTest = onGpu(test);
 for (const { name, text, check } of HOSTILE_CASES)
   gpuTest(name, async (gpu) => {
     for (const disable of [[], ALL_PASSES])
-      await checkKernels(gpu, parseGraph(text, HOSTILE_OPS), {
+      await checkKernels(gpu, parseGraph(text, withOps(HOSTILE_OPS)), {
         targets: CHECKED_TARGETS.slice(0, 1),
         ...check,
         disable,

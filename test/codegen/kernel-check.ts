@@ -1,7 +1,6 @@
 // How a kernel is tested: on a graph, against the interpreter, on every target whose tuning gives it another shape.
-import { type CompileOptions, compileEntries } from "../../codegen/compile.ts";
+import { type CompileOptions, compileEntries, standard, type Toolkit } from "../../codegen/compile.ts";
 import type { Kernel } from "../../codegen/kernel.ts";
-import { KERNELS } from "../../codegen/kernels/index.ts";
 import { candidates } from "../../codegen/select-kernel.ts";
 import { type Target, targetByName } from "../../codegen/target.ts";
 import { at } from "../../ir/errors.ts";
@@ -18,10 +17,10 @@ import { assertClose, maxDifference, seededTensor } from "../support/tensors.ts"
 /** Many lanes and shared sums, and few lanes without. */
 export const CHECKED_TARGETS: readonly Target[] = [targetByName("webgpu-default"), targetByName("dawn-lavapipe")];
 
-/** Every pass but the one that binds symbols: with all of them off, each op gets a kernel of its own. */
+/** Every pass but those that an entry point needs: with all of them off, each op gets a kernel of its own. */
 export const ALL_PASSES: readonly string[] = pipeline()
-  .map((p) => p.name)
-  .slice(1);
+  .filter((p) => p.role !== "required")
+  .map((p) => p.name);
 
 export interface KernelCheck {
   /** How many numbers the longest sum of the graph adds up; errors of f32 grow with its root. 1 when absent. */
@@ -31,6 +30,7 @@ export interface KernelCheck {
   readonly runs?: readonly SymbolValues[];
   readonly disable?: readonly string[];
   readonly targets?: readonly Target[];
+  readonly toolkit?: Toolkit;
   /** How weights of two or more axes lie in memory. */
   readonly weights?: WeightDType;
   /** The kernels to try; all that accept a node of the graph when absent. */
@@ -53,8 +53,16 @@ export const worstErrors = new Map<string, number>();
  * add `ulps` units of the element itself.
  */
 export async function checkKernels(gpu: OpenDevice, source: string | Graph, check: KernelCheck = {}): Promise<void> {
-  const graph = typeof source === "string" ? parseGraph(source) : source;
-  const { terms = 0, ulps = 4, runs = [{}], disable = [], targets = CHECKED_TARGETS, weights = "f32" } = check;
+  const graph = typeof source === "string" ? parseGraph(source, check.toolkit) : source;
+  const {
+    terms = 0,
+    ulps = 4,
+    runs = [{}],
+    disable = [],
+    targets = CHECKED_TARGETS,
+    weights = "f32",
+    toolkit = standard,
+  } = check;
   const maxima: SymbolValues = Object.fromEntries(
     SYMBOLS.filter((s) => runs.some((r) => r[s] !== undefined)).map((s) => [
       s,
@@ -72,7 +80,7 @@ export async function checkKernels(gpu: OpenDevice, source: string | Graph, chec
     );
     return { symbols, inputs, expected: interpret(graph, inputs, symbols).map(asStored) };
   });
-  const options = { disable, weights, checkBounds: check.checkBounds ?? false };
+  const options = { toolkit, disable, weights, checkBounds: check.checkBounds ?? false };
   for (const target of targets) {
     for (const kernel of acceptingKernels(graph, target, maxima, options)) {
       const { name } = kernel;
@@ -110,21 +118,22 @@ const asF32 = (t: HostTensor): HostTensor => (t.dtype === "f16" ? { ...t, dtype:
 const asStored = (t: HostTensor): HostTensor =>
   isFloat(t.dtype) ? { ...t, data: t.data.map((x) => castNumber(x, t.dtype)) } : t;
 
-/** The kernels that accept at least one node of what the passes make of the graph. */
+/** The toolkit's kernels that accept at least one node of what the passes make of the graph. */
 export function acceptingKernels(
   graph: Graph,
   target: Target,
   maxima: SymbolValues,
   options: CompileOptions,
 ): readonly Kernel[] {
+  const { toolkit = standard } = options;
   const { plan, entries } = compileEntries(graph.name, [{ name: "run", graph }], maxima, {
     ...options,
     target,
   });
   const names = entries.flatMap(({ fused }) =>
-    fused.nodes.flatMap((node) => candidates(node, target).filter((c) => c.refusal === undefined)),
+    fused.nodes.flatMap((node) => candidates(node, target, toolkit).filter((c) => c.refusal === undefined)),
   );
   // A node with several results gets a kernel for each of them, which only the plan knows.
   const chosen = plan.kernels.map((k) => k.name.split(".")[0]);
-  return KERNELS.filter((k) => names.some((c) => c.kernel === k) || chosen.includes(k.name));
+  return toolkit.kernels.filter((k) => names.some((c) => c.kernel === k) || chosen.includes(k.name));
 }

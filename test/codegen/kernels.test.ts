@@ -2,11 +2,10 @@
 // what kernels compute beside their anchor; see kernels-regions.test.ts.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { standard } from "../../codegen/compile.ts";
 import type { Kernel } from "../../codegen/kernel.ts";
-import { KERNELS } from "../../codegen/kernels/index.ts";
 import { targetByName } from "../../codegen/target.ts";
 import type { Op, OpCase } from "../../ir/op.ts";
-import { OPS } from "../../ir/ops/index.ts";
 import { parseType } from "../../ir/parse.ts";
 import { adapter, onGpu } from "../support/gpu.ts";
 import { graphOfOp } from "../support/run-op.ts";
@@ -27,7 +26,7 @@ const termsOf = (op: Op, { types }: OpCase): number =>
 
 const graphOf = (op: Op, { types, attrs }: OpCase) => graphOfOp(op, types, attrs);
 
-for (const op of OPS)
+for (const op of standard.ops)
   gpuTest(`${op.name}: each kernel gives the reference's numbers on the op's cases`, async (gpu) => {
     for (const opCase of op.cases)
       await checkKernels(gpu, graphOf(op, opCase), {
@@ -131,9 +130,9 @@ skipUnless(
   "no Vulkan adapter",
 )(`each kernel has run at least ${LEAST} times by now`, () => {
   const canRun = (k: Kernel) => (k.features ?? []).every((f) => adapter?.features.includes(f));
-  for (const { name } of KERNELS.filter(canRun))
+  for (const { name } of standard.kernels.filter(canRun))
     assert.ok((dispatched.get(name) ?? 0) >= LEAST, `${name}: ${dispatched.get(name)}`);
-  const others = KERNELS.filter((k) => !canRun(k)).map((k) => `${k.name} (needs ${k.features?.join(", ")})`);
+  const others = standard.kernels.filter((k) => !canRun(k)).map((k) => `${k.name} (needs ${k.features?.join(", ")})`);
   if (others.length > 0) console.log(`\nnot run here: ${others.join("; ")}`);
   const worst = [...worstErrors].map(([name, error]) => `${name} ${error.toFixed(1)}`);
   console.log(`\nlargest errors, in 2⁻²⁴ of the largest element: ${worst.join(", ")}`);

@@ -2,11 +2,10 @@
 // against the interpreter.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { compileEntries } from "../../codegen/compile.ts";
+import { compileEntries, standard } from "../../codegen/compile.ts";
 import { candidates, selectKernel } from "../../codegen/select-kernel.ts";
 import { targetByName } from "../../codegen/target.ts";
 import type { Op, OpCase } from "../../ir/op.ts";
-import { OPS } from "../../ir/ops/index.ts";
 import { onGpu } from "../support/gpu.ts";
 import { type RankCase, rankCases } from "../support/op-ranks.ts";
 import { graphOfOp } from "../support/run-op.ts";
@@ -19,11 +18,11 @@ const target = targetByName("webgpu-default");
 
 const graphOf = (op: Op, { types, attrs }: OpCase) => graphOfOp(op, types, attrs);
 
-const CASES = new Map(OPS.map((op) => [op, rankCases(op)]));
+const CASES = new Map(standard.ops.map((op) => [op, rankCases(op)]));
 const casesOf = (op: Op): readonly RankCase[] => CASES.get(op) ?? [];
 const hasNoAxis = ({ operandRanks, resultRanks }: RankCase) => [...operandRanks, ...resultRanks].includes(0);
 
-for (const op of OPS)
+for (const op of standard.ops)
   test(`${op.name} prints valid WGSL at each rank that it takes`, async () => {
     assert.ok(casesOf(op).length > 0, "no case");
     for (const rankCase of casesOf(op)) {
@@ -51,13 +50,13 @@ for (const op of OPS)
 test("pointwise ops are tried at every rank, folds at every rank that has an axis", () => {
   const ranks = (op: Op, of: (c: RankCase) => readonly number[]) =>
     [...new Set(casesOf(op).flatMap(of))].sort((a, b) => a - b);
-  for (const op of OPS.filter(({ traits }) => traits.pointwise))
+  for (const op of standard.ops.filter(({ traits }) => traits.pointwise))
     assert.equal(
       ranks(op, (c) => c.resultRanks),
       [0, 1, 2, 3, 4],
       op.name,
     );
-  for (const op of OPS.filter(({ traits }) => traits.reduces)) {
+  for (const op of standard.ops.filter(({ traits }) => traits.reduces)) {
     assert.equal(
       ranks(op, (c) => c.operandRanks),
       [1, 2, 3, 4],
@@ -69,14 +68,14 @@ test("pointwise ops are tried at every rank, folds at every rank that has an axi
       op.name,
     );
   }
-  const withoutAxis = OPS.filter((op) => casesOf(op).some((c) => c.resultRanks.includes(0)));
+  const withoutAxis = standard.ops.filter((op) => casesOf(op).some((c) => c.resultRanks.includes(0)));
   assert.ok(
     withoutAxis.some((op) => op.traits.anchor) && withoutAxis.some((op) => op.traits.reads),
     withoutAxis.map((op) => op.name).join(),
   );
 });
 
-for (const op of OPS.filter((o) => casesOf(o).some(hasNoAxis)))
+for (const op of standard.ops.filter((o) => casesOf(o).some(hasNoAxis)))
   gpuTest(`${op.name} of or to a scalar gives the reference's numbers`, async (gpu) => {
     // Ranks in all are few enough where the op is not pointwise; of the others, scalars alone and one beside a tensor.
     const cases = casesOf(op).filter((c) => hasNoAxis(c) && Math.max(...c.operandRanks, ...c.resultRanks) <= 1);

@@ -8,8 +8,8 @@ import { TARGETS, type TargetLimits, targetByName } from "../../codegen/target.t
 import { BeyondTarget } from "../../codegen/target-limits.ts";
 import { type Gpt2Config, PRESETS, readGpt2Config, shortenContext } from "../../ir/models/gpt2-config.ts";
 import { parseGraph } from "../../ir/parse.ts";
-import { FUSING_PASSES } from "../../passes/pipeline.ts";
 import { bufferBytes } from "../../runtime/plan.ts";
+import { FUSING_PASSES } from "../support/fusing-passes.ts";
 
 const test = suite("target limits");
 

@@ -3,8 +3,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { compileGpt2, ENTRY_NAMES } from "../../codegen/compile.ts";
-import { KERNELS } from "../../codegen/kernels/index.ts";
+import { compileGpt2, ENTRY_NAMES, standard } from "../../codegen/compile.ts";
 import { type Target, targetByName, targetForAdapter, USED_FEATURES } from "../../codegen/target.ts";
 import { PRESETS } from "../../ir/models/gpt2-config.ts";
 import { type AdapterReport, OPTIONAL_FEATURES } from "../../runtime/device.ts";
@@ -63,7 +62,7 @@ test("a limit that a report does not tell is the least that WebGPU promises", ()
 });
 
 test("every feature that a kernel asks for is one that targets may have and devices are opened with", () => {
-  const asked = KERNELS.flatMap((k) => k.features ?? []).filter((f) => f !== EXPERIMENT);
+  const asked = standard.kernels.flatMap((k) => k.features ?? []).filter((f) => f !== EXPERIMENT);
   for (const f of asked) assert.ok(USED_FEATURES.includes(f), f);
   for (const f of USED_FEATURES) assert.ok((OPTIONAL_FEATURES as readonly string[]).includes(f), f);
 });

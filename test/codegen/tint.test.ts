@@ -5,7 +5,8 @@ import * as assert from "uvu/assert";
 import { compileGpt2, ENTRY_NAMES } from "../../codegen/compile.ts";
 import { TARGETS } from "../../codegen/target.ts";
 import { type Gpt2Config, PRESETS, readGpt2Config } from "../../ir/models/gpt2-config.ts";
-import { FUSING_PASSES, type WeightDType } from "../../passes/pipeline.ts";
+import type { WeightDType } from "../../passes/pass-maker.ts";
+import { FUSING_PASSES } from "../support/fusing-passes.ts";
 import { assertValidWgsl } from "../support/tint.ts";
 
 const test = suite("tint");

@@ -66,7 +66,7 @@ test("a node without results", () => {
 });
 
 function run(own: Op): void {
-  const graph = parseGraph("graph g(x: f32[3]) { y = own(x) return y }", [own]);
+  const graph = parseGraph("graph g(x: f32[3]) { y = own(x) return y }", { ops: [own] });
   interpret(graph, new Map([["x", hostTensor("f32", [3], [1, 2, 3])]]));
 }
 const half = hostTensor("f32", [2], [1, 2]);

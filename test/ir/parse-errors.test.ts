@@ -62,7 +62,7 @@ test("an op that there is not", () => {
     inGraph("y = negate(x)"),
     "line 3, column 5",
     "negate is no op",
-    "a user's own op is passed to parseGraph",
+    "ops of your own come with a plugin, or as `{ ops: [...OPS, yourOp] }`",
   );
 });
 
@@ -216,7 +216,8 @@ test("the message reads as place, facts and hint", () => {
   assert.throws(
     inGraph("y = negate(x)"),
     (error: Error) =>
-      error.message === "line 3, column 5: negate is no op\nhint: a user's own op is passed to parseGraph",
+      error.message ===
+      "line 3, column 5: negate is no op\nhint: ops of your own come with a plugin, or as `{ ops: [...OPS, yourOp] }`",
   );
 });
 

@@ -5,8 +5,8 @@ import * as assert from "uvu/assert";
 import { compileGpt2 } from "../../codegen/compile.ts";
 import { targetByName } from "../../codegen/target.ts";
 import { at } from "../../ir/errors.ts";
-import { FUSING_PASSES } from "../../passes/index.ts";
 import type { Model } from "../../runtime/model.ts";
+import { FUSING_PASSES } from "../support/fusing-passes.ts";
 import { onGpu } from "../support/gpu.ts";
 import {
   allLogits,

@@ -6,7 +6,7 @@ import { Ajv2020 } from "ajv/dist/2020.js";
 import ts from "typescript";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { compileBundle } from "../../codegen/index.ts";
+import { compileBundle, definePlugin, extend, standard } from "../../codegen/index.ts";
 import { type Gpt2Config, PRESETS, readGpt2Config, shortenContext } from "../../ir/index.ts";
 import { ROOT } from "../../tools/run-command.mjs";
 
@@ -40,6 +40,7 @@ const BUNDLES: Readonly<Record<string, () => ReturnType<typeof compileBundle>>> 
       weights: "f16",
       chunk: 4,
       disable: ["fuse-gelu"],
+      toolkit: extend(standard, definePlugin({ name: "empty" })),
       tokenizer: ["tokenizer.json"],
     }),
   "several tokens that end a text": () => compileBundle({ ...small, eos_token_ids: [3, 1] }),

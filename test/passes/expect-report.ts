@@ -7,10 +7,11 @@ import type { Pass } from "../../passes/pass.ts";
 import type { SiteReport } from "../../passes/rule.ts";
 import { checkFacts } from "../support/check-facts.ts";
 import { expectUnchanged } from "../support/expect-pass.ts";
+import { withOps } from "../support/own-ops.ts";
 
 export function reportsOf(pass: Pass, graph: string, userOps: readonly Op[] = []): readonly SiteReport[] {
   const reports: SiteReport[] = [];
-  pass.run(parseGraph(graph, userOps), (site, seen) => {
+  pass.run(parseGraph(graph, withOps(userOps)), (site, seen) => {
     checkFacts(site, seen);
     reports.push(site);
   });

@@ -26,11 +26,13 @@ const rule = (members: Partial<Rule>): Rule => ({
 const passOf = (...rules: readonly Rule[]): Pass => ({
   name: "my-pass",
   summary: "applies rules",
+  role: "simplify",
   run: (graph, report) => applyRules(graph, rules, report),
 });
 const pass = (run: (graph: Graph) => unknown): Pass => ({
   name: "my-pass",
   summary: "fails",
+  role: "simplify",
   run: run as Pass["run"],
 });
 
@@ -183,6 +185,7 @@ test("a bug in a rule of wgpt's own is said to be one, with pass, rule and site"
   const own = ownPass({
     name: "fuse-something",
     summary: "fails",
+    role: "fuse",
     run: (graph, report) => applyOwnRules(graph, [rule({ predicates: [predicate("bad", () => at([], 3))] })], report),
   });
   assert.throws(

@@ -74,6 +74,7 @@ test("a pass that breaks the graph is stopped before the next one sees it", () =
   const breaks: Pass = {
     name: "break",
     summary: "drops the first node",
+    role: "simplify",
     run: (graph) => ({ ...graph, nodes: graph.nodes.slice(1) }),
   };
   let reached = false;

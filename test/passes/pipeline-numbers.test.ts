@@ -6,7 +6,8 @@ import { interpret } from "../../ir/interpret.ts";
 import { buildGpt2 } from "../../ir/models/gpt2.ts";
 import type { SymbolValues } from "../../ir/type.ts";
 import { runPasses } from "../../passes/pass.ts";
-import { FUSING_PASSES, type PipelineOptions, pipeline } from "../../passes/pipeline.ts";
+import { type PipelineOptions, pipeline } from "../../passes/pipeline.ts";
+import { FUSING_PASSES } from "../support/fusing-passes.ts";
 import { assertClose, seededTensor } from "../support/tensors.ts";
 import { entryPoints, tinyConfigs, tinyGpt2 } from "./gpt2-variants.ts";
 

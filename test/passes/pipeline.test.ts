@@ -10,8 +10,8 @@ import { printGraph } from "../../ir/print.ts";
 import { verify } from "../../ir/verify.ts";
 import { defaultPolicy, type RegionPolicy } from "../../passes/fuse-pointwise.ts";
 import { dumper, Explainer } from "../../passes/observers.ts";
-import { runPasses } from "../../passes/pass.ts";
-import { FUSING_PASSES, pipeline } from "../../passes/pipeline.ts";
+import { type PassRole, runPasses } from "../../passes/pass.ts";
+import { PASSES, type PipelineOptions, pipeline } from "../../passes/pipeline.ts";
 import { entryPoints, tinyConfigs, tinyGpt2 } from "./gpt2-variants.ts";
 
 const test = suite("pipeline");
@@ -196,11 +196,25 @@ test("refuses to leave out what is no pass, and names the passes", () => {
   );
 });
 
-test("knows which of its passes fuse", () => {
-  const names = pipeline().map((p) => p.name);
+test("has passes that say what they are for", () => {
+  const named = (role: PassRole) => PASSES.filter((p) => p.role === role).map((p) => p.name);
+  assert.equal(named("required"), ["bind-symbols", "split-large-weights", "store-weights-as-f16", "expand-untaken"]);
   assert.equal(
-    FUSING_PASSES,
-    names.filter((n) => n.startsWith("fuse-")),
+    named("fuse"),
+    PASSES.map((p) => p.name).filter((n) => n.startsWith("fuse-")),
+  );
+});
+
+test("runs only the passes that have something to do for the target", () => {
+  const names = (options: PipelineOptions) => pipeline(options).map((p) => p.name);
+  const refusesNode = () => undefined;
+  assert.equal(
+    names({ weights: "f16", maxWeightBytes: 64, policy: { ...defaultPolicy, refusesNode } }),
+    PASSES.map((p) => p.name),
+  );
+  assert.equal(
+    names({}),
+    PASSES.map((p) => p.name).filter((n) => !/^(split|store|expand)/.test(n)),
   );
 });
 

@@ -8,6 +8,7 @@ import { parseGraph } from "../../ir/parse.ts";
 import { printGraph } from "../../ir/print.ts";
 import type { SymbolValues } from "../../ir/type.ts";
 import { verify } from "../../ir/verify.ts";
+import { withOps } from "./own-ops.ts";
 import { assertClose, seededTensor, type Tolerance } from "./tensors.ts";
 
 export interface Pass {
@@ -37,8 +38,8 @@ export function expectPass(
   tolerance: Allowance = REORDERED,
   userOps: readonly Op[] = [],
 ): void {
-  const input = parseGraph(before, userOps);
-  const wanted = parseGraph(expected, userOps);
+  const input = parseGraph(before, withOps(userOps));
+  const wanted = parseGraph(expected, withOps(userOps));
   verify(input);
   verify(wanted);
   const output = pass.run(input);

@@ -1,5 +1,5 @@
 // A graph on the GPU: compiled as a user would, run by the executor, its results as host tensors to compare.
-import { type CompileOptions, compileEntries } from "../../codegen/compile.ts";
+import { type CompileOptions, compileEntries, standard } from "../../codegen/compile.ts";
 import {
   type InstrumentedStep,
   initialChecks,
@@ -62,14 +62,14 @@ export class GpuGraph {
     maxima: SymbolValues,
     options: GpuOptions = {},
   ): Promise<GpuGraph> {
-    const { kernel, checkBounds = false } = options;
+    const { kernel, toolkit = standard, checkBounds = false } = options;
     const compiled = compileEntries(graph.name, [{ name: ENTRY, graph }], maxima, {
       ...options,
       ...(kernel && {
         kernelFor: (node, target) =>
-          candidates(node, target).some((c) => c.kernel === kernel && c.refusal === undefined)
+          candidates(node, target, toolkit).some((c) => c.kernel === kernel && c.refusal === undefined)
             ? kernel
-            : selectKernel(node, target),
+            : selectKernel(node, target, toolkit),
       }),
     });
     const { fused } = at(compiled.entries, 0);

@@ -51,6 +51,7 @@ const PLANTED: readonly [rule: string, file: string, text: string][] = [
   ["compiler-packages-stay-in-codegen", "runtime/bad-hbs.ts", `import "handlebars";`],
   ["compiler-packages-stay-in-codegen", "cli/bad.ts", `import "ts-morph";`],
   ["device-packages-stay-in-runtime", "codegen/bad-gpu.ts", `import "webgpu";`],
+  ["plugin-loader-stays-in-cli", "codegen/bad-jiti.ts", `import "jiti";`],
   ["shipped-code-needs-no-dev-package", "cli/bad-dev.ts", `import "uvu";`],
   ["shipped-code-imports-only-shipped-code", "cli/bad-test.ts", `import "../test/helper.ts";`],
   ["no-circular", "ir/a.ts", `import "./b.ts";`],

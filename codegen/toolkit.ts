@@ -1,0 +1,100 @@
+// The compiler as a value: the ops, kernels, passes and families that it works with. Ours are one such value; a plugin makes
+// another of it.
+import { CompileError, causedBy, OPS, type Op, type OpSet } from "../ir/index.ts";
+import { PASSES, type PassSpec } from "../passes/index.ts";
+import { isTraitKind, type Kernel } from "./kernel.ts";
+import { KERNELS } from "./kernels/index.ts";
+import { definedAt, definePlugin, type Family, isPlugin, type PlacedPass, type Plugin } from "./plugin.ts";
+
+/** What the compiler is made of. It is asked wherever wgpt's own parts are. */
+export interface Toolkit extends OpSet {
+  /** What a graph's text may name. Names are unique. */
+  readonly ops: readonly Op[];
+  /** Each kind from slow to fast: of the kernels that take a region, the last one computes it. */
+  readonly kernels: readonly Kernel[];
+  /** In the order in which they run. */
+  readonly passes: readonly PassSpec[];
+  readonly families: readonly Family[];
+  /** The plugins that made it what it is, by name; none for `standard`. */
+  readonly plugins: readonly string[];
+}
+
+/** wgpt's own. */
+export const standard: Toolkit = { ops: OPS, kernels: KERNELS, passes: PASSES, families: [], plugins: [] };
+
+/**
+ * The toolkit with a plugin's parts: its kernels are asked before those that were there, its passes stand where they say.
+ * @throws CompileError for a name that is taken, a kernel or an op that nothing could use, a pass without a place.
+ */
+export function extend(toolkit: Toolkit, plugin: Plugin): Toolkit {
+  const whole = isPlugin(plugin) ? plugin : definePlugin(plugin);
+  const { name, ops, kernels, passes, families } = whole;
+  const fail = (facts: string, hint: string): never => {
+    throw causedBy(new CompileError(`plugin ${name}`, facts, hint), definedAt(whole));
+  };
+  const join = <X extends { readonly name: string }>(what: string, before: readonly X[], added: readonly X[]) => {
+    const taken = added.find((x) => before.some((b) => b.name === x.name));
+    if (taken) fail(`${what} ${taken.name} is there already`, `give the plugin's ${what} another name`);
+    return [...before, ...added];
+  };
+  if (toolkit.plugins.includes(name)) fail("two plugins have this name", "load each once, and give each its name");
+  const extended: Toolkit = {
+    ops: join("op", toolkit.ops, ops),
+    kernels: join("kernel", toolkit.kernels, kernels),
+    passes: passes.reduce((list, placed, i) => place(list, placed, passes.slice(0, i), fail), toolkit.passes),
+    families: join("family", toolkit.families, families),
+    plugins: [...toolkit.plugins, name],
+  };
+  for (const kernel of kernels) checkKind(kernel, extended.ops, fail);
+  for (const op of ops) checkComputed(op, extended.kernels, fail);
+  return extended;
+}
+
+type Fail = (facts: string, hint: string) => never;
+
+/** The list with one more pass, behind those that this plugin has placed after the same one. */
+function place(
+  list: readonly PassSpec[],
+  { pass, before, after }: PlacedPass,
+  earlier: readonly PlacedPass[],
+  fail: Fail,
+): readonly PassSpec[] {
+  const names = list.map((p) => p.name);
+  if (names.includes(pass.name)) fail(`pass ${pass.name} is there already`, "give the plugin's pass another name");
+  const at = names.indexOf(before ?? after ?? "");
+  if (at < 0)
+    fail(
+      `pass ${pass.name} stands ${before === undefined ? "after" : "before"} ${before ?? after}, which is no pass`,
+      `passes are ${names.join(", ")}`,
+    );
+  const same = earlier.filter((p) => after !== undefined && p.after === after).length;
+  return list.toSpliced(before === undefined ? at + 1 + same : at, 0, pass);
+}
+
+/** A kernel that is never asked is a mistake. */
+function checkKind({ name, kind }: Kernel, ops: readonly Op[], fail: Fail): void {
+  if (isTraitKind(kind)) return;
+  const op = ops.find((o) => o.name === kind);
+  if (!op)
+    fail(
+      `kernel ${name} computes ${kind}, which is no op of the toolkit`,
+      "a kernel's kind is an op's name, or pointwise, writes, reduces, normalizes",
+    );
+  const trait = op?.traits.pointwise ? "pointwise" : op?.traits.reads ? "reads" : undefined;
+  if (trait !== undefined)
+    fail(
+      `kernel ${name} computes ${kind}, but an op with the trait ${trait} is computed by kernels of the kind pointwise`,
+      `give it the kind pointwise, and let it refuse regions without ${kind}`,
+    );
+}
+
+/** An op that nothing could compute is one too. */
+function checkComputed({ name, traits, decompose }: Op, kernels: readonly Kernel[], fail: Fail): void {
+  const { pointwise, reads, writes, reduces, normalizes } = traits;
+  if (pointwise || reads || writes || reduces || normalizes || decompose) return;
+  if (kernels.some((k) => k.kind === name)) return;
+  fail(
+    `op ${name} has no kernel, no decompose, and no trait that a kernel computes`,
+    "give it a kernel of its kind, a decompose, or one of pointwise, reads, writes, reduces, normalizes",
+  );
+}

@@ -1,0 +1,244 @@
+// What a plugin may get wrong is refused in one line that says which part is wrong and what to do.
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import type { PluginSpec } from "../../codegen/compile.ts";
+import { template } from "../../codegen/template.ts";
+import { at, CompileError } from "../../ir/errors.ts";
+import type { Graph } from "../../ir/graph.ts";
+import type { Emit, Op } from "../../ir/op.ts";
+import { add, gather, reduceSum } from "../../ir/ops/index.ts";
+import type { Value } from "../../ir/value.ts";
+import { mergeRegion } from "../../passes/region.ts";
+import { applyRules } from "../../passes/rule.ts";
+import { compileWith, kernelOf, made, opOf, passOf, productRule } from "../support/plugin-parts.ts";
+
+const test = suite("plugin mistakes");
+
+const named = { name: "p" };
+const any = (value: unknown): never => value as never;
+const MISTAKES: readonly (readonly [what: string, spec: PluginSpec | readonly PluginSpec[], message: RegExp])[] = [
+  ["no name", any({}), /^plugin: its name is missing$/],
+  ["two plugins of a name", [named, named], /^plugin p: two plugins have this name$/],
+  ["two ops of a name", { ...named, ops: [made("mine"), made("mine")] }, /^plugin p: two of its ops are called mine$/],
+  ["an op that is called like one of ours", { ...named, ops: [made("add")] }, /^plugin p: op add is there already$/],
+  [
+    "an op that is called like another plugin's",
+    [
+      { name: "o", ops: [made("mine")] },
+      { ...named, ops: [made("mine")] },
+    ],
+    /^plugin p: op mine is there already$/,
+  ],
+  ["an op that is none", { ...named, ops: [any({ name: "mine" })] }, /^plugin p: op mine has no infer$/],
+  ["an op that is nothing", { ...named, ops: [any(undefined)] }, /^plugin p: op 0 is undefined$/],
+  [
+    "an op without a meaning",
+    { ...named, ops: [any({ ...opOf("mine"), reference: undefined })] },
+    /^plugin p: op mine has neither reference nor decompose$/,
+  ],
+  [
+    "an op that nothing computes",
+    { ...named, ops: [opOf("mine")] },
+    /^plugin p: op mine has no kernel, no decompose, and no trait that a kernel computes$/,
+  ],
+  [
+    "an op that is called like a trait",
+    { ...named, ops: [made("normalizes")] },
+    /^plugin p: "normalizes" is no name of an op$/,
+  ],
+  ["an op whose name is no word", { ...named, ops: [made("my-op")] }, /^plugin p: "my-op" is no name of an op$/],
+  [
+    "a kernel that is none",
+    { ...named, kernels: [any({ name: "k", kind: "matmul" })] },
+    /^plugin p: kernel k has no template$/,
+  ],
+  [
+    "a kernel for an op that is in no toolkit",
+    { ...named, kernels: [kernelOf("k", "mine")] },
+    /^plugin p: kernel k computes mine, which is no op of the toolkit$/,
+  ],
+  [
+    "a kernel for a kind that is never asked",
+    { ...named, kernels: [kernelOf("k", gather.name)] },
+    /^plugin p: kernel k computes gather, but an op with the trait reads is computed by kernels of the kind pointwise$/,
+  ],
+  [
+    "two kernels of a name",
+    { ...named, kernels: [kernelOf("k", "matmul"), kernelOf("k", "argmax")] },
+    /^plugin p: two of its kernels are called k$/,
+  ],
+  [
+    "a kernel that is called like one of ours",
+    { ...named, kernels: [kernelOf("matmul_gemv", "matmul")] },
+    /^plugin p: kernel matmul_gemv is there already$/,
+  ],
+  [
+    "a pass that does nothing",
+    { ...named, passes: [{ pass: any({ name: "a" }), after: "fuse-gelu" }] },
+    /^plugin p: pass a has neither run nor make$/,
+  ],
+  [
+    "a pass without a role",
+    { ...named, passes: [{ pass: passOf("a", any({ role: "magic" })), after: "fuse-gelu" }] },
+    /^plugin p: pass a has the role magic, but roles are required, simplify, fuse$/,
+  ],
+  ["a pass without a place", { ...named, passes: [any({ pass: passOf("a") })] }, /^plugin p: pass a stands nowhere$/],
+  [
+    "a pass with two places",
+    { ...named, passes: [any({ pass: passOf("a"), before: "canonicalize", after: "canonicalize" })] },
+    /^plugin p: pass a stands both before and after a pass$/,
+  ],
+  [
+    "a pass after an unknown one",
+    { ...named, passes: [{ pass: passOf("a"), after: "fuse-all" }] },
+    /^plugin p: pass a stands after fuse-all, which is no pass$/,
+  ],
+  [
+    "a pass before an unknown one",
+    { ...named, passes: [{ pass: passOf("a"), before: "fuse-all" }] },
+    /^plugin p: pass a stands before fuse-all, which is no pass$/,
+  ],
+  [
+    "two passes of a name",
+    {
+      ...named,
+      passes: [
+        { pass: passOf("a"), after: "fuse-gelu" },
+        { pass: passOf("a"), before: "fuse-gelu" },
+      ],
+    },
+    /^plugin p: two of its passes are called a$/,
+  ],
+  [
+    "a pass that is called like one of ours",
+    { ...named, passes: [{ pass: passOf("fuse-gelu"), after: "fuse-gelu" }] },
+    /^plugin p: pass fuse-gelu is there already$/,
+  ],
+  [
+    "two families of a name",
+    { ...named, families: [{ name: "f" }, { name: "f" }] },
+    /^plugin p: two of its families are called f$/,
+  ],
+  [
+    "a pass that yields an invalid graph",
+    {
+      ...named,
+      ops: [made("mine")],
+      passes: [{ pass: passOf("a", { run: (g): Graph => ({ ...g, nodes: g.nodes.slice(1) }) }), after: "fuse-gelu" }],
+    },
+    /^pass a, mine y: reads a, which is not defined before it \[V2\]$/,
+  ],
+  [
+    "a rule that yields an invalid graph",
+    {
+      ...named,
+      ops: [made("mine")],
+      passes: [
+        {
+          pass: passOf("a", {
+            run: (graph, report) =>
+              applyRules(
+                graph,
+                [
+                  productRule((m) => ({
+                    remove: [m.node],
+                    insert: [{ ...m.node, op: add, attrs: { speed: 1 } }],
+                    values: new Map(),
+                  })),
+                ],
+                report,
+              ),
+          }),
+          after: "fuse-gelu",
+        },
+      ],
+    },
+    /^pass a, rule mine at a, add a: attribute speed is not one of add's \[V4\]$/,
+  ],
+  [
+    "a region around an op that does not work on elements",
+    {
+      ...named,
+      ops: [made("mine")],
+      passes: [
+        {
+          pass: passOf("a", {
+            run: (graph, report) =>
+              applyRules(
+                graph,
+                [productRule((m) => mergeRegion(m.index, "mul", [m.node, at(m.index.users(m.site), 0)]))],
+                report,
+              ),
+          }),
+          after: "fuse-gelu",
+        },
+      ],
+    },
+    /^pass a, rule mine at a, fused y: its body holds mine, which works on more than one element \[V8\]$/,
+  ],
+  [
+    "a kernel that gives its template too little",
+    {
+      ...named,
+      ops: [made("mine")],
+      kernels: [kernelOf("k", "mine", { template: template("t", "{{title}} {{size}}", ["title", "size"]) })],
+    },
+    /^t: its kernel gives no size$/,
+  ],
+  [
+    "a kernel that gives its template too much",
+    {
+      ...named,
+      ops: [made("mine")],
+      kernels: [
+        kernelOf("k", "mine", { lower: () => ({ params: { size: 1 }, functions: [], workgroups: [[], [], []] }) }),
+      ],
+    },
+    /^mine: its kernel gives size, which it never reads$/,
+  ],
+  [
+    "a kernel that stores nothing",
+    { ...named, ops: [made("mine")], kernels: [kernelOf("k", "mine")] },
+    /^kernel k for mine y: its WGSL never stores y$/,
+  ],
+  [
+    "a kernel that refuses without a reason",
+    { ...named, ops: [made("mine")], kernels: [kernelOf("k", "mine", { refuses: any(() => false) })] },
+    /kernel k for mine y: its refuses gives false$/,
+  ],
+  ["an op that is made of itself", { ...named, ops: [loop()] }, /mine y: its decompose is made of the op itself$/],
+  [
+    "an op that is made of something else than it says",
+    {
+      ...named,
+      ops: [{ ...made("mine"), decompose: (emit: Emit, [x]: readonly Value[]) => emit(reduceSum, [x ?? 0]) }],
+    },
+    /mine y: its decompose gives f32\[1\], but its infer says f32\[4\]$/,
+  ],
+];
+
+function loop(): Op {
+  const op: Op = { ...made("mine"), decompose: (emit: Emit, [x]: readonly Value[]) => emit(op, [x ?? 0]) };
+  return op;
+}
+
+for (const [what, spec, message] of MISTAKES)
+  test(`refuses ${what}, in one line with a way out`, () => {
+    let error: unknown;
+    try {
+      compileWith(spec);
+    } catch (thrown) {
+      error = thrown;
+    }
+    assert.instance(error, CompileError, String(error));
+    const { place, facts } = error as CompileError;
+    assert.match(`${place}: ${facts}`, message, `${place}: ${facts}`);
+    assert.not.match(`${place}: ${facts}`, /\n|internal error/);
+  });
+
+test("refuses a template that reads what it does not declare, or declares what it does not read", () => {
+  assert.throws(() => template("mine", "{{size}}", []), /^mine: reads size, which its kernel does not declare/);
+  assert.throws(() => template("mine", "", ["size"]), /^mine: never reads size/);
+});
+
+test.run();

@@ -17,10 +17,19 @@ export interface Toolkit extends OpSet {
   readonly families: readonly Family[];
   /** The plugins that made it what it is, by name; none for `standard`. */
   readonly plugins: readonly string[];
+  /** Which pass a plugin's pass was placed after, by name. */
+  readonly placedAfter: ReadonlyMap<string, string>;
 }
 
 /** wgpt's own. */
-export const standard: Toolkit = { ops: OPS, kernels: KERNELS, passes: PASSES, families: [], plugins: [] };
+export const standard: Toolkit = {
+  ops: OPS,
+  kernels: KERNELS,
+  passes: PASSES,
+  families: [],
+  plugins: [],
+  placedAfter: new Map(),
+};
 
 /**
  * The toolkit with a plugin's parts: its kernels are asked before those that were there, its passes stand where they say.
@@ -41,9 +50,10 @@ export function extend(toolkit: Toolkit, plugin: Plugin): Toolkit {
   const extended: Toolkit = {
     ops: join("op", toolkit.ops, ops),
     kernels: join("kernel", toolkit.kernels, kernels),
-    passes: passes.reduce((list, placed, i) => place(list, placed, passes.slice(0, i), fail), toolkit.passes),
+    passes: placedPasses(toolkit, passes, fail),
     families: join("family", toolkit.families, families),
     plugins: [...toolkit.plugins, name],
+    placedAfter: afterOf(toolkit, passes),
   };
   for (const kernel of kernels) checkKind(kernel, extended.ops, fail);
   for (const op of ops) checkComputed(op, extended.kernels, fail);
@@ -52,23 +62,34 @@ export function extend(toolkit: Toolkit, plugin: Plugin): Toolkit {
 
 type Fail = (facts: string, hint: string) => never;
 
-/** The list with one more pass, behind those that this plugin has placed after the same one. */
-function place(
-  list: readonly PassSpec[],
-  { pass, before, after }: PlacedPass,
-  earlier: readonly PlacedPass[],
-  fail: Fail,
-): readonly PassSpec[] {
-  const names = list.map((p) => p.name);
-  if (names.includes(pass.name)) fail(`pass ${pass.name} is there already`, "give the plugin's pass another name");
-  const at = names.indexOf(before ?? after ?? "");
-  if (at < 0)
-    fail(
-      `pass ${pass.name} stands ${before === undefined ? "after" : "before"} ${before ?? after}, which is no pass`,
-      `passes are ${names.join(", ")}`,
-    );
-  const same = earlier.filter((p) => after !== undefined && p.after === after).length;
-  return list.toSpliced(before === undefined ? at + 1 + same : at, 0, pass);
+const afterOf = ({ placedAfter }: Toolkit, passes: readonly PlacedPass[]): ReadonlyMap<string, string> =>
+  new Map([
+    ...placedAfter,
+    ...passes.flatMap(({ pass, after }) => (after === undefined ? [] : [[pass.name, after] as const])),
+  ]);
+
+/** The list with a plugin's passes. What stands after one pass keeps the order in which plugins put it there. */
+function placedPasses(toolkit: Toolkit, passes: readonly PlacedPass[], fail: Fail): readonly PassSpec[] {
+  const afters = afterOf(toolkit, passes);
+  const standsAfter = (name: string | undefined, anchor: string): boolean => {
+    const after = name === undefined ? undefined : afters.get(name);
+    return after !== undefined && (after === anchor || standsAfter(after, anchor));
+  };
+  return passes.reduce((list, { pass, before, after }) => {
+    const names = list.map((p) => p.name);
+    if (names.includes(pass.name)) fail(`pass ${pass.name} is there already`, "give the plugin's pass another name");
+    const anchor = before ?? after ?? "";
+    let at = names.indexOf(anchor);
+    if (at < 0)
+      fail(
+        `pass ${pass.name} stands ${before === undefined ? "after" : "before"} ${anchor}, which is no pass`,
+        `passes are ${names.join(", ")}`,
+      );
+    if (before === undefined)
+      do at++;
+      while (standsAfter(names[at], anchor));
+    return list.toSpliced(at, 0, pass);
+  }, toolkit.passes);
 }
 
 /** A kernel that is never asked is a mistake. */

@@ -4,6 +4,7 @@
  */
 export * from "./attr.ts";
 export * from "./builder.ts";
+export * from "./define-normalization.ts";
 export * from "./define-pointwise.ts";
 export * from "./define-reads.ts";
 export * from "./define-reduction.ts";

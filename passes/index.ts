@@ -15,7 +15,15 @@ export { fuseLayerNorm } from "./fuse-layer-norm.ts";
 export { fuseLinear } from "./fuse-linear.ts";
 export { defaultPolicy, fusePointwise, type RegionPolicy, storageBuffers } from "./fuse-pointwise.ts";
 export * from "./observers.ts";
-export { PASS_ROLES, type Pass, type PassFacts, type PassObserver, type PassRole, runPasses } from "./pass.ts";
+export {
+  PASS_ROLES,
+  type Pass,
+  type PassFacts,
+  type PassObserver,
+  type PassRole,
+  rulePass,
+  runPasses,
+} from "./pass.ts";
 export type { PassContext, PassMaker, PassSpec, WeightDType } from "./pass-maker.ts";
 export * from "./pattern.ts";
 export { PASSES, type PipelineOptions, pipeline } from "./pipeline.ts";

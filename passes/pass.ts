@@ -1,6 +1,6 @@
 // A pass is a pure function from graph to graph. Same input, same output; no I/O, no globals.
 import { CompileError, causedBy, type Graph, thrownText, unreachable, verify } from "../ir/index.ts";
-import { originOf, type Report, type SiteReport } from "./rule.ts";
+import { applyRules, originOf, type Report, type Rule, type SiteReport } from "./rule.ts";
 
 /**
  * What a pass is for. `required`: an entry point is none without it, so that it can't be left out. `simplify`: it spells the
@@ -22,6 +22,12 @@ export interface Pass extends PassFacts {
   /** `report` hears of every site that a rule of the pass looked at. */
   run(graph: Graph, report?: Report): Graph;
 }
+
+/** A pass that applies rules until none fires. */
+export const rulePass = ({ rules, ...facts }: PassFacts & { readonly rules: readonly Rule[] }): Pass => ({
+  ...facts,
+  run: (graph, report) => applyRules(graph, rules, report),
+});
 
 /** Watches a run. Observers are arguments, never globals. */
 export interface PassObserver {

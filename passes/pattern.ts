@@ -70,7 +70,7 @@ export function matches(index: GraphIndex, value: Value, pattern: Pattern, known
   );
 }
 
-/** A predicate that holds a captured value (or `site`'s operand, as `site.0`) against a pattern and keeps what it captures. */
+/** A predicate that holds a captured value (or `site`, or its operand, as `site.0`) against a pattern and keeps what it captures. */
 export function has(
   name: string,
   subject: string,

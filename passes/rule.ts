@@ -30,11 +30,11 @@ export class Match {
   }
 
   /**
-   * The value that a predicate has set.
+   * The value that a predicate has set; `site` is the site's own.
    * @throws CompileError when none has.
    */
   value(name: string): Value {
-    return this.#values.get(name) ?? this.#unset(name);
+    return this.#values.get(name) ?? (name === "site" ? this.site : this.#unset(name));
   }
   /**
    * The number that a predicate has set.

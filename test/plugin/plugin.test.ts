@@ -65,7 +65,7 @@ test("an op is found by a plugin's pass, and computed by its kernel", () => {
   assert.equal(kernels, ["rms_norm_rows.48"]);
   assert.equal(
     reports.filter((r) => r.pass === "fuse-rms-norm"),
-    [{ pass: "fuse-rms-norm", rule: "scaled-row", site: "root" }],
+    [{ pass: "fuse-rms-norm", rule: "scaled-row", site: "n" }],
   );
   assert.is(compile(NORM, standard).kernels?.length, 2);
 });
@@ -89,7 +89,7 @@ test("explain names the refusals of a plugin's rules and kernels", () => {
     reports.flatMap((r) => (r.pass === pass && r.refusal ? [`${r.rule} ${r.site}: ${r.refusal.facts}`] : []));
   const cubed = NORM.replace("mul(h, h)", "pow(h, 3.0)");
   assert.equal(said(compile(cubed, withNorm), "fuse-rms-norm"), [
-    "scaled-row root: squares is mul(squares.0, h), not a square",
+    "scaled-row n: n is mul(row, g), not x · 1/√(mean(x²) + eps) · gain",
   ]);
   const computed = gemv(128).replace("m = matmul(x, w)", "e = exp(x)\n  m = matmul(e, w)");
   assert.match(

@@ -27,7 +27,7 @@ for (const [op, rows] of [
   ["unit_row", ""],
   ["centred_unit_row", "g"],
 ]) {
-  const call = `${op}(x${rows === "" ? "" : `, ${rows}`}, epsilon=0.02)`;
+  const call = `${op}(x${rows === "" ? "" : `, ${rows}`}, eps=0.02)`;
   const head = "g: f32[68], c: f32[68]";
   computes(`${op}, alone`, `graph g(x: f32[T, 68], ${head}) { y = ${call} return y }`, { ...ROWS, terms: 68 });
   computes(

@@ -1,45 +1,61 @@
 // Ops of a user's that keep what their traits promise, each in a way that none of wgpt's own does.
 import { attr, attrOf } from "../../ir/attr.ts";
+import { defineNormalization } from "../../ir/define-normalization.ts";
 import { definePointwise } from "../../ir/define-pointwise.ts";
 import { defineReads } from "../../ir/define-reads.ts";
 import { defineReduction } from "../../ir/define-reduction.ts";
 import { at } from "../../ir/errors.ts";
-import { defineOp, type ElementMath, type Normalization, type Op } from "../../ir/op.ts";
-import { add, mul, reduceMean, reduceSum, rsqrt, sub } from "../../ir/ops/index.ts";
+import type { ElementMath, Op } from "../../ir/op.ts";
+import { add } from "../../ir/ops/index.ts";
 import { type DType, tensorType } from "../../ir/type.ts";
-import type { Value } from "../../ir/value.ts";
 
-/** A normalisation of any description, whose meaning is what the description says. */
-export function normalization(name: string, described: Omit<Normalization, "eps">, anchor = true): Op {
-  const { centre, moment, scale, shift } = described;
-  const names = ["x", "", ""];
-  if (scale !== undefined) names[scale] = "gain";
-  if (shift !== undefined) names[shift] = "offset";
-  return defineOp({
-    name,
-    summary: "a row normalised in its own way",
-    operands: names.filter((n) => n !== ""),
-    attrs: { epsilon: attr.float(1e-3) },
-    traits: { ...(anchor && { anchor }), normalizes: { ...described, eps: "epsilon" } },
-    cases: [],
-    infer: (types) => at(types as readonly ReturnType<typeof tensorType>[], 0),
-    decompose(emit, operands, { epsilon }) {
-      const one = (...args: Parameters<typeof emit>): Value => at(emit(...args), 0);
-      const x = at(operands as readonly Value[], 0);
-      const d = centre === "mean" ? one(sub, [x, one(reduceMean, [x])]) : x;
-      const power = one(moment === "mean" ? reduceMean : reduceSum, [one(mul, [d, d])]);
-      let y = one(mul, [d, one(rsqrt, [one(add, [power, epsilon])])]);
-      if (scale !== undefined) y = one(mul, [y, at(operands as readonly Value[], scale)]);
-      return shift === undefined ? y : one(add, [y, at(operands as readonly Value[], shift)]);
-    },
-  });
-}
-
-export const rmsNorm = normalization("rms_norm", { centre: "none", moment: "mean", scale: 1 });
-export const rmsNormShifted = normalization("rms_norm_shifted", { centre: "none", moment: "mean", scale: 1, shift: 2 });
-export const shiftedFirst = normalization("shifted_first", { centre: "mean", moment: "mean", scale: 2, shift: 1 });
-export const unitRow = normalization("unit_row", { centre: "none", moment: "sum" }, false);
-export const centredUnitRow = normalization("centred_unit_row", { centre: "mean", moment: "sum", shift: 1 });
+export const rmsNorm = defineNormalization({
+  name: "rms_norm",
+  summary: "a row over its root mean square",
+  operands: ["x", "gain"],
+  centre: "none",
+  moment: "mean",
+  scale: "gain",
+  eps: 1e-3,
+});
+export const rmsNormShifted = defineNormalization({
+  name: "rms_norm_shifted",
+  summary: "the same, shifted",
+  operands: ["x", "gain", "offset"],
+  centre: "none",
+  moment: "mean",
+  scale: "gain",
+  shift: "offset",
+  eps: 1e-3,
+});
+export const shiftedFirst = defineNormalization({
+  name: "shifted_first",
+  summary: "a layer norm whose shift comes before its scale",
+  operands: ["x", "offset", "gain"],
+  centre: "mean",
+  moment: "mean",
+  scale: "gain",
+  shift: "offset",
+  eps: 1e-3,
+});
+export const unitRow = defineNormalization({
+  name: "unit_row",
+  summary: "a row of length 1, which no kernel is built around",
+  operands: ["x"],
+  centre: "none",
+  moment: "sum",
+  eps: 1e-3,
+  anchor: false,
+});
+export const centredUnitRow = defineNormalization({
+  name: "centred_unit_row",
+  summary: "a row without its mean, of length 1, shifted",
+  operands: ["x", "offset"],
+  centre: "mean",
+  moment: "sum",
+  shift: "offset",
+  eps: 1e-3,
+});
 
 /** The root of the mean of squares: a fold whose steps and end are not those of a sum. */
 export const reduceRms = defineReduction({

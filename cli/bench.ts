@@ -15,7 +15,7 @@ import { collect, filePath, wholeNumber, wholeNumbers } from "./usage.ts";
 interface Options extends MemoryOptions, PluginOptions {
   readonly runs: number;
   readonly maxNewTokens: number;
-  readonly prefill: readonly number[];
+  readonly prefill?: readonly number[];
   readonly host?: boolean;
   readonly target: string;
   readonly disablePass?: readonly string[];
@@ -34,7 +34,7 @@ export const benchCommand = new Command("bench")
   .argument("[model]", "a checkpoint folder, or a preset (default: the embedded model)", filePath)
   .option("--runs <n>", "runs of each measurement, after one that does not count", wholeNumber, 5)
   .option("--max-new-tokens <n>", "tokens to decode in a run", wholeNumber, 32)
-  .option("--prefill <lengths>", "lengths of prompts, such as 128,512", wholeNumbers, [128, 512])
+  .option("--prefill <lengths>", "lengths of prompts (default: 128,512 as far as they fit)", wholeNumbers)
   .addOption(dtypeOption())
   .addOption(contextOption())
   .option("--host", "measure the host's part of a decode step, on a device that computes nothing")
@@ -59,12 +59,15 @@ async function runModel(model: string | undefined, options: Options): Promise<vo
     const { n_ctx } = opened.config;
     if (n_ctx <= PROMPT)
       throw optionError("bench", `the context is ${n_ctx} tokens, but a run takes a prompt of ${PROMPT} and more`);
+    const long = options.prefill?.find((length) => length > n_ctx);
+    if (long !== undefined)
+      throw optionError("--prefill", `is ${long}, but the context is ${n_ctx} tokens`, `give ${n_ctx} or less`);
     const tokens = Math.min(options.maxNewTokens, n_ctx - PROMPT);
     const speeds = await measureSpeeds(opened.model, {
       runs: options.runs,
       prompt: PROMPT,
       tokens,
-      prefill: options.prefill.filter((length) => length <= n_ctx),
+      prefill: options.prefill ?? [128, 512].filter((length) => length <= n_ctx),
       ...(process.stderr.isTTY && !options.json ? { onRun: showRun } : {}),
     });
     const facts = factsOf(opened, model, tokens);

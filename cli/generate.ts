@@ -136,6 +136,7 @@ function printJson(opened: OpenModel, prompt: readonly number[], result: Generat
     tokens: result.tokens,
     text: result.text,
     finish: result.finish,
+    seed: result.seed,
     stats: {
       tokens_per_second: result.tokensPerSecond,
       time_to_first_token_ms: result.timeToFirstTokenMs,

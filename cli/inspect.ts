@@ -1,7 +1,7 @@
 import { Command, Option } from "commander";
 import { type Compilation, compileGpt2, ENTRY_NAMES, type EntryName, targetByName } from "../codegen/index.ts";
 import { type Gpt2Config, type Graph, indexGraph, printDim, printGraph, printNode } from "../ir/index.ts";
-import { dumper, Explainer, type PassReport } from "../passes/index.ts";
+import { Explainer, type Pass, type PassReport } from "../passes/index.ts";
 import { optionError } from "../runtime/errors.ts";
 import { bufferBytes, type PlanCount, type PlanDim, type PlanEntry } from "../runtime/index.ts";
 import { chooseDType } from "./check-checkpoint.ts";
@@ -52,7 +52,7 @@ export const inspectCommand = new Command("inspect")
 async function run(model: string, options: Options, command: Command): Promise<void> {
   const config = withContext(await readConfig(model), options.context);
   const explainer = new Explainer();
-  const dumps = new Map<string, string>();
+  const dumps = new Map<string, Graph>();
   const compiled = compileGpt2(config, {
     target: targetByName(options.target),
     toolkit: await loadToolkit(options.plugin),
@@ -62,7 +62,9 @@ async function run(model: string, options: Options, command: Command): Promise<v
     entries: options.memory ? memoryEntries(options, command) : [options.entry],
     observe: () => [
       ...(options.explain ? [explainer] : []),
-      ...(options.printIrAfter === undefined ? [] : [dumper((name, text) => dumps.set(passOf(name), text))]),
+      ...(options.printIrAfter === undefined
+        ? []
+        : [{ after: (pass: Pass, graph: Graph) => dumps.set(pass.name, graph) }]),
     ],
   });
   const { excess } = compiled;
@@ -75,21 +77,18 @@ async function run(model: string, options: Options, command: Command): Promise<v
 const memoryEntries = ({ entry }: Options, command: Command): readonly EntryName[] =>
   command.getOptionValueSource("entry") === "cli" ? [entry] : ["prefill", "decode"];
 
-/** `03-fold-constants.txt` is what a dump is called. */
-const passOf = (name: string): string => name.replace(/^\d+-|\.txt$/g, "");
-
 function show(
   model: string,
   config: Gpt2Config,
   compiled: Compilation,
   reports: readonly PassReport[],
-  dumps: ReadonlyMap<string, string>,
+  dumps: ReadonlyMap<string, Graph>,
   options: Options,
 ): string {
   const [entry] = compiled.entries;
   const [plan] = compiled.plan.entries;
   if (!entry || !plan) throw optionError(`inspect ${model}`, `there is no entry point ${options.entry}`);
-  if (options.printIrAfter !== undefined) return printDumps(dumps, options.printIrAfter);
+  if (options.printIrAfter !== undefined) return printDumps(dumps, options.printIrAfter, options.only);
   if (options.explain) {
     const sites = only(reports, (r) => r.site, options.only, "site");
     return options.json ? `${JSON.stringify(sites)}\n` : printReports(sites);
@@ -125,12 +124,12 @@ function only<X>(items: readonly X[], name: (x: X) => string, part: string | und
   return found;
 }
 
-function printDumps(dumps: ReadonlyMap<string, string>, pass: string): string {
-  if (pass === "all") return [...dumps].map(([name, text]) => `# after ${name}\n${text}`).join("\n");
-  const text = dumps.get(pass);
-  if (text === undefined)
+function printDumps(dumps: ReadonlyMap<string, Graph>, pass: string, part: string | undefined): string {
+  if (pass === "all") return [...dumps].map(([name, g]) => `# after ${name}\n${printPart(g, part)}`).join("\n");
+  const graph = dumps.get(pass);
+  if (graph === undefined)
     throw optionError(`--print-ir-after ${pass}`, "no such pass ran", `these did: ${[...dumps.keys()].join(", ")}`);
-  return text;
+  return printPart(graph, part);
 }
 
 function printPart(graph: Graph, part: string | undefined): string {

@@ -63,6 +63,12 @@ async function isLink(path: string): Promise<string | undefined> {
 
 async function noConfig(folder: string, names: readonly string[], place: string): Promise<RuntimeError> {
   if (hasAdapter(names)) return adapterAlone(folder);
+  if (names.includes("plan.json") && names.includes("weights.json"))
+    return fileError(
+      folder,
+      "is a bundle, but this command takes a checkpoint",
+      "give the checkpoint that it was compiled from, or load the bundle by its own module",
+    );
   const snapshots = names.includes("snapshots") ? await readdir(join(folder, "snapshots")).catch(() => []) : [];
   const [snapshot] = snapshots;
   return fileError(

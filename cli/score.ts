@@ -1,6 +1,8 @@
-import { readFile } from "node:fs/promises";
+import { readFile, realpath } from "node:fs/promises";
+import { dirname } from "node:path";
 import { Command } from "commander";
 import pc from "picocolors";
+import { fileError, optionError } from "../runtime/errors.ts";
 import { printAdapter, RuntimeError, type ScoreOptions, type ScoreResult, score, topTokens } from "../runtime/index.ts";
 import { printWarning } from "./errors.ts";
 import { interruptible } from "./interruption.ts";
@@ -10,7 +12,7 @@ import { contextOption, dtypeOption, type LoadOptions, memoryLimitOption } from 
 import { type OpenModel, openModel } from "./open-model.ts";
 import { loadToolkit, type PluginOptions, pluginOption } from "./plugins.ts";
 import { readInput } from "./prompt.ts";
-import { collect, count, filePath, reasonOf, tokenIds, wholeNumber } from "./usage.ts";
+import { collect, count, decodeText, filePath, reasonOf, tokenIds, wholeNumber } from "./usage.ts";
 
 interface Options extends LoadOptions, PluginOptions {
   readonly model?: string;
@@ -54,7 +56,8 @@ export const scoreCommand = new Command("score")
 async function run(text: string | undefined, options: Options): Promise<void> {
   if (options.logits !== undefined && options.window !== undefined)
     throw new RuntimeError("--logits", "is given, but so is --window", "write the logits of one context at a time");
-  const { file: path } = options;
+  const { file: path, logits } = options;
+  if (logits !== undefined) await refuseOverwriting(logits, path, options.model);
   const input = await readInput({
     text: path === undefined ? text : await readText(path, text),
     tokens: options.tokens,
@@ -81,6 +84,12 @@ async function run(text: string | undefined, options: Options): Promise<void> {
     opened.warnings.forEach(printWarning);
     const { ids: given = [] } = opened.prompt ?? {};
     const ids = given.slice(options.skipTokens);
+    if (ids.length === 0 && given.length > 0)
+      throw optionError(
+        "--skip-tokens",
+        `is ${options.skipTokens}, but the text has ${given.length} tokens`,
+        "leave one",
+      );
     const result = await scoreTokens(opened, ids, options);
     if (!result) return;
     if (options.json) printJson(opened, ids, result, options.top);
@@ -90,11 +99,26 @@ async function run(text: string | undefined, options: Options): Promise<void> {
   }
 }
 
+/** What is read would be gone. */
+async function refuseOverwriting(logits: string, file: string | undefined, model: string | undefined): Promise<void> {
+  const real = (path: string): Promise<string | undefined> => realpath(path).catch(() => undefined);
+  const target = await real(logits);
+  if (target === undefined) return;
+  if (file !== undefined && (await real(file)) === target)
+    throw new RuntimeError("--logits", `is ${logits}, which --file reads`, "write them to another file");
+  const folder = model === undefined ? undefined : await real(model);
+  if (folder !== undefined && (folder === target || folder === dirname(target)))
+    throw new RuntimeError("--logits", `is ${logits}, a file of the model`, "write them to another file");
+}
+
 async function readText(path: string, text: string | undefined): Promise<string> {
   if (text !== undefined) throw new RuntimeError("--file", "is given, but so is a text", "give one of them");
-  return readFile(path, "utf8").catch((error: Error) => {
-    throw new RuntimeError(path, `can't be read: ${reasonOf(error)}`);
+  const bytes = await readFile(path).catch((error: Error) => {
+    throw fileError(path, `can't be read: ${reasonOf(error)}`);
   });
+  const read = decodeText(bytes, path);
+  if (read === "") throw fileError(path, "is empty, but a text needs a token", "give another file");
+  return read;
 }
 
 /** Undefined when it is interrupted, which ends the process as soon as everything is closed. */

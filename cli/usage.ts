@@ -1,5 +1,6 @@
 // Reading numbers and lists from the command line; a wrong one is named with its flag. And what the system says about files.
 import { InvalidArgumentError } from "commander";
+import { fileError } from "../runtime/errors.ts";
 
 /** A file or a folder. The empty path, which a variable that is not set leaves behind, would be the working directory. */
 export function filePath(text: string): string {
@@ -54,7 +55,20 @@ export const collect = (value: string, before: readonly string[] = []): readonly
 export async function readStdin(): Promise<string> {
   const parts: Buffer[] = [];
   for await (const part of process.stdin) parts.push(Buffer.from(part));
-  return Buffer.concat(parts).toString("utf8");
+  return decodeText(Buffer.concat(parts), "stdin");
+}
+
+/**
+ * The text, without a byte-order mark.
+ * @throws RuntimeError for bytes that are no UTF-8: a model would read another text than the one that was meant.
+ */
+export function decodeText(bytes: Uint8Array, place: string): string {
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch {
+    const wide = (bytes[0] === 0xff && bytes[1] === 0xfe) || (bytes[0] === 0xfe && bytes[1] === 0xff);
+    throw fileError(place, `is no text in UTF-8${wide ? ", but in UTF-16" : ""}`, "convert it to UTF-8");
+  }
 }
 
 /** Why the system refused, without its name for the call and the file: a message has named the file already. */

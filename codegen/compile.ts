@@ -11,6 +11,7 @@ import {
   type Gpt2Config,
   type Graph,
   type Input,
+  optionError,
   type SymbolValues,
   type Value,
   verify,
@@ -116,6 +117,7 @@ export function compileEntries(
   maxima: SymbolValues,
   options: CompileOptions = {},
 ): Compilation {
+  checkCall(name, specs, maxima);
   const { target = targetByName("webgpu-default"), toolkit = standard } = options;
   const memory = new MemoryPlan(maxima);
   const table = new KernelTable();
@@ -194,6 +196,18 @@ function fuse(spec: EntrySpec, target: Target, toolkit: Toolkit, options: Compil
     disable: options.disable ?? [],
   });
   return runPasses(spec.graph, passes, options.observe?.(spec.name) ?? []);
+}
+
+function checkCall(name: string, specs: readonly EntrySpec[], maxima: SymbolValues): void {
+  const names = specs.map((s) => s.name);
+  const twice = names.find((n, i) => names.indexOf(n) < i);
+  if (twice !== undefined)
+    throw optionError(`plan ${name}`, `two entry points are called ${twice}`, "callers tell them apart by name");
+  for (const [symbol, most] of Object.entries(maxima)) {
+    const least = symbol === "P" ? 0 : 1;
+    if (!(Number.isSafeInteger(most) && most >= least))
+      throw optionError(`plan ${name}`, `the largest ${symbol} is ${most}`, `give a whole number from ${least} on`);
+  }
 }
 
 function planWeight({ value, part }: Input): PlanWeight {

@@ -10,7 +10,10 @@ import {
   type Graph,
   isLiteral,
   type Node,
+  printDim,
+  printType,
   type SymbolValues,
+  typeEquals,
   updatedOperands,
   type Value,
 } from "../ir/index.ts";
@@ -99,6 +102,15 @@ export class MemoryPlan {
     if (TEMPORARY.test(name))
       throw new CompileError(name, "a value has the name of one of the plan's own buffers", "give it another name");
     const slot = this.#named.get(name) ?? { name, kind, bytes: [], largest: value };
+    const { type } = slot.largest;
+    // What lives from call to call has one type; an input may be longer in one entry point than in another.
+    const lives = kind === "weight" || kind === "state";
+    if (slot.kind === kind && (lives ? !typeEquals(type, value.type) : type.dtype !== value.type.dtype))
+      throw new CompileError(
+        name,
+        `is ${printType(type)} of one entry point, but ${printType(value.type)} of another`,
+        "entry points share what they name alike",
+      );
     if (slot.kind !== kind)
       throw new CompileError(
         name,
@@ -157,7 +169,7 @@ export class MemoryPlan {
       if (typeof size !== "number")
         throw new CompileError(
           place,
-          "has a symbol without a largest value",
+          `has the length ${printDim(size)}, a symbol of which has no largest value`,
           "give the plan a maximum for every symbol",
         );
       return n * size;

@@ -10,6 +10,7 @@ import {
   type Graph,
   type GraphIndex,
   indexGraph,
+  isFloat,
   isLiteral,
   type Node,
   printNumber,
@@ -118,10 +119,24 @@ export class ElementWriter {
     // Halves are widened before an op sees them.
     const { dtype } = at(node.operands, -1).type;
     const context = { attrs: node.attrs, dtype: dtype === "f16" ? ("f32" as const) : dtype };
+    const given = this.#withoutConstants(node, args);
     return this.let(
       node.op.name,
-      wgslMember(node, "wgsl", () => pointwise.wgsl(args, context)),
+      wgslMember(node, "wgsl", () => pointwise.wgsl(given, context)),
     );
+  }
+
+  /**
+   * WGSL computes what is constant while it compiles, and refuses what has no finite result, or divides integers by 0. A
+   * name is no constant.
+   */
+  #withoutConstants(node: Node, args: readonly string[]): readonly string[] {
+    const isZero = (v: Value) => v.literal === 0 && !isFloat(v.type.dtype) && v.type.dtype !== "bool";
+    const allConstant = node.operands.every((v) => isLiteral(v));
+    return args.map((arg, i) => {
+      const v = at(node.operands, i);
+      return isLiteral(v) && (allConstant || isZero(v)) ? this.let("constant", arg) : arg;
+    });
   }
 
   let(base: string, expression: string): string {

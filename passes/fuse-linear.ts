@@ -49,7 +49,7 @@ const bias: Rule = {
       if (!b || isLiteral(b)) return `${m.site.name} gets ${b?.name ?? "itself"} added`;
       return (
         (b.type.shape.length === 1 && dimEquals(at(b.type.shape, 0), width)) ||
-        `${b.name} is ${printType(b.type)}, but the product is ${printType(m.site.type)}`
+        `${b.name} is ${printType(b.type)}, but a bias of the product is ${printType({ ...m.site.type, shape: [width] })}`
       );
     }),
   ],

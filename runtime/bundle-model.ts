@@ -94,7 +94,10 @@ export class BundleModel {
   #encode(prompt: string | readonly number[]): readonly number[] {
     if (typeof prompt !== "string") return prompt;
     if (this.tokenizer) return this.tokenizer.encode(prompt);
-    throw new RuntimeError("prompt", "is a text, but the bundle has no tokenizer", "give token ids");
+    throw new RuntimeError("prompt", "is a text, but the bundle has no tokenizer", {
+      code: "bad-token",
+      hint: "give token ids",
+    });
   }
 
   #checkWidth(width: number): void {

@@ -1,6 +1,6 @@
 // Tokens as the GPU draws them, with steps queued ahead of the one that the host waits for, so that the GPU never waits for
 // the host. Not here: when a text ends; see generate.ts.
-import { RuntimeError } from "./errors.ts";
+import { optionError } from "./errors.ts";
 import type { Model } from "./model.ts";
 import type { SamplerSettings } from "./sampler.ts";
 import type { Sequence } from "./sequence.ts";
@@ -62,7 +62,7 @@ export async function* drawAheadOn(
 /** @throws RuntimeError for a number of steps that is none. */
 export function checkAhead(ahead = 1): void {
   if (!Number.isInteger(ahead) || ahead < 1)
-    throw new RuntimeError("ahead", `is ${ahead}`, "it must be a whole number, 1 or more");
+    throw optionError("ahead", `is ${ahead}`, "it must be a whole number, 1 or more");
 }
 
 /** How many steps to queue: as asked for, or as many as fill a stretch of time. */

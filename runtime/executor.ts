@@ -1,6 +1,6 @@
 // Runs a plan on a device. The one executor: what is compiled in memory and what is read from a bundle take the same path.
 import { firstLine, type OpenDevice } from "./device.ts";
-import { RuntimeError } from "./errors.ts";
+import { optionError, RuntimeError } from "./errors.ts";
 import { bufferBytes, evalPlanDim, type Plan, type PlanEntry, type PlanSymbolValues, type PlanTensor } from "./plan.ts";
 import { checkPlan, createPipeline, foldWorkgroups, type PreparedStep, prepareStep } from "./prepare-steps.ts";
 import { SymbolTable } from "./symbol-table.ts";
@@ -87,10 +87,17 @@ export class Executor {
 
   /**
    * Writes part of a buffer (a weight, an input or a state), from `offset` bytes on. Multiples of 4 bytes.
-   * @throws RuntimeError for a buffer that is none.
+   * @throws RuntimeError for a buffer that is none, and bytes beyond its end.
    */
   write(buffer: string, data: Uint8Array<ArrayBuffer> | TensorData, offset = 0): void {
-    this.#open.device.queue.writeBuffer(this.#buffer(buffer), offset, data);
+    const into = this.#buffer(buffer);
+    if (offset + data.byteLength > into.size)
+      throw optionError(
+        `buffer ${buffer}`,
+        `has ${into.size} bytes, but ${data.byteLength} are written from byte ${offset} on`,
+        "it is sized for the plan's largest symbols",
+      );
+    this.#open.device.queue.writeBuffer(into, offset, data);
   }
 
   /**

@@ -1,6 +1,6 @@
 // Generation as a stream: tokens one by one, text as soon as it is certain, and why it ended.
 import { checkAhead, drawAheadOn } from "./draw-ahead.ts";
-import { RuntimeError } from "./errors.ts";
+import { optionError, RuntimeError } from "./errors.ts";
 import type { Model } from "./model.ts";
 import { checkSampler, checkSeed, type SamplerSettings } from "./sampler.ts";
 import type { Sequence } from "./sequence.ts";
@@ -37,7 +37,10 @@ export interface GenerateResult {
   readonly tokensPerSecond: number;
 }
 
-/** One step of the stream: the new token, and the text that has become certain with it. */
+/**
+ * One step of the stream: the new token, and the text that has become certain with it. There is one for each token, and their
+ * texts make the whole; a step whose text the next token could still change comes with that one.
+ */
 export interface GenerateStep {
   readonly token: number;
   readonly text: string;
@@ -56,11 +59,20 @@ export function generate(
   options: GenerateOptions,
 ): AsyncGenerator<GenerateStep, GenerateResult> {
   const seed = options.seed ?? Math.floor(Math.random() * 2 ** 32);
+  // A call that waits does what it was asked for, whatever the caller makes of the lists meanwhile.
+  const ids = [...prompt];
+  const settings = {
+    ...options,
+    seed,
+    ...(options.stop && { stop: [...options.stop] }),
+    ...(options.stopTokens && { stopTokens: [...options.stopTokens] }),
+    ...(options.suppressTokens && { suppressTokens: [...options.suppressTokens] }),
+  };
   return model.generatorInTurn(
     "generate",
     options,
-    () => check(model, tokenizer, prompt, { ...options, seed }),
-    (sequence) => generateOn(sequence, tokenizer, prompt, { ...options, seed }),
+    () => check(model, tokenizer, ids, settings),
+    (sequence) => generateOn(sequence, tokenizer, ids, settings),
   );
 }
 
@@ -81,6 +93,7 @@ async function* generateOn(
   const tokens: number[] = [];
   let text = "";
   let firstAt = 0;
+  let waiting: GenerateStep | undefined;
   // The last token of a full context still predicts one; that one has no place to be read from.
   const count = Math.min(options.maxNewTokens, facts.n_ctx - prompt.length + 1);
   let finish: FinishReason = count < options.maxNewTokens ? "context" : "length";
@@ -92,10 +105,16 @@ async function* generateOn(
       finish = "end-token";
       break;
     }
+    // One whose text is held back waits for the next, so that what comes of it at the end has a step to come with.
+    if (waiting) yield waiting;
     tokens.push(token);
     const piece = stops.push(stream?.push(token) ?? "");
     text += piece;
-    yield { token, text: piece };
+    waiting = { token, text: piece };
+    if (stops.matched === undefined && !stops.isHolding && !stream?.isHolding) {
+      yield waiting;
+      waiting = undefined;
+    }
     if (stops.matched !== undefined) {
       finish = "stop-string";
       break;
@@ -106,8 +125,9 @@ async function* generateOn(
   if (stops.matched === undefined) {
     const rest = stops.push(stream?.end() ?? "") + stops.end();
     text += rest;
-    if (rest !== "") yield { token: tokens.at(-1) ?? -1, text: rest };
+    if (waiting) waiting = { ...waiting, text: waiting.text + rest };
   }
+  if (waiting) yield waiting;
   const [after, seconds] =
     tokens.length > 1 ? [tokens.length - 1, (ended - firstAt) / 1000] : [tokens.length, (ended - began) / 1000];
   return {
@@ -126,21 +146,21 @@ function check(
   prompt: readonly number[],
   options: SeededOptions,
 ): void {
+  model.checkOpen("generate");
   checkSampler(options);
   checkSeed(options.seed);
   checkAhead(options.ahead);
   const { n_ctx, n_vocab } = model.facts;
   if (!Number.isInteger(options.maxNewTokens) || options.maxNewTokens < 1)
-    throw new RuntimeError("max-new-tokens", `is ${options.maxNewTokens}`, "it must be a whole number, 1 or more");
+    throw optionError("max-new-tokens", `is ${options.maxNewTokens}`, "it must be a whole number, 1 or more");
   if (prompt.length === 0)
-    throw new RuntimeError("prompt", "has no token, but generation has to start from one", "give a text, or token ids");
+    throw optionError("prompt", "has no token, but generation has to start from one", "give a text, or token ids");
   if (prompt.length > n_ctx)
-    throw new RuntimeError(
-      "prompt",
-      `has ${prompt.length} tokens, but the context is ${n_ctx}`,
-      `shorten it to ${n_ctx} tokens or fewer`,
-    );
+    throw new RuntimeError("prompt", `has ${prompt.length} tokens, but the context is ${n_ctx}`, {
+      code: "context-full",
+      hint: `shorten it to ${n_ctx} tokens or fewer`,
+    });
   checkIds("prompt", prompt, n_vocab, tokenizer);
   if (!tokenizer && (options.stop ?? []).length > 0)
-    throw new RuntimeError("stop strings", "need a tokenizer, but the model has none", "stop at tokens instead");
+    throw optionError("stop strings", "need a tokenizer, but the model has none", "stop at tokens instead");
 }

@@ -91,13 +91,13 @@ export function checkMemory(
   const [available, owner] = availableBytes(bounds);
   if (need.total <= available) return;
   const ways = waysOut(plan, need, available, replan);
-  throw new RuntimeError(
-    "memory",
-    `${printNeed(need)}, but ${owner} ${printBytes(available)}`,
-    ways.map(({ words }) => words).join("; ") ||
+  throw new RuntimeError("memory", `${printNeed(need)}, but ${owner} ${printBytes(available)}`, {
+    code: "out-of-memory",
+    hint:
+      ways.map(({ words }) => words).join("; ") ||
       "neither --dtype f16 nor a shorter --context saves enough: choose a smaller model",
-    ways[0] && { kind: "options", add: ways[0].add },
-  );
+    fix: ways[0] && { kind: "options", add: ways[0].add },
+  });
 }
 
 /** The smallest of the bounds, and who sets it. */

@@ -5,7 +5,7 @@ import { Executor } from "./executor.ts";
 import { type Plan, type PlanModel, weightBytesRead } from "./plan.ts";
 import type { SamplerSettings } from "./sampler.ts";
 import { type LogitsChunk, Sequence } from "./sequence.ts";
-import { type TurnOptions, Turns } from "./turns.ts";
+import { closedError, type TurnOptions, Turns } from "./turns.ts";
 import { matchWeights, refuseOtherHead } from "./weights/match.ts";
 import type { WeightSource } from "./weights/source.ts";
 import { type NotFinite, sourceOf, type UploadOptions, uploadWeights } from "./weights/upload.ts";
@@ -117,6 +117,11 @@ export class Model {
     return this.#turns.generator(call, options, check, () => body(this.#sequence));
   }
 
+  /** @throws RuntimeError that calls it `call` when the model is closed. */
+  checkOpen(call: string): void {
+    if (this.#sequence.closed) throw closedError(call);
+  }
+
   /** Forgets all tokens. */
   reset(options?: TurnOptions): Promise<void> {
     return this.#turns.run("reset", options, () => this.#sequence.reset());
@@ -127,7 +132,8 @@ export class Model {
    * @throws RuntimeError for no tokens, an id that is none, and more tokens than the context holds.
    */
   feed(ids: readonly number[], options?: TurnOptions): Promise<Float32Array> {
-    return this.#turns.run("feed", options, () => this.#sequence.feed(ids));
+    const own = [...ids];
+    return this.#turns.run("feed", options, () => this.#sequence.feed(own));
   }
 
   /**
@@ -136,7 +142,8 @@ export class Model {
    * @throws RuntimeError for settings out of range and tokens that do not fit.
    */
   drawAfter(ids: readonly number[], settings: SamplerSettings, seed: number, options?: TurnOptions): Promise<number> {
-    return this.#turns.run("drawAfter", options, () => this.#sequence.drawAfter(ids, settings, seed));
+    const own = [...ids];
+    return this.#turns.run("drawAfter", options, () => this.#sequence.drawAfter(own, settings, seed));
   }
 
   /**
@@ -161,11 +168,12 @@ export class Model {
    * @throws RuntimeError for no tokens, an id that is none, and more tokens than the context holds.
    */
   feedAll(ids: readonly number[], options?: TurnOptions): AsyncGenerator<LogitsChunk, void> {
+    const own = [...ids];
     return this.generatorInTurn(
       "feedAll",
       options,
       () => undefined,
-      (sequence) => sequence.feedAll(ids),
+      (sequence) => sequence.feedAll(own),
     );
   }
 

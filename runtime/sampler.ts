@@ -1,6 +1,6 @@
 // What the host knows of sampling: the settings and their ranges, and the log-probabilities that scoring needs. The draw
 // itself is a kernel of the plan.
-import { RuntimeError } from "./errors.ts";
+import { optionError, RuntimeError } from "./errors.ts";
 
 /** How a token is chosen. The filters apply in this order: temperature, top-k, top-p. */
 export interface SamplerSettings {
@@ -25,19 +25,15 @@ export interface TokenScore {
 /** @throws RuntimeError for settings out of range, naming the setting and its range. */
 export function checkSampler({ temperature, topK, topP }: SamplerSettings): void {
   if (!(temperature >= 0 && temperature < Number.POSITIVE_INFINITY))
-    throw new RuntimeError(
+    throw optionError(
       "sampler",
       `temperature is ${temperature}, but must be ≥ 0`,
       "0 is greedy, 1 is the model's own distribution",
     );
   if (topK !== undefined && !(Number.isInteger(topK) && topK >= 1))
-    throw new RuntimeError(
-      "sampler",
-      `topK is ${topK}, but must be a whole number ≥ 1`,
-      "leave it out to keep every token",
-    );
+    throw optionError("sampler", `topK is ${topK}, but must be a whole number ≥ 1`, "leave it out to keep every token");
   if (topP !== undefined && !(topP > 0 && topP <= 1))
-    throw new RuntimeError("sampler", `topP is ${topP}, but must be > 0 and ≤ 1`, "leave it out to keep every token");
+    throw optionError("sampler", `topP is ${topP}, but must be > 0 and ≤ 1`, "leave it out to keep every token");
 }
 
 /**
@@ -48,18 +44,18 @@ export function suppressedBits(ids: readonly number[], n_vocab: number): Uint32A
   const words = new Uint32Array(Math.ceil(n_vocab / 32));
   for (const id of ids) {
     if (!(Number.isInteger(id) && id >= 0 && id < n_vocab))
-      throw new RuntimeError("sampler", `suppressTokens has ${id}`, `token ids are 0 to ${n_vocab - 1}`);
+      throw optionError("sampler", `suppressTokens has ${id}`, `token ids are 0 to ${n_vocab - 1}`);
     words[id >>> 5] = (words[id >>> 5] ?? 0) | (1 << (id & 31));
   }
   if (ids.length >= n_vocab && new Set(ids).size === n_vocab)
-    throw new RuntimeError("sampler", `suppressTokens has all ${n_vocab} ids, so that none is left to draw`);
+    throw optionError("sampler", `suppressTokens has all ${n_vocab} ids, so that none is left to draw`);
   return words;
 }
 
 /** @throws RuntimeError for a seed that is no u32. */
 export function checkSeed(seed: number): void {
   if (!(Number.isInteger(seed) && seed >= 0 && seed < 2 ** 32))
-    throw new RuntimeError("seed", `is ${seed}, but must be a whole number ≥ 0 and < 2^32`);
+    throw optionError("seed", `is ${seed}, but must be a whole number ≥ 0 and < 2^32`);
 }
 
 /**
@@ -133,9 +129,8 @@ function findLargest(logits: Float32Array, place: string): number {
 function notFinite(place: string, logits: Float32Array, id: number): RuntimeError {
   const facts =
     logits.length === 0 ? "there are no logits" : `the logit of token ${id} of ${logits.length} is ${logits[id]}`;
-  return new RuntimeError(
-    place,
-    `${facts}, but probabilities need finite logits`,
-    "the weights are damaged, or an f16 overflowed on the way: check the checkpoint, or compute in f32",
-  );
+  return new RuntimeError(place, `${facts}, but probabilities need finite logits`, {
+    code: "not-finite",
+    hint: "the weights are damaged, or an f16 overflowed on the way: check the checkpoint, or compute in f32",
+  });
 }

@@ -1,5 +1,5 @@
 // How likely a model finds a text: log-probabilities token by token, in one pass or in windows.
-import { RuntimeError } from "./errors.ts";
+import { optionError, RuntimeError } from "./errors.ts";
 import type { Model } from "./model.ts";
 import { logSoftmax } from "./sampler.ts";
 import type { Sequence } from "./sequence.ts";
@@ -44,22 +44,23 @@ export interface ScoreOptions extends TurnOptions {
  * Scores token ids. With a window of n, inputs i·n … i·n+n−1 each predict the token after them.
  * @throws RuntimeError for no tokens, a window that is none, a text longer than the context, and logits that are not finite.
  */
-export async function score(model: Model, ids: readonly number[], options: ScoreOptions = {}): Promise<ScoreResult> {
+export async function score(model: Model, given: readonly number[], options: ScoreOptions = {}): Promise<ScoreResult> {
+  model.checkOpen("score");
+  const ids = [...given];
   const { n_ctx } = model.facts;
-  if (ids.length === 0) throw new RuntimeError("text", "has no token to score", "give a text, or token ids");
+  if (ids.length === 0) throw optionError("text", "has no token to score", "give a text, or token ids");
   const window = options.window ?? n_ctx;
   if (!Number.isInteger(window) || window < 1 || window > n_ctx)
-    throw new RuntimeError(
+    throw optionError(
       "window",
       `is ${options.window}, but the context is ${n_ctx}`,
       `it must be a whole number from 1 to ${n_ctx}`,
     );
   if (options.window === undefined && ids.length > n_ctx)
-    throw new RuntimeError(
-      "text",
-      `has ${ids.length} tokens, but the context is ${n_ctx}`,
-      `score it in windows: --window ${n_ctx}`,
-    );
+    throw new RuntimeError("text", `has ${ids.length} tokens, but the context is ${n_ctx}`, {
+      code: "context-full",
+      hint: `score it in windows: --window ${n_ctx}`,
+    });
   const turn = await model.takeTurn(options, "score");
   try {
     return await scoreOn(turn.sequence, ids, window, options);

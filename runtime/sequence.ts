@@ -156,11 +156,10 @@ export class Sequence {
       throw new RuntimeError("model", "there is no token to feed", "a text needs at least one token");
     if (this.#past + ids.length > n_ctx) {
       const held = this.#past === 0 ? "" : ` after ${this.#past} that it holds`;
-      throw new RuntimeError(
-        "model",
-        `${ids.length} tokens${held} do not fit in the context of ${n_ctx}`,
-        `shorten the text to ${n_ctx} tokens`,
-      );
+      throw new RuntimeError("model", `${ids.length} tokens${held} do not fit in the context of ${n_ctx}`, {
+        code: "context-full",
+        hint: `shorten the text to ${n_ctx} tokens`,
+      });
     }
     checkIds("model", ids, n_vocab);
   }
@@ -175,11 +174,10 @@ export class Sequence {
     const symbols = { T: count, P: this.#past };
     const position = this.#past + count;
     if (position > this.facts.n_ctx)
-      throw new RuntimeError(
-        "model",
-        `the context of ${this.facts.n_ctx} is full`,
-        "start anew, or with a shorter text",
-      );
+      throw new RuntimeError("model", `the context of ${this.facts.n_ctx} is full`, {
+        code: "context-full",
+        hint: "start anew, or with a shorter text",
+      });
     this.#past = position;
     const bytes = await this.#read(
       this.#executor.runAndRead(entry, symbols, { buffer: "tokens", offset: 4 * position, size: 4 }),
@@ -213,8 +211,7 @@ const f32Temperature = ({ temperature }: SamplerSettings): number =>
 
 /** What `sample_token` could not draw from. */
 const notFinite = (position: number): RuntimeError =>
-  new RuntimeError(
-    `token ${position}`,
-    "its logits are no distribution: one is NaN or infinite",
-    "the weights are damaged, or an f16 overflowed on the way: check the checkpoint, or load it with f32 weights",
-  );
+  new RuntimeError(`token ${position}`, "its logits are no distribution: one is NaN or infinite", {
+    code: "not-finite",
+    hint: "the weights are damaged, or an f16 overflowed on the way: check the checkpoint, or load it with f32 weights",
+  });

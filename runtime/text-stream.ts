@@ -12,6 +12,8 @@ export class TextStream {
   readonly #tokenizer: Pick<Tokenizer, "tokenBytes">;
   // `stream: true` keeps an unfinished character for the next call; a BOM is text like any other.
   readonly #decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+  /** The last bytes, as many as an unfinished character can have. */
+  #tail: readonly number[] = [];
 
   constructor(tokenizer: Pick<Tokenizer, "tokenBytes">) {
     this.#tokenizer = tokenizer;
@@ -19,11 +21,22 @@ export class TextStream {
 
   /** The text that `id` completes: empty while a character is unfinished. */
   push(id: number): string {
-    return this.#decoder.decode(this.#tokenizer.tokenBytes(id), { stream: true });
+    const bytes = this.#tokenizer.tokenBytes(id);
+    this.#tail = [...this.#tail, ...bytes.slice(-3)].slice(-3);
+    return this.#decoder.decode(bytes, { stream: true });
+  }
+
+  /** Whether a character is unfinished, so that the next push or the end has its text. */
+  get isHolding(): boolean {
+    const lead = this.#tail.findLastIndex((byte) => (byte & 0xc0) !== 0x80);
+    const byte = this.#tail[lead] ?? 0;
+    const length = byte >= 0xf0 ? 4 : byte >= 0xe0 ? 3 : byte >= 0xc0 ? 2 : 1;
+    return length > this.#tail.length - lead;
   }
 
   /** What is left of an unfinished character, as U+FFFD. Afterwards the stream begins anew. */
   end(): string {
+    this.#tail = [];
     return this.#decoder.decode();
   }
 }
@@ -48,6 +61,11 @@ export class StopMatcher {
   /** The stop string at which the text was cut; undefined while none has appeared. */
   get matched(): string | undefined {
     return this.#matched;
+  }
+
+  /** Whether text is held back. */
+  get isHolding(): boolean {
+    return this.#held !== "";
   }
 
   /** The part of the text that is now certain to come before any stop string. */

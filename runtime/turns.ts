@@ -98,11 +98,10 @@ export class Turns {
     else if (busy === "wait") this.#waiting.push({ call, start, refuse });
     else
       refuse(
-        new RuntimeError(
-          call,
-          `the model is busy with ${this.#holder.call}, and was told not to wait`,
-          'wait until that has ended, or leave out busy: "refuse"',
-        ),
+        new RuntimeError(call, `the model is busy with ${this.#holder.call}, and was told not to wait`, {
+          code: "busy",
+          hint: 'wait until that has ended, or leave out busy: "refuse"',
+        }),
       );
   }
 
@@ -133,4 +132,7 @@ async function* inTurn<T, R>(
 
 /** What any call says to a model that is closed. */
 export const closedError = (call: string): RuntimeError =>
-  new RuntimeError(call, "the model is closed", "load it again, and close it when the last call has ended");
+  new RuntimeError(call, "the model is closed", {
+    code: "closed",
+    hint: "load it again, and close it when the last call has ended",
+  });

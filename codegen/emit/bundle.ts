@@ -93,7 +93,15 @@ function compileVariants(config: Gpt2Config, options: BundleOptions): Bundle {
 }
 
 /** What every bundle has; its plan.json and weights.json name the kernels, the shards and the tokenizer's files. */
-export const BUNDLE_FILES = ["index.ts", "index.js", "index.d.ts", "plan.json", "weights.json", "graph.txt"] as const;
+export const BUNDLE_FILES = [
+  "index.ts",
+  "index.js",
+  "index.d.ts",
+  "plan.json",
+  "weights.json",
+  "graph.txt",
+  "package.json",
+] as const;
 
 /** Every file of the bundle but its weights and tokenizer: `BUNDLE_FILES`, and kernels/*.wgsl. */
 export async function bundleTexts(bundle: Bundle): Promise<ReadonlyMap<string, string>> {
@@ -108,6 +116,8 @@ export async function bundleTexts(bundle: Bundle): Promise<ReadonlyMap<string, s
     "plan.json": json(bundle.plan),
     "weights.json": json(bundle.weights),
     "graph.txt": bundle.graphs.map((e) => `# ${e.name}\n${printGraph(e.fused)}`).join("\n"),
+    // Whatever the project around it: its module is an ES module.
+    "package.json": json({ type: "module" }),
   };
   return new Map([...Object.entries(texts), ...bundle.kernels]);
 }

@@ -54,14 +54,21 @@ const indentByTwo = (text: string): string => text.replace(/^( {4})+/gm, (spaces
 const HEADER = ({ plan }: ModuleSource): string =>
   `// ${plan.name} for ${plan.target}, compiled by wgpt. Generated: change the model or the compiler's options, not this file.\n`;
 
-/** `gpt2` → `Gpt2`, `my-model` → `MyModel`. */
-const typeName = (name: string): string =>
-  name
-    .split(/[^A-Za-z0-9]+/)
-    .filter((part) => part !== "")
-    .map((part) => part.charAt(0).toUpperCase() + part.slice(1))
-    .join("")
-    .replace(/^(\d)/, "_$1") || "Model";
+/** Types that the module imports. */
+const IMPORTED_TYPES = [
+  ...["AdapterReport", "GenerateOptions", "GenerateResult", "GenerateStep", "GpuChoice", "GpuOptions"],
+  ...["ModuleOptions", "Tensor", "Tokenizer", "WeightsChoice"],
+];
+/** Types that mean something else in the module. */
+const TAKEN = new Set([...IMPORTED_TYPES, "Promise", "AsyncGenerator"]);
+
+/** `gpt2` → `Gpt2`, `my-model` → `MyModel`, `tensor` → `TensorModel`. */
+function typeName(name: string): string {
+  const words = name.split(/[^A-Za-z0-9]+/).filter((part) => part !== "");
+  const joined = words.map((part) => part.charAt(0).toUpperCase() + part.slice(1)).join("");
+  const type = joined.replace(/^(\d)/, "_$1") || "Model";
+  return TAKEN.has(type) ? `${type}Model` : type;
+}
 
 function statementsOf(bundle: ModuleSource): (StatementStructures | string)[] {
   const { plan } = bundle;
@@ -70,10 +77,7 @@ function statementsOf(bundle: ModuleSource): (StatementStructures | string)[] {
     {
       kind: StructureKind.ImportDeclaration,
       moduleSpecifier: "wgpt/runtime",
-      namedImports: [
-        ...["AdapterReport", "GenerateOptions", "GenerateResult", "GenerateStep", "GpuChoice", "GpuOptions"],
-        ...["ModuleOptions", "Tensor", ...(plan.tokenizer ? ["Tokenizer"] : []), "WeightsChoice"],
-      ]
+      namedImports: IMPORTED_TYPES.filter((name) => name !== "Tokenizer" || plan.tokenizer)
         .map((name) => ({ name, isTypeOnly: true }))
         .concat(["folderOf", "loadBundle"].map((name) => ({ name, isTypeOnly: false }))),
     },

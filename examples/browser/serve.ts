@@ -7,7 +7,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { basename, join, resolve } from "node:path";
 import { parseArgs } from "node:util";
-import { WgptError } from "../../base/index.ts";
+import { WgptError } from "wgpt/runtime";
 import { SITE } from "../../cli/folder-kinds.ts";
 import { modelPaths } from "../../cli/model-paths.ts";
 import { claimFolders, replaceFolders } from "../../cli/output-folder.ts";

@@ -45,6 +45,8 @@ interface FileTensor extends LocatedTensor {
  */
 export async function openCheckpoint(path: string): Promise<WeightSource> {
   const found = listFolder(path);
+  if (!found && path.endsWith(".json") && !isIndex(basename(path)))
+    throw fileError(path, "is no file of weights", "give its folder, or a .safetensors file in it");
   if (found) {
     const name = findWeights(found);
     if (name === undefined) throw notACheckpoint(path, found);

@@ -15,7 +15,8 @@ const hostText = runCli(["bench", "gpt2", "--host", "--context", "64", "--dtype"
 const refused = runCli(["bench", "--host", "--target", "abacus"]);
 const run = (...args: readonly string[]) => (adapter ? runCli(["bench", ...args]) : undefined);
 const small = ["--runs", "2", "--max-new-tokens", "4"];
-const json = run("--json", "--prefill", "5,20,1000", ...small);
+const json = run("--json", "--prefill", "5,20", ...small);
+const tooLong = run("--prefill", "20,1000", ...small);
 const text = run("--prefill", "8", ...small);
 const tooSmall = NANO_SORT === undefined ? undefined : run(NANO_SORT, ...small);
 const result = async (done: ReturnType<typeof run>) => {
@@ -45,7 +46,6 @@ gpuTest("--json has the figures, with their runs, and the adapter they are of", 
   assert.equal([facts.model, facts.weights, facts.dtype], ["embedded", "checkpoint", "f32"]);
   assert.is(facts.adapter, adapter?.description);
   assert.is(facts.software, adapter?.software);
-  // A prompt that the context has no room for is left out.
   assert.equal(Object.keys(facts.prefill_tokens_per_second), ["5", "20"]);
   for (const spread of [
     facts.time_to_first_token_ms,
@@ -69,6 +69,10 @@ gpuTest("names the adapter first, and marks software as such", async () => {
   assert.is(head, `embedded, f32 weights, on ${adapter?.description}${adapter?.software ? " (software)" : ""}`);
   const names = lines.map((line) => line.slice(2, 16).trim());
   assert.equal(names, ["load", "memory", "first token", "decode", "prefill 8", "dispatches", "weights read"]);
+});
+
+gpuTest("refuses a prompt that the context has no room for", async () => {
+  assertFails(await result(tooLong), /--prefill: is 1000, but the context is 256 tokens/);
 });
 
 skipUnless(

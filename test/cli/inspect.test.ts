@@ -111,6 +111,8 @@ const printed = [
   inspect(EMBEDDED, "--print-ir-after", "all"),
   inspect(EMBEDDED, "--print-ir-after", "fuse-soup"),
   inspect(EMBEDDED, "--stage", "fused", "--disable-pass", "fuse-gelu"),
+  inspect(EMBEDDED, "--print-ir-after", "fuse-gelu", "--only", "h.0.mlp"),
+  inspect(EMBEDDED, "--print-ir-after", "fuse-gelu", "--only", "nothere"),
 ] as const;
 test("--print-ir-after shows the graph after one pass, or after each", async () => {
   const one = output(await printed[0]);
@@ -119,7 +121,13 @@ test("--print-ir-after shows the graph after one pass, or after each", async () 
   const all = output(await printed[1]);
   assert.ok((all.match(/^# after /gm)?.length ?? 0) > 8);
   assert.ok(all.includes(`# after fuse-gelu\n${one}`));
-  assertFails(await printed[2], /no such pass ran \(these did: input, .*fuse-gelu/);
+  assertFails(await printed[2], /no such pass ran \(these did: bind-symbols, .*fuse-gelu/);
+  const part = output(await printed[4])
+    .trimEnd()
+    .split("\n");
+  assert.ok(part.length > 2 && part.length < 30, `${part.length} lines`);
+  assert.match(part.join(), "h.0.mlp");
+  assertFails(await printed[5], /--only nothere: no value has that in its name/);
 });
 test("--disable-pass leaves the pass out", async () => {
   assert.not.match(output(await printed[3]), / = gelu\(/);

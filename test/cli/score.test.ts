@@ -160,10 +160,47 @@ gpuTest("refuses what it can't score, and leaves no file behind", async () => {
   assertFails(await result(runs.empty), /'--logits <file>' argument '' is invalid. It must be a path, but it is empty/);
   assertFails(await result(runs.folder), /: is a folder, but a file is to be written/);
   assertFails(await result(runs.long), /text: has 300 tokens, but the context is 256 \(score it in windows/);
-  assertFails(await result(runs.skipped), /text: has no token to score/);
+  assertFails(await result(runs.skipped), /--skip-tokens: is \d+, but the text has \d+ tokens/);
   await Promise.all(Object.values(runs));
   assert.equal(readdirSync(root).sort(), ["logits.safetensors", "spoiled", "text.txt"]);
   assert.not.ok(existsSync(join(root, "none")));
+});
+
+const inputs = mkdtempSync(join(tmpdir(), "wgpt-score-inputs-"));
+test.after(() => rmSync(inputs, { recursive: true }));
+
+gpuTest("a text that is not UTF-8, or empty, is refused, and a byte-order mark is no text", async () => {
+  const write = (name: string, bytes: Uint8Array | string) => {
+    writeFileSync(join(inputs, name), bytes);
+    return join(inputs, name);
+  };
+  const wide = write("wide.txt", Buffer.from("\ufeffTo be", "utf16le"));
+  assertFails(await runCli(["score", "--file", wide]), /wide\.txt: is no text in UTF-8, but in UTF-16/);
+  assertFails(
+    await runCli(["score", "--file", write("bad.txt", Uint8Array.of(84, 0xff, 84))]),
+    /bad\.txt: is no text in UTF-8/,
+  );
+  assertFails(await runCli(["score", "--file", write("empty.txt", "")]), /empty\.txt: is empty/);
+  const [marked, plain] = await Promise.all([
+    runCli(["score", "--file", write("marked.txt", "\ufeffTo be"), "--json"]).then(output),
+    runCli(["score", "To be", "--json"]).then(output),
+  ]);
+  assert.equal(JSON.parse(marked).tokens, JSON.parse(plain).tokens);
+});
+
+gpuTest("logits are not written over what is read", async () => {
+  const own = join(inputs, "own.txt");
+  writeFileSync(own, "To be, or not");
+  symlinkSync(own, join(inputs, "link.safetensors"));
+  assertFails(
+    await runCli(["score", "--file", own, "--logits", join(inputs, "link.safetensors")]),
+    /which --file reads/,
+  );
+  assertFails(
+    await runCli(["score", "To be", "--model", spoiled, "--logits", join(spoiled, "model.safetensors")]),
+    /a file of the model/,
+  );
+  assert.is(readFileSync(own, "utf8"), "To be, or not");
 });
 
 test.run();

@@ -2,6 +2,7 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { compileEntries, compileGpt2, type EntryName } from "../../codegen/compile.ts";
+import { bundleTexts, compileBundle } from "../../codegen/emit/bundle.ts";
 import { TARGETS, targetByName } from "../../codegen/target.ts";
 import { CompileError } from "../../ir/errors.ts";
 import { type Gpt2Config, PRESETS, readGpt2Config } from "../../ir/models/gpt2-config.ts";
@@ -90,6 +91,47 @@ test("f16 outside of weights is refused before any driver sees it", () => {
 
 test("an unknown target is an error that lists the known ones", () => {
   assert.throws(() => targetByName("voodoo"), /webgpu-default, dawn-lavapipe/);
+});
+
+test("entry points that share a name share its type, and each has a name of its own", () => {
+  const entry = (name: string, text: string) => ({ name, graph: parseGraph(text) });
+  const a = entry("a", "graph g(weight w: f32[2], x: f32[2]) { y = add(w, x) return y }");
+  const refused = (specs: Parameters<typeof compileEntries>[1], maxima = {}) => {
+    try {
+      compileEntries("g", specs, maxima);
+    } catch (error) {
+      if (error instanceof CompileError) return error.facts;
+      throw error;
+    }
+    return "nothing";
+  };
+  for (const [text, facts] of [
+    [
+      "graph g(weight w: i32[2]) { y = cast(w, to=f32) return y }",
+      "is f32[2] of one entry point, but i32[2] of another",
+    ],
+    ["graph g(weight w: f32[3]) { y = neg(w) return y }", "is f32[2] of one entry point, but f32[3] of another"],
+    ["graph g(x: i32[2]) { y = neg(x) return y }", "is f32[2] of one entry point, but i32[2] of another"],
+  ] as const)
+    assert.is(refused([a, entry("b", text)]), facts);
+  assert.is(refused([a, a]), "two entry points are called a");
+  assert.is(refused([a, entry("b", "graph g(x: f32[3]) { z = neg(x) return z }")]), "nothing");
+  const grows = entry("a", "graph g(x: f32[T]) { y = neg(x) return y }");
+  assert.is(refused([grows], { T: Number.NaN }), "the largest T is NaN");
+  assert.is(refused([grows], { T: 0 }), "the largest T is 0");
+  assert.match(refused([grows], {}), "has the length T, a symbol of which has no largest value");
+});
+
+test("a bundle's type has a name that means nothing else in its module", async () => {
+  for (const [name, type] of [
+    ["Promise", "PromiseModel"],
+    ["tensor", "TensorModel"],
+    ["gpu options", "GpuOptionsModel"],
+    ["my-model", "MyModel"],
+  ] as const) {
+    const texts = await bundleTexts(compileBundle(SMALL, { name, variants: ["base"] }));
+    assert.match(texts.get("index.d.ts") ?? "", `export interface ${type} {`);
+  }
 });
 
 test.run();

@@ -2,9 +2,10 @@
 // shaders, so two layers of each preset show all of them.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { compileGpt2, ENTRY_NAMES } from "../../codegen/compile.ts";
+import { compileEntries, compileGpt2, ENTRY_NAMES } from "../../codegen/compile.ts";
 import { TARGETS } from "../../codegen/target.ts";
 import { type Gpt2Config, PRESETS, readGpt2Config } from "../../ir/models/gpt2-config.ts";
+import { parseGraph } from "../../ir/parse.ts";
 import type { WeightDType } from "../../passes/pass-maker.ts";
 import { FUSING_PASSES } from "../support/fusing-passes.ts";
 import { assertValidWgsl } from "../support/tint.ts";
@@ -46,5 +47,22 @@ for (const disable of [[], FUSING_PASSES])
   test(`widths that are no multiple of four compile too, with ${disable.length === 0 ? "every pass" : "no fusing pass"}`, async () => {
     for (const target of Object.keys(TARGETS)) assert.ok((await checkAll(TINY, target, "f16", disable)) >= 10);
   });
+
+test("constants without a finite result, and divisions of integers by 0, are no errors of WGSL", async () => {
+  for (const [type, call] of [
+    ["f32", "exp(1000.0)"],
+    ["f32", "sqrt(-1.0)"],
+    ["f32", "mul(3e38, 3e38)"],
+    ["f32", "div(x, 0.0)"],
+    ["i32", "mul(2147483647, 2)"],
+    ["i32", "div(x, 0)"],
+    ["u32", "div(x, 0u)"],
+  ] as const)
+    for (const disable of [[], ["fold-constants", "canonicalize", ...FUSING_PASSES]]) {
+      const graph = parseGraph(`graph g(x: ${type}[4]) { c = ${call} y = add(x, c) return y }`);
+      const { plan } = compileEntries("g", [{ name: "run", graph }], {}, { disable });
+      for (const { wgsl } of plan.kernels) await assertValidWgsl(wgsl, call);
+    }
+});
 
 test.run();

@@ -56,7 +56,15 @@ test("explain names the plugin's rules and what they refused", async () => {
   assert.equal(["without-mean", "scaled-row", "norm-of-sum"].map(fired), [25, 25, 25]);
   const prefill = await wgpt("inspect", "gpt2", "--explain", "--entry", "prefill", "--only", "ln_f", ...PAIR);
   assert.match(prefill, /fuse-add-rms-norm +norm-of-sum +ln_f +.*row-is-a-sum.*last is slice\(/);
-  const plan = await wgpt("inspect", "--stage", "plan", "--entry", "decode", ...GEMV);
+  const plan = await wgpt(
+    "inspect",
+    "node_modules/wgpt/models/shakespeare",
+    "--stage",
+    "plan",
+    "--entry",
+    "decode",
+    ...GEMV,
+  );
   assert.match(plan, /square_gemv\./);
 });
 

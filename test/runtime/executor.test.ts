@@ -39,6 +39,17 @@ gpuTest("refuses a feature and a limit that the adapter lacks, naming both sides
   );
 });
 
+gpuTest("refuses bytes beyond a buffer's end", async (gpu) => {
+  const executor = await Executor.create(gpu, plan());
+  executor.write("x", new Float32Array(8));
+  assert.throws(
+    () => executor.write("x", new Float32Array(9)),
+    /buffer x: has 32 bytes, but 36 are written from byte 0 on/,
+  );
+  assert.throws(() => executor.write("x", new Float32Array(8), 4), /32 are written from byte 4 on/);
+  executor.destroy();
+});
+
 gpuTest("refuses more tokens than the plan is made for, and numbers of tokens that are none", async (gpu) => {
   const executor = await Executor.create(gpu, plan());
   assert.throws(() => executor.run("run", { T: 9 }), /T is 9, but the plan is made for 8 at most/);

@@ -263,4 +263,42 @@ gpuTest("refuses a prompt that does not fit, and one without tokens", (gpu) =>
   }),
 );
 
+gpuTest("each token is yielded once, also where the end of the text was held back", (gpu) =>
+  withChain(gpu, "abé.", 16, async (model, tokenizer) => {
+    // The end of the text may be the beginning of a stop string, and the last step may end within a character.
+    for (const [maxNewTokens, stop] of [
+      [3, []],
+      [2, ["b?"]],
+      [5, [".!"]],
+      [3, ["bé?"]],
+    ] as const) {
+      const stream = generate(model, tokenizer, [97], { ...GREEDY, maxNewTokens, stop });
+      const steps: { readonly token: number; readonly text: string }[] = [];
+      let step = await stream.next();
+      for (; !step.done; step = await stream.next()) steps.push(step.value);
+      assert.equal(
+        steps.map((s) => s.token),
+        step.value.tokens,
+      );
+      assert.is(steps.map((s) => s.text).join(""), step.value.text);
+    }
+  }),
+);
+
+gpuTest("a call that waits does what it was asked for, whatever becomes of the caller's lists", (gpu) =>
+  withModel(gpu, EMBEDDED, {}, async (model) => {
+    const alone = await run(model, undefined, ROMEO, { maxNewTokens: 4 });
+    const turn = await model.takeTurn();
+    const prompt = [...ROMEO];
+    const waiting = run(model, undefined, prompt, { maxNewTokens: 4 });
+    const fed = model.feed(prompt);
+    prompt.fill(1);
+    turn.end();
+    assert.equal((await waiting).tokens, alone.tokens);
+    await model.reset();
+    const wanted = await model.feed(ROMEO);
+    assert.is((await fed).length, wanted.length);
+  }),
+);
+
 test.run();

@@ -250,9 +250,11 @@ const KINDS: Readonly<Record<string, readonly Kind[]>> = {
         named(c, name) === c.site && readerOf(c).operands.every((v) => v === c.site || v.name === other),
     ],
     [
-      /^(\S+) is (\w+\[.*\]), but the product is (\w+\[.*\])$/,
-      (c, name = "", own = "", whole = "") =>
-        isType(c, name, own) && printType(c.site.type) === whole && readerOf(c).operands.includes(named(c, name)),
+      /^(\S+) is (\w+\[.*\]), but a bias of the product is (\w+\[.*\])$/,
+      (c, name = "", own = "", row = "") =>
+        isType(c, name, own) &&
+        printType({ ...c.site.type, shape: c.site.type.shape.slice(-1) }) === row &&
+        readerOf(c).operands.includes(named(c, name)),
     ],
   ],
   "makes-every-element": [

@@ -154,3 +154,14 @@ computes(
   }`,
   { ...ROWS, terms: 66 },
 );
+
+computes(
+  "integers divided by 0",
+  `graph g(i: i32[4], j: i32[4], u: u32[4]) {
+    z = sub(j, j)
+    a = div(i, z)
+    b = div(i, 0)
+    c = div(u, 0u)
+    return a, b, c
+  }`,
+);

@@ -80,6 +80,7 @@ test("writes module, plan, weight map, graph and kernels, and says how many disp
     "index.d.ts",
     "index.js",
     "index.ts",
+    "package.json",
     "plan.json",
     "tokenizer.json",
     "tokenizer_config.json",

@@ -39,7 +39,7 @@ const { greedy: reference } = readReference(EMBEDDED);
 
 gpuTest("--json prints one object with the tokens, the text and the figures", async () => {
   const object = JSON.parse(output(await result(runs.json)));
-  assert.equal(Object.keys(object), ["prompt_tokens", "tokens", "text", "finish", "stats"]);
+  assert.equal(Object.keys(object), ["prompt_tokens", "tokens", "text", "finish", "seed", "stats"]);
   assert.equal(object.prompt_tokens, reference[0]?.prompt);
   assert.equal(object.tokens, reference[0]?.continuation);
   assert.match(object.text, /^I'll tell thee, I'll tell thee/);

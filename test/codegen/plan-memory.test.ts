@@ -139,7 +139,7 @@ test("a symbol without a largest value is an error that names the value", () => 
     const memory = new MemoryPlan({});
     memory.place(graph);
     return memory.largestBytes;
-  }, /has a symbol without a largest value/);
+  }, /has the length T, a symbol of which has no largest value/);
 });
 
 test.run();

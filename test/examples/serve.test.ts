@@ -12,12 +12,14 @@ const test = suite("serve");
 const root = mkdtempSync(join(tmpdir(), "wgpt-serve-"));
 test.after(() => rmSync(root, { recursive: true }));
 const SERVE = new URL("../../examples/browser/serve.ts", import.meta.url).pathname;
+// The example imports wgpt by its name, which the project's tsconfig.json resolves to its sources.
+const env = { ...process.env, TSX_TSCONFIG_PATH: new URL("../../tsconfig.json", import.meta.url).pathname };
 
 /** What it says on stderr when it fails; empty when it does not. */
 const serve = (...args: readonly string[]): Promise<string> =>
   new Promise((resolve) => {
     const command = ["--import", import.meta.resolve("tsx"), SERVE, "--model", EMBEDDED, ...args];
-    execFile(process.execPath, command, { cwd: root }, (error, _, stderr) => resolve(error ? stderr : ""));
+    execFile(process.execPath, command, { cwd: root, env }, (error, _, stderr) => resolve(error ? stderr : ""));
   });
 
 test("--out replaces no folder that it did not write, and never the working directory", async () => {

@@ -1,8 +1,8 @@
 // A bundle's plan.json and weights.json: what `wgpt compile` writes and the runtime reads.
-import type { Plan, PlanKernel, PlanModel, PlanSymbolValues, PlanWeight } from "./plan.ts";
+import type { Plan, PlanKernel, PlanModel, PlanSymbol, PlanWeight } from "./plan.ts";
 
 /** Raised by one whenever an older runtime could misread a newer bundle. */
-export const BUNDLE_VERSION = 1;
+export const BUNDLE_VERSION = 2;
 /** The compiler's number, checked against the runtime's where both are compiled. */
 export type BundleVersion = typeof BUNDLE_VERSION;
 
@@ -24,7 +24,7 @@ export interface BundlePlan {
   readonly name: string;
   readonly target: string;
   readonly model: PlanModel;
-  readonly maxima: PlanSymbolValues;
+  readonly symbols: readonly PlanSymbol[];
   /** The plainest first; of those that an adapter can run, the last is taken. */
   readonly variants: readonly BundleVariant[];
   /** `tokenizer.json`, and `tokenizer_config.json` where there was one. */

@@ -1,22 +1,25 @@
 // The plan: the only contract between the compiler and the runtime. Plain data, versioned, made without a GPU.
+import { addDims, type Dim, mulDims, printDim, productOf, type SymbolValues, symbol } from "./dim.ts";
 import type { DType } from "./dtype.ts";
 
 /** Raised by one whenever an older runtime could misread a newer plan. */
-export const PLAN_VERSION = 1;
+export const PLAN_VERSION = 2;
 /** The compiler's number, checked against the runtime's where both are compiled. */
 export type PlanVersion = typeof PLAN_VERSION;
 
-/** The symbols of a plan: T new tokens, P past tokens, B sequences. They lie in this order in the uniform, as u32. */
-export const PLAN_SYMBOLS = ["B", "T", "P"] as const;
-/** One of them. */
-export type PlanSymbol = (typeof PLAN_SYMBOLS)[number];
-/** Values of symbols. */
-export type PlanSymbolValues = Readonly<Partial<Record<PlanSymbol, number>>>;
+/** A symbol of a plan: a number that each call of an entry point gives, where the entry point does not fix it. */
+export interface PlanSymbol {
+  readonly name: string;
+  /** The least value it takes: 0 or 1. */
+  readonly min: number;
+  /** The largest; buffers are sized for it. */
+  readonly max: number;
+}
+/** Values of symbols, by name. */
+export type PlanSymbolValues = SymbolValues;
 
-/** A number, or constant + Σ terms[s]·s. */
-export type PlanDim =
-  | number
-  | { readonly constant: number; readonly terms: Readonly<Partial<Record<PlanSymbol, number>>> };
+/** A number, or a sum of products, each a factor and the symbols by which it is multiplied: 2·P·T + 8 is `[[2, "P", "T"], [8]]`. */
+export type PlanDim = number | readonly (readonly [factor: number, ...symbols: string[]])[];
 
 /** `weight`s are uploaded once, `state`s live from call to call, `temporary` ones are shared by values that never meet. */
 export type PlanBufferKind = "weight" | "state" | "input" | "output" | "temporary";
@@ -110,8 +113,8 @@ export interface Plan {
   readonly target: string;
   readonly requiredFeatures: readonly string[];
   readonly requiredLimits: Readonly<Record<string, number>>;
-  /** The largest value of each symbol; buffers are sized for them. */
-  readonly maxima: PlanSymbolValues;
+  /** In the order in which they lie in the uniform, each as u32. */
+  readonly symbols: readonly PlanSymbol[];
   readonly model?: PlanModel;
   readonly buffers: readonly PlanBuffer[];
   readonly weights: readonly PlanWeight[];
@@ -122,11 +125,35 @@ export interface Plan {
 /** Throws nothing: a symbol without a value makes NaN, which the caller reports with its place. */
 export function evalPlanDim(dim: PlanDim, symbols: PlanSymbolValues): number {
   if (typeof dim === "number") return dim;
-  return PLAN_SYMBOLS.reduce((sum, s) => {
-    const k = dim.terms[s] ?? 0;
-    return k === 0 ? sum : sum + k * (symbols[s] ?? Number.NaN);
-  }, dim.constant);
+  return dim.reduce(
+    (sum, [factor, ...names]) => sum + names.reduce((product, s) => product * (symbols[s] ?? Number.NaN), factor),
+    0,
+  );
 }
+
+/** The dim as a plan has it. */
+export const planDim = (d: Dim): PlanDim =>
+  typeof d === "number"
+    ? d
+    : [
+        ...d.terms.map(({ factor, symbols }) => [factor, ...symbols.map((s) => s.name)] as const),
+        ...(d.constant === 0 ? [] : [[d.constant] as const]),
+      ];
+
+/** `2P*T+8` */
+export const printPlanDim = (dim: PlanDim): string =>
+  typeof dim === "number"
+    ? String(dim)
+    : printDim(
+        dim.reduce<Dim>(
+          (sum, [factor, ...names]) => addDims(sum, mulDims(productOf(names.map((n) => symbol(n))), factor)),
+          0,
+        ),
+      );
+
+/** The largest value of each symbol. */
+export const symbolMaxima = ({ symbols }: Pick<Plan, "symbols">): PlanSymbolValues =>
+  Object.fromEntries(symbols.map((s) => [s.name, s.max]));
 
 /** Workgroups along one axis. */
 export const evalPlanCount = (count: PlanCount, symbols: PlanSymbolValues): number =>

@@ -2,7 +2,7 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type Gpt2Config, readGpt2Config, shortenContext } from "../ir/index.ts";
-import type { BundlePlan, BundleWeights } from "../runtime/index.ts";
+import { type BundlePlan, type BundleWeights, symbolMaxima } from "../runtime/index.ts";
 import { chooseDType } from "./check-checkpoint.ts";
 import { type MemoryOptions, withContext } from "./memory-options.ts";
 import { readConfig } from "./read-config.ts";
@@ -54,7 +54,7 @@ export async function differences(
   compare("--target", expected.target, recorded.target);
   compare("--variant", expected.variant, recorded.variants);
   // A chunk is never longer than the context.
-  compare("--chunk", chunk === undefined ? undefined : Math.min(chunk, config.n_ctx), plan.maxima.T);
+  compare("--chunk", chunk === undefined ? undefined : Math.min(chunk, config.n_ctx), symbolMaxima(plan)["T"]);
   const isDType = recorded.weights ?? "f32";
   if (dtype !== "auto") compare("--dtype", dtype, isDType);
   else if (model !== undefined) compare(`--dtype auto of ${model}`, await chooseDType(dtype, model, config), isDType);

@@ -1,9 +1,16 @@
 import { Command, Option } from "commander";
 import { type Compilation, compileGpt2, ENTRY_NAMES, type EntryName, targetByName } from "../codegen/index.ts";
-import { type Gpt2Config, type Graph, indexGraph, printDim, printGraph, printNode } from "../ir/index.ts";
+import { type Gpt2Config, type Graph, indexGraph, printGraph, printNode } from "../ir/index.ts";
 import { Explainer, type Pass, type PassReport } from "../passes/index.ts";
 import { optionError } from "../runtime/errors.ts";
-import { bufferBytes, type PlanCount, type PlanDim, type PlanEntry } from "../runtime/index.ts";
+import {
+  bufferBytes,
+  type PlanCount,
+  type PlanDim,
+  type PlanEntry,
+  printPlanDim,
+  symbolMaxima,
+} from "../runtime/index.ts";
 import { chooseDType } from "./check-checkpoint.ts";
 import { printMemoryTable } from "./inspect-memory.ts";
 import { contextOption, dtypeOption, type MemoryOptions, withContext } from "./memory-options.ts";
@@ -164,10 +171,13 @@ function printReports(reports: readonly PassReport[]): string {
   return `${lines.join("\n")}\n`;
 }
 
-const printProduct = (product: readonly PlanDim[]): string => product.map(printDim).join("·");
+const printProduct = (product: readonly PlanDim[]): string => product.map(printPlanDim).join("·");
 const printGroups = (counts: readonly PlanCount[]): string =>
   counts
-    .map((c) => c.map(({ dim, per }) => (per === 1 ? printDim(dim) : `⌈${printDim(dim)}/${per}⌉`)).join("·") || "1")
+    .map(
+      (c) =>
+        c.map(({ dim, per }) => (per === 1 ? printPlanDim(dim) : `⌈${printPlanDim(dim)}/${per}⌉`)).join("·") || "1",
+    )
     .join(" × ");
 
 function printPlan({ plan }: Compilation, entry: PlanEntry, part: string | undefined): string {
@@ -178,7 +188,7 @@ function printPlan({ plan }: Compilation, entry: PlanEntry, part: string | undef
     .filter((b) => part === undefined && b.kind !== "weight" && b.kind !== "state")
     .map(
       (b) =>
-        `  ${b.name.padEnd(26)} ${b.kind.padEnd(10)} ${bufferBytes(b, plan.maxima)} bytes = max(${b.bytes.map(printProduct).join(", ")})`,
+        `  ${b.name.padEnd(26)} ${b.kind.padEnd(10)} ${bufferBytes(b, symbolMaxima(plan))} bytes = max(${b.bytes.map(printProduct).join(", ")})`,
     );
   const head = `plan ${plan.name}, entry ${entry.name}, target ${plan.target}: ${entry.steps.length} dispatches, ${plan.kernels.length} kernels`;
   return `${[head, ...steps, ...(buffers.length > 0 ? ["buffers beside weights and states:", ...buffers] : [])].join("\n")}\n`;
@@ -192,7 +202,7 @@ function printSummary(
   json: boolean,
 ): string {
   const bytes = (kind: string) =>
-    plan.buffers.filter((b) => b.kind === kind).reduce((n, b) => n + bufferBytes(b, plan.maxima), 0);
+    plan.buffers.filter((b) => b.kind === kind).reduce((n, b) => n + bufferBytes(b, symbolMaxima(plan)), 0);
   const layer = entry.steps.filter((s) => s.label.startsWith("h.0.")).length;
   const facts = {
     model,

@@ -1,6 +1,14 @@
 // What `wgpt bench` measures, and how: medians of several runs that take turns, so that a machine which drifts drifts for
 // all of them.
-import { bufferBytes, drawAhead, Executor, type Model, type OpenDevice, type Plan } from "../runtime/index.ts";
+import {
+  bufferBytes,
+  drawAhead,
+  Executor,
+  type Model,
+  type OpenDevice,
+  type Plan,
+  symbolMaxima,
+} from "../runtime/index.ts";
 
 export interface Spread {
   readonly median: number;
@@ -116,5 +124,5 @@ const BULK = 1024 * 1024;
 /** Dawn's null backend has half a gigabyte for all buffers; as it reads none of them, the large ones may be small. */
 const withoutBulk = (plan: Plan): Plan => ({
   ...plan,
-  buffers: plan.buffers.map((b) => (bufferBytes(b, plan.maxima) > BULK ? { ...b, bytes: [[256]] } : b)),
+  buffers: plan.buffers.map((b) => (bufferBytes(b, symbolMaxima(plan)) > BULK ? { ...b, bytes: [[256]] } : b)),
 });

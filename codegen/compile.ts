@@ -4,7 +4,16 @@
  * @module wgpt
  */
 
-import type { Plan, PlanEntry, PlanModel, PlanTensor, PlanVersion, PlanWeight } from "../base/plan.ts";
+import {
+  type Plan,
+  type PlanEntry,
+  type PlanModel,
+  type PlanTensor,
+  type PlanVersion,
+  type PlanWeight,
+  planDim,
+  symbolMaxima,
+} from "../base/plan.ts";
 import {
   buildGpt2,
   type CompileError,
@@ -19,6 +28,7 @@ import {
 import { type PassObserver, pipeline, runPasses, type WeightDType } from "../passes/index.ts";
 import { KernelTable, lowerGraph, refuseDtypes, refuseLiteralResults } from "./lower.ts";
 import { MemoryPlan } from "./plan-memory.ts";
+import { planSymbols } from "./plan-symbols.ts";
 import { type KernelChoice, kernelPolicy } from "./select-kernel.ts";
 import { type Target, targetByName } from "./target.ts";
 import { findExcess } from "./target-limits.ts";
@@ -30,13 +40,15 @@ export { definePlugin, type Family, type PlacedPass, type Plugin, type PluginSpe
 export { extend, standard, type Toolkit } from "./toolkit.ts";
 
 /** The format of the plans made here. */
-const VERSION: PlanVersion = 1;
+const VERSION: PlanVersion = 2;
 
-/** One way to call what is compiled: a graph and the symbols that this way fixes. */
+/** One way to call what is compiled: a graph, the symbols that this way fixes, and the largest values of the others. */
 export interface EntrySpec {
   readonly name: string;
   readonly graph: Graph;
   readonly fixed?: SymbolValues;
+  /** Bounds for the symbols that are not fixed. Where entry points share a symbol, one may give it for all; the largest counts. */
+  readonly maxima?: SymbolValues;
 }
 
 /** How to compile: for which target, which passes, which entry points. */
@@ -101,23 +113,21 @@ function compileOnce(config: Gpt2Config, options: CompileOptions): Compilation {
   const maxima = { T: Math.min(options.chunk ?? 128, n_ctx), P: n_ctx };
   const entries = (options.entries ?? ENTRY_NAMES).map((name): EntrySpec => {
     const graph = buildGpt2(config, name === "logits" ? "all" : "last", "sequence");
-    return name === "decode" ? { name, graph, fixed: { T: 1 } } : { name, graph };
+    return { name, graph, maxima, ...(name === "decode" && { fixed: { T: 1 } }) };
   });
-  const compiled = compileEntries("gpt2", entries, maxima, options);
+  const compiled = compileEntries("gpt2", entries, options);
   return { ...compiled, plan: { ...compiled.plan, model } };
 }
 
 /**
- * Compiles any graphs that share their weights and states by name. `maxima` bounds the symbols that no entry fixes.
- * @throws CompileError for a graph that is not valid, a node that no kernel of the target takes, and a plan beyond its limits.
+ * Compiles any graphs that share their weights and states by name.
+ * @throws CompileError for a graph that is not valid, a symbol without a largest value, a node that no kernel of the target takes,
+ * and a plan beyond its limits.
  */
-export function compileEntries(
-  name: string,
-  specs: readonly EntrySpec[],
-  maxima: SymbolValues,
-  options: CompileOptions = {},
-): Compilation {
-  checkCall(name, specs, maxima);
+export function compileEntries(name: string, specs: readonly EntrySpec[], options: CompileOptions = {}): Compilation {
+  checkNames(name, specs);
+  const symbols = planSymbols(name, specs);
+  const maxima = symbolMaxima({ symbols });
   const { target = targetByName("webgpu-default"), toolkit = standard } = options;
   const memory = new MemoryPlan(maxima);
   const table = new KernelTable();
@@ -130,13 +140,14 @@ export function compileEntries(
       name: v.name,
       buffer: places.get(v) ?? v.name,
       dtype: v.type.dtype,
-      shape: v.type.shape,
+      shape: v.type.shape.map(planDim),
     });
     const lowered = lowerGraph(fused, {
       entry: spec.name,
       places,
       target,
       toolkit,
+      symbols: symbols.map((s) => s.name),
       table,
       kernelFor: options.kernelFor,
     });
@@ -173,7 +184,7 @@ export function compileEntries(
       maxComputeWorkgroupStorageSize: target.limits.maxComputeWorkgroupStorageSize,
       maxComputeInvocationsPerWorkgroup: target.limits.maxComputeInvocationsPerWorkgroup,
     },
-    maxima,
+    symbols,
     buffers,
     weights: [...weights.values()].map(planWeight),
     kernels: table.kernels,
@@ -198,16 +209,11 @@ function fuse(spec: EntrySpec, target: Target, toolkit: Toolkit, options: Compil
   return runPasses(spec.graph, passes, options.observe?.(spec.name) ?? []);
 }
 
-function checkCall(name: string, specs: readonly EntrySpec[], maxima: SymbolValues): void {
+function checkNames(name: string, specs: readonly EntrySpec[]): void {
   const names = specs.map((s) => s.name);
   const twice = names.find((n, i) => names.indexOf(n) < i);
   if (twice !== undefined)
     throw optionError(`plan ${name}`, `two entry points are called ${twice}`, "callers tell them apart by name");
-  for (const [symbol, most] of Object.entries(maxima)) {
-    const least = symbol === "P" ? 0 : 1;
-    if (!(Number.isSafeInteger(most) && most >= least))
-      throw optionError(`plan ${name}`, `the largest ${symbol} is ${most}`, `give a whole number from ${least} on`);
-  }
 }
 
 function planWeight({ value, part }: Input): PlanWeight {

@@ -23,6 +23,7 @@ export {
   type Lowered,
   renderShader,
   type Shader,
+  type Surroundings,
 } from "./kernel.ts";
 export { isComputed, type MatmulView, matmulOf, normalizationOf } from "./kernels/matmul.ts";
 export { linearGroups } from "./kernels/pointwise.ts";

@@ -1,11 +1,12 @@
 // What a kernel is: a template, the regions it can compute, and how a region's shapes become parameters and workgroups.
 
-import type { PlanCount } from "../base/plan.ts";
+import { type PlanCount, planDim } from "../base/plan.ts";
 import {
   at,
   CompileError,
   callMember,
   type Dim,
+  graphSymbols,
   type Node,
   OPS,
   type Op,
@@ -114,11 +115,24 @@ export interface Shader {
   readonly workgroups: Lowered["workgroups"];
 }
 
+/** What a node is rendered among. */
+export interface Surroundings {
+  /** The ops that kernels' kinds are named for; wgpt's own when absent. */
+  readonly ops?: readonly Op[];
+  /** The plan's symbols, in the order of the uniform; the node's own when absent. */
+  readonly symbols?: readonly string[];
+}
+
 /**
  * The shader of a kernel for one node.
  * @throws CompileError when the kernel does not take the node, fails, or gives its template what that does not read.
  */
-export function renderShader(kernel: Kernel, node: Node, target: Target, ops: readonly Op[] = OPS): Shader {
+export function renderShader(
+  kernel: Kernel,
+  node: Node,
+  target: Target,
+  { ops = OPS, symbols = symbolsOfNode(node) }: Surroundings = {},
+): Shader {
   const plain = new Region(node);
   const place = placeOf(kernel, node);
   if (!isOfKind(kernel, plain))
@@ -145,7 +159,7 @@ export function renderShader(kernel: Kernel, node: Node, target: Target, ops: re
     });
   // Whether the symbols are read shows only in the finished text.
   const usesSymbols = region.usesSymbols(render(""));
-  const wgsl = render(region.declarations(usesSymbols));
+  const wgsl = render(region.declarations(usesSymbols ? symbols : []));
   const twice = declaredTwice(wgsl);
   if (twice !== undefined)
     throw new CompileError(
@@ -170,6 +184,15 @@ export function renderShader(kernel: Kernel, node: Node, target: Target, ops: re
     workgroups: lowered.workgroups,
   };
 }
+
+/** The symbols that a node's types and attributes name. */
+const symbolsOfNode = (node: Node): readonly string[] =>
+  graphSymbols({
+    name: "node",
+    inputs: node.operands.map((value) => ({ kind: "input", value })),
+    nodes: [node],
+    results: node.results,
+  }).map((s) => s.name);
 
 /** Whether the name stands anywhere but in its declaration. */
 const mentions = (wgsl: string, name: string): boolean =>
@@ -200,7 +223,10 @@ export const titleOf = (region: Region): string => region.body.nodes.map((n) => 
 
 /** Workgroups on one axis of a dispatch: the product of the dims, each divided by `per` and rounded up. */
 export const count = (...factors: readonly (Dim | readonly [dim: Dim, per: number])[]): PlanCount =>
-  factors.map((f) => (Array.isArray(f) ? { dim: f[0] as Dim, per: f[1] as number } : { dim: f as Dim, per: 1 }));
+  factors.map((f) => {
+    const [dim, per] = Array.isArray(f) ? (f as readonly [Dim, number]) : [f as Dim, 1];
+    return { dim: planDim(dim), per };
+  });
 
 /** A dim that has to be a number for a kernel to be chosen; the kernel's `refuses` has made sure. */
 export function fixed(d: Dim | undefined): number {

@@ -57,6 +57,8 @@ export interface Lowering {
   readonly places: ReadonlyMap<Value, string>;
   readonly target: Target;
   readonly toolkit: Toolkit;
+  /** The plan's symbols, in the order of the uniform. */
+  readonly symbols: readonly string[];
   readonly table: KernelTable;
   readonly kernelFor?: KernelChoice | undefined;
 }
@@ -77,7 +79,7 @@ export const lowerGraph = (graph: Graph, lowering: Lowering): readonly LoweredSt
 /** A result without elements is there already; WGSL would not divide by its lengths. */
 const hasElements = (node: Node): boolean => node.results.some((r) => !r.type.shape.includes(0));
 
-function lowerNode(node: Node, { entry, places, target, toolkit, table, kernelFor }: Lowering): LoweredStep {
+function lowerNode(node: Node, { entry, places, target, toolkit, symbols, table, kernelFor }: Lowering): LoweredStep {
   const place = `${node.op.name} ${at(node.results, 0).name}`;
   const kernel: Partial<Kernel> | undefined = kernelFor
     ? callMember(place, "kernelFor", () => kernelFor(node, target))
@@ -88,7 +90,7 @@ function lowerNode(node: Node, { entry, places, target, toolkit, table, kernelFo
       `its kernelFor gives ${kernel?.name ?? String(kernel)}, which is no kernel`,
       "see `candidates`",
     );
-  const shader = renderShader(kernel as Kernel, node, target, toolkit.ops);
+  const shader = renderShader(kernel as Kernel, node, target, { ops: toolkit.ops, symbols });
   const bound = shader.region.bindings.map((b) => b.value);
   const bindings = bound.map((v) => places.get(v) ?? v.name);
   const added = table.add(kernelName(node, shader.kernel.name), entry, shader);

@@ -1,7 +1,7 @@
 // Which buffer each value of a graph lives in. Values that are never live at the same time share a buffer; what is updated
 // in place stays in the buffer of the old value.
 import { DTYPE_BYTES } from "../base/dtype.ts";
-import type { PlanBuffer, PlanBufferKind } from "../base/plan.ts";
+import { type PlanBuffer, type PlanBufferKind, planDim } from "../base/plan.ts";
 import {
   at,
   bindDim,
@@ -49,7 +49,11 @@ export class MemoryPlan {
 
   /** All buffers so far; sizes are in bytes. */
   get buffers(): readonly PlanBuffer[] {
-    return [...this.#named.values(), ...this.#temporaries].map(({ name, kind, bytes }) => ({ name, kind, bytes }));
+    return [...this.#named.values(), ...this.#temporaries].map(({ name, kind, bytes }) => ({
+      name,
+      kind,
+      bytes: bytes.map((product) => product.map(planDim)),
+    }));
   }
 
   /** The size of the largest buffer at the symbols' maxima. */

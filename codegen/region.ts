@@ -11,14 +11,13 @@ import {
   type Node,
   OPS,
   POINTWISE_ANCHOR,
-  SYMBOLS,
   updatedOperands,
   type Value,
 } from "../ir/index.ts";
 import { writeEpilogue } from "./epilogue.ts";
 import { indent } from "./indent.ts";
 import { ElementWriter, type Halves, registerType, storageType, wgslName } from "./wgsl-element.ts";
-import { flatIndex, type Index, indexName } from "./wgsl-index.ts";
+import { flatIndex, type Index, indexName, symbolMember } from "./wgsl-index.ts";
 
 /** A storage buffer of a shader. */
 export interface Binding {
@@ -158,15 +157,19 @@ export class Region {
     return this.#function(name, [...args.map((a) => `${a}: u32`), `value: ${moved.type.dtype}`], "", writer, blocks);
   }
 
-  /** Declarations of all bindings, and of the symbols where something reads them. */
-  declarations(usesSymbols: boolean): string {
+  /** Declarations of all bindings, and of the symbols, by name, where something reads them. */
+  declarations(symbols: readonly string[] = []): string {
     const lines = this.bindings.map(
       (b, i) => `@group(0) @binding(${i}) var<storage, ${b.access}> ${b.name}: array<${b.type}>;`,
     );
     if (this.usesFloat16) lines.unshift("enable f16;", "");
-    if (usesSymbols) {
+    if (symbols.length > 0) {
       lines.push("@group(1) @binding(0) var<uniform> symbols: Symbols;");
-      lines.splice(this.usesFloat16 ? 2 : 0, 0, `struct Symbols { ${SYMBOLS.map((s) => `${s}: u32`).join(", ")} }`);
+      lines.splice(
+        this.usesFloat16 ? 2 : 0,
+        0,
+        `struct Symbols { ${symbols.map((s) => `${symbolMember(s)}: u32`).join(", ")} }`,
+      );
     }
     return lines.join("\n");
   }

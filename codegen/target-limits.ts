@@ -1,8 +1,8 @@
 // Whether a plan keeps to the limits of the target that it was made for: its buffers, its shaders, its dispatches.
 
 import type { Fix } from "../base/index.ts";
-import type { PlanCount, PlanEntry, PlanKernel } from "../base/plan.ts";
-import { bindDim, CompileError, type SymbolValues } from "../ir/index.ts";
+import { evalPlanCount, type PlanEntry, type PlanKernel } from "../base/plan.ts";
+import { CompileError, type SymbolValues } from "../ir/index.ts";
 import type { LargestBuffer } from "./plan-memory.ts";
 import { shaderNeeds } from "./shader-needs.ts";
 import { MAX_WORKGROUPS, type Target } from "./target.ts";
@@ -55,7 +55,7 @@ function kernelExcess({ name, kernels }: LimitedPlan, { name: target, limits }: 
 function dispatchExcess({ name, maxima, entries }: LimitedPlan, target: Target): BeyondTarget | undefined {
   for (const { name: entry, fixed, steps } of entries)
     for (const { label, workgroups } of steps) {
-      const counts = workgroups.map((c) => evaluateCount(c, { ...maxima, ...fixed }));
+      const counts = workgroups.map((c) => evalPlanCount(c, { ...maxima, ...fixed }));
       const [x = 1, y = 1, z = 1] = counts;
       // The runtime folds a longer x into y where there is one row.
       const rows = y === 1 ? Math.ceil(x / MAX_WORKGROUPS) : Math.max(x, y);
@@ -67,6 +67,3 @@ function dispatchExcess({ name, maxima, entries }: LimitedPlan, target: Target):
     }
   return undefined;
 }
-
-const evaluateCount = (count: PlanCount, symbols: SymbolValues): number =>
-  count.reduce((n, { dim, per }) => n * Math.ceil(Number(bindDim(dim, symbols)) / per), 1);

@@ -1,12 +1,13 @@
 // How many bytes of weights one call reads, from the graph alone: what a memory-bound step can be held against.
 import { DTYPE_BYTES } from "../base/dtype.ts";
+import { type PlanDim, planDim } from "../base/plan.ts";
 import { type Dim, type Graph, type Node, shapeEquals, type Value } from "../ir/index.ts";
 
 /**
  * Sum of these products: every weight once for each step that reads it, and of a table only as many elements as are taken
  * from it. What a kernel reads again of its own accord is not counted.
  */
-export function weightTraffic(graph: Graph): readonly (readonly Dim[])[] {
+export function weightTraffic(graph: Graph): readonly (readonly PlanDim[])[] {
   const weights = new Set(graph.inputs.filter((i) => i.kind === "weight").map((i) => i.value));
   const products = graph.nodes.flatMap((node) =>
     [...new Set(node.operands)]
@@ -15,7 +16,8 @@ export function weightTraffic(graph: Graph): readonly (readonly Dim[])[] {
   );
   const sizes = products.map(count);
   const known = sizes.reduce((sum, n) => (Number.isNaN(n) ? sum : sum + n), 0);
-  return [...(known > 0 ? [[known]] : []), ...products.filter((_, i) => Number.isNaN(sizes[i]))];
+  const symbolic = products.filter((_, i) => Number.isNaN(sizes[i])).map((product) => product.map(planDim));
+  return [...(known > 0 ? [[known]] : []), ...symbolic];
 }
 
 /** Dims whose product is how many elements of `v` the node reads. */

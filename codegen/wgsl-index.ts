@@ -1,5 +1,5 @@
 // Index arithmetic as WGSL text. What is known at compile time is computed here, so that kernels print no `i * 1u + 0u`.
-import { type Dim, isNeverNegative, SYMBOLS } from "../ir/index.ts";
+import { type Dim, isNeverNegative } from "../ir/index.ts";
 
 /**
  * A u32 expression; `value` is set when it is a constant. `atom`: needs no parentheses. Below 0 it wraps, as u32 does, so
@@ -78,14 +78,16 @@ function floorMod(a: Index, b: Index): string {
 export const lessIndex = (a: Index, b: Index): string =>
   a.signed || b.signed ? `${signedText(a)} < ${signedText(b)}` : `${a.text} < ${b.text}`;
 
+/** What WGSL calls a symbol: a capital is no word of WGSL, and no word of WGSL ends with an underscore. */
+export const symbolMember = (name: string): string => (/^[A-Z]$/.test(name) ? name : `${name}_`);
+
 /** A dim as text: symbols are read from the uniform of that name. */
 export function dimIndex(d: Dim): Index {
   if (typeof d === "number") return indexOf(d);
   let sum: Index | undefined;
-  for (const s of SYMBOLS) {
-    const k = d.terms[s] ?? 0;
-    if (k === 0) continue;
-    const term = mulIndex(indexName(`symbols.${s}`), indexOf(Math.abs(k)));
+  for (const { factor: k, symbols } of d.terms) {
+    const product = symbols.map((s) => indexName(`symbols.${symbolMember(s.name)}`)).reduce(mulIndex);
+    const term = mulIndex(product, indexOf(Math.abs(k)));
     sum =
       sum === undefined
         ? k > 0

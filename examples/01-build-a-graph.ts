@@ -10,12 +10,13 @@ import {
   maximum,
   parseGraph,
   printGraph,
-  T,
+  symbol,
   tensorType,
   verify,
 } from "wgpt/ir";
 
 // y = relu(x · w + b). T, the number of rows, stays a symbol; the op files infer every other shape.
+const T = symbol("T");
 const b = new GraphBuilder("layer");
 const x = b.input("x", tensorType("f32", [T, 3]));
 const w = b.input("w", tensorType("f32", [3, 2]), "weight");

@@ -13,7 +13,9 @@ graph norm(x: f32[T, 96], weight gain: f32[96], weight shift: f32[96]) {
 
 // Compiling needs no GPU; the adapter only says for which limits. T may be anything up to 8 in one call.
 const gpu = await openDawn();
-const { plan } = compileEntries("norm", [{ name: "main", graph }], { T: 8 }, { target: targetForAdapter(gpu.adapter) });
+const { plan } = compileEntries("norm", [{ name: "main", graph, maxima: { T: 8 } }], {
+  target: targetForAdapter(gpu.adapter),
+});
 for (const kernel of plan.kernels) console.log(`// ${kernel.name}.wgsl\n${kernel.wgsl}`);
 
 // Random operands in [−2, 2), with T = 5 rows.

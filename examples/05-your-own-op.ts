@@ -27,7 +27,7 @@ const graph = parseGraph(text, toolkit);
 const gpu = await openDawn();
 const target = targetForAdapter(gpu.adapter);
 const compile = (disable: readonly string[]) =>
-  compileEntries("layer", [{ name: "main", graph }], {}, { target, toolkit, disable }).plan;
+  compileEntries("layer", [{ name: "main", graph }], { target, toolkit, disable }).plan;
 const fusing = toolkit.passes.filter((pass) => pass.role === "fuse").map((pass) => pass.name);
 const plan = compile([]);
 const count = ({ entries }: typeof plan) => entries.flatMap((e) => e.steps).length;

@@ -51,7 +51,11 @@ export const attr = {
 
 const isDim = (a: Attr): a is Dim => typeof a === "number" || (typeof a === "object" && !Array.isArray(a));
 
-const isWhole = (d: Dim): boolean => typeof d !== "number" || Number.isInteger(d);
+/** Whether a dim is a whole number for all values of its symbols. */
+export const isWhole = (d: Dim): boolean =>
+  typeof d === "number"
+    ? Number.isInteger(d)
+    : Number.isInteger(d.constant) && d.terms.every((t) => Number.isInteger(t.factor));
 
 /** Says what is wrong with a value for a spec, or nothing. */
 export function attrProblem(spec: AttrSpec, value: Attr): string | undefined {
@@ -91,6 +95,10 @@ export const attrsEqual = (a: Attrs, b: Attrs): boolean => {
   const keys = Object.keys(a);
   return keys.length === Object.keys(b).length && keys.every((k) => k in b && attrEquals(a[k] ?? "", b[k] ?? ""));
 };
+
+/** The lengths in an attribute. */
+export const dimsOf = (a: Attr): readonly Dim[] =>
+  typeof a === "boolean" || typeof a === "string" ? [] : isDim(a) ? [a] : a;
 
 /** The attributes with symbols replaced by numbers wherever a dim stands. */
 export function bindAttrs(attrs: Attrs, symbols: SymbolValues): Attrs {

@@ -20,6 +20,7 @@ export * from "./ops/index.ts";
 export * from "./parse.ts";
 export * from "./print.ts";
 export * from "./print-literal.ts";
+export { graphSymbols } from "./symbols.ts";
 export * from "./tensor.ts";
 export * from "./type.ts";
 export * from "./value.ts";

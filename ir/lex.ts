@@ -9,7 +9,7 @@ interface Token {
 }
 
 const PATTERN =
-  /(?<skip>\s+|#[^\n]*)|(?<number>-?(?:(?:inf|nan)h?|\d+(?:\.\d*)?(?:e[+-]?\d+)?[uh]?)(?![\w.])|-?\d+(?=[BTP]\b))|(?<word>[A-Za-z_][\w.]*)|(?<punct>[(){}[\],:=+-])/y;
+  /(?<skip>\s+|#[^\n]*)|(?<number>-?(?:(?:inf|nan)h?|\d+(?:\.\d*)?(?:e[+-]?\d+)?[uh]?)(?![\w.])|-?\d+(?=[A-Z]\b))|(?<word>[A-Za-z_][\w.]*)|(?<punct>>=|[(){}[\],:=+*-])/y;
 
 export function lex(text: string): Lexer {
   const tokens: Token[] = [];

@@ -1,5 +1,5 @@
 // Text to graph: the inverse of `print`. Types may be left out; where they stand they are checked.
-import type { Attr } from "./attr.ts";
+import { type Attr, type AttrKind, isWhole } from "./attr.ts";
 import { makeNode } from "./builder.ts";
 import { at, CompileError } from "./errors.ts";
 import { fusedNode } from "./fused.ts";
@@ -10,17 +10,18 @@ import { OPS } from "./ops/index.ts";
 import { literal, printTypes } from "./print-literal.ts";
 import {
   addDims,
-  affine,
   type Dim,
   DTYPES,
   type DType,
-  SYMBOLS,
-  type Sym,
-  scaleDim,
+  mulDims,
+  printDim,
+  SYMBOL_NAME,
+  symbol,
   type TensorType,
   typeEquals,
 } from "./type.ts";
 import { isLiteral, type Value } from "./value.ts";
+import { isKeptWord } from "./verify.ts";
 
 /**
  * Reads one graph. It may name the ops given, a toolkit's for instance; wgpt's own when absent.
@@ -39,17 +40,18 @@ export function parseGraph(text: string, { ops }: OpSet = { ops: OPS }): Graph {
  */
 export function parseType(text: string): TensorType {
   const lexer = lex(text);
-  const type = new Parser(lexer, []).type();
+  const type = new Parser(lexer, []).type(true);
   lexer.end();
   return type;
 }
 
-const isSymbol = (word: string): word is Sym => (SYMBOLS as readonly string[]).includes(word);
 const isKind = (word: string): word is InputKind => (INPUT_KINDS as readonly string[]).includes(word);
 
 class Parser {
   readonly #lexer: Lexer;
   readonly #ops: ReadonlyMap<string, Op>;
+  /** The symbols that the graph has declared so far. */
+  readonly #symbols = new Map<string, Dim>();
 
   constructor(lexer: Lexer, ops: readonly Op[]) {
     this.#lexer = lexer;
@@ -70,6 +72,7 @@ class Parser {
     const l = this.#lexer;
     l.word("graph");
     const name = l.name();
+    if (l.take("[")) l.listUntil("]", () => this.#declareSymbol());
     const scope = new Map<string, Value>();
     l.punct("(");
     const inputs = l.listUntil(")", () => this.#input(scope));
@@ -77,14 +80,15 @@ class Parser {
     return { name, inputs, ...this.#block(scope) };
   }
 
-  type(): TensorType {
+  /** A type; the symbols in it must be declared, unless it declares them itself. */
+  type(declares = false): TensorType {
     const l = this.#lexer;
     const { place } = l;
     const word = l.name();
     const dtype = DTYPES.find((d): d is DType => d === word);
     if (!dtype) return l.fail(`${word} is no dtype`, `dtypes are ${DTYPES.join(", ")}`, place);
     l.punct("[");
-    return { dtype, shape: l.listUntil("]", () => this.#axis()) };
+    return { dtype, shape: l.listUntil("]", () => this.#axis(declares)) };
   }
 
   #input(scope: Map<string, Value>): Input {
@@ -94,7 +98,7 @@ class Parser {
     if (marked) l.name();
     const name = this.#newName(scope);
     l.punct(":");
-    const value: Value = { name, type: this.type() };
+    const value: Value = { name, type: this.type(true) };
     scope.set(name, value);
     const input: Input = { kind: marked ? word : "input", value };
     return l.take("=") ? { ...input, part: this.#part() } : input;
@@ -171,7 +175,7 @@ class Parser {
         const key = l.name();
         if (Object.hasOwn(attrs, key)) l.fail(`attribute ${key} is given twice`, "once is enough", here);
         l.punct("=");
-        attrs[key] = this.#attr();
+        attrs[key] = this.#attr(op.attrs[key]?.kind);
       } else operands.push(this.#operand(scope));
     });
     return l.locate(() => makeNode(op, operands, attrs, names));
@@ -231,43 +235,90 @@ class Parser {
     );
   }
 
-  #attr(): Attr {
+  /** `T`, or `P>=0` for a symbol that may be 0. */
+  #declareSymbol(): void {
+    const l = this.#lexer;
+    const { place } = l;
+    const name = this.#symbolName();
+    if (this.#symbols.has(name)) l.fail(`the symbol ${name} is declared twice`, "once is enough", place);
+    const least = l.take(">=") ? l.takeNumber()?.value : 1;
+    if (least !== 0 && least !== 1)
+      return void l.fail(
+        `${name} has a least value other than 0 and 1`,
+        "write `P>=0` for a symbol that may be 0",
+        place,
+      );
+    this.#symbols.set(name, symbol(name, least));
+  }
+
+  #symbolName(): string {
+    const l = this.#lexer;
+    const { place } = l;
+    const name = l.name();
+    if (!SYMBOL_NAME.test(name) || isKeptWord(name))
+      l.fail(`${name} is no symbol`, "symbols match [A-Za-z][A-Za-z0-9_]*, and are no word of the text form", place);
+    return name;
+  }
+
+  #attr(kind: AttrKind | undefined): Attr {
     const l = this.#lexer;
     if (l.take("[")) return l.listUntil("]", () => this.#dim());
     const word = l.peekName();
-    if (word === undefined || isSymbol(word)) return this.#dim();
+    if (word === undefined || kind === "dim" || (!isNamed(kind) && this.#symbols.has(word))) return this.#dim();
     l.name();
     return word === "true" || word === "false" ? word === "true" : word;
   }
 
   /** A dim of a type: no axis has half an element, or less than none. */
-  #axis(): Dim {
+  #axis(declares: boolean): Dim {
     const l = this.#lexer;
     const { place } = l;
-    const dim = this.#dim();
-    if (typeof dim === "number" && !(Number.isInteger(dim) && dim >= 0))
-      l.fail(`${dim} is no dim`, "dims are whole numbers from 0 on", place);
+    const dim = this.#dim(declares);
+    if (!isWhole(dim) || (typeof dim === "number" && dim < 0))
+      l.fail(`${printDim(dim)} is no dim`, "dims are whole numbers from 0 on", place);
     return dim;
   }
 
-  #dim(): Dim {
+  /** `P+T`, `2T-1`, `3*B*T` */
+  #dim(declares = false): Dim {
     const l = this.#lexer;
     let sum: Dim = 0;
     do {
       const sign = l.take("-") ? -1 : 1;
-      const number = l.takeNumber();
-      const word = l.peekName();
-      const symbol = word !== undefined && isSymbol(word) ? word : undefined;
-      if (symbol === undefined && !number)
-        return l.fail(`expected a dim, found ${l.found}`, `dims are numbers and sums of ${SYMBOLS.join(", ")}`);
-      if (symbol !== undefined) l.name();
-      sum = addDims(
-        sum,
-        symbol === undefined
-          ? sign * (number?.value ?? 0)
-          : scaleDim(affine(0, { [symbol]: 1 }), sign * (number?.value ?? 1)),
-      );
+      sum = addDims(sum, mulDims(this.#product(declares), sign));
     } while (l.take("+") || l.peek("-") || l.peekNegative());
     return sum;
   }
+
+  #product(declares: boolean): Dim {
+    const l = this.#lexer;
+    const number = l.takeNumber();
+    let product: Dim | undefined = number?.value;
+    // A factor may stand right before a symbol.
+    if (product === undefined || l.peekName() !== undefined) product = mulDims(product ?? 1, this.#symbol(declares));
+    while (l.take("*")) product = mulDims(product, l.takeNumber()?.value ?? this.#symbol(declares));
+    return product;
+  }
+
+  #symbol(declares: boolean): Dim {
+    const l = this.#lexer;
+    if (l.peekName() === undefined)
+      return l.fail(`expected a dim, found ${l.found}`, "dims are numbers, symbols, and sums and products of them");
+    const { place } = l;
+    const name = this.#symbolName();
+    const known = this.#symbols.get(name);
+    if (known !== undefined) return known;
+    if (!declares)
+      return l.fail(
+        `${name} is no symbol of the graph`,
+        `an input's type declares it, or brackets after the graph's name: graph g[${[...this.#symbols.keys(), name].join(", ")}](…)`,
+        place,
+      );
+    const made = symbol(name);
+    this.#symbols.set(name, made);
+    return made;
+  }
 }
+
+/** Whether an attribute's value is a word, whatever the symbols are called. */
+const isNamed = (kind: AttrKind | undefined): boolean => kind === "choice" || kind === "word" || kind === "bool";

@@ -3,6 +3,7 @@ import { attrEquals, printAttr } from "./attr.ts";
 import { fused } from "./fused.ts";
 import type { Graph, Input, Node } from "./graph.ts";
 import { printTypes } from "./print-literal.ts";
+import { printSymbols } from "./symbols.ts";
 import { printType } from "./type.ts";
 import { isLiteral, type Value } from "./value.ts";
 
@@ -11,11 +12,11 @@ const WIDTH = 110;
 /** The whole graph. */
 export function printGraph(graph: Graph): string {
   const inputs = graph.inputs.map(printInput);
-  const oneLine = `graph ${graph.name}(${inputs.join(", ")}) {`;
-  const head =
-    oneLine.length <= WIDTH ? oneLine : `graph ${graph.name}(\n${inputs.map((i) => `  ${i}`).join(",\n")}\n) {`;
-  const name = (v: Value) => v.name;
-  return `${[head, ...graph.nodes.map((n) => `  ${indent(printNode(n, name))}`), `  return ${graph.results.map(name).join(", ")}`, "}"].join("\n")}\n`;
+  const name = `${graph.name}${printSymbols(graph)}`;
+  const oneLine = `graph ${name}(${inputs.join(", ")}) {`;
+  const head = oneLine.length <= WIDTH ? oneLine : `graph ${name}(\n${inputs.map((i) => `  ${i}`).join(",\n")}\n) {`;
+  const own = (v: Value) => v.name;
+  return `${[head, ...graph.nodes.map((n) => `  ${indent(printNode(n, own))}`), `  return ${graph.results.map(own).join(", ")}`, "}"].join("\n")}\n`;
 }
 
 const printInput = ({ kind, value, part }: Input): string =>

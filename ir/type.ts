@@ -1,21 +1,29 @@
 // The types of values: an element type and a shape whose dims may be symbolic.
 
+import { type Dim, dimEquals, printDim, productOf } from "../base/dim.ts";
 import type { DType } from "../base/dtype.ts";
 
+export {
+  addDims,
+  bindDim,
+  type Dim,
+  dimEquals,
+  evalDim,
+  isNeverNegative,
+  mulDims,
+  type Polynomial,
+  printDim,
+  productOf,
+  SYMBOL_NAME,
+  type Sym,
+  type SymbolValues,
+  subDims,
+  symbol,
+  symbolsOf,
+  type Term,
+} from "../base/dim.ts";
 export { DTYPES, type DType } from "../base/dtype.ts";
 
-/** The symbols of a shape: `B` sequences, `T` new tokens, `P` past tokens. Each is ≥ 1, but P may be 0. */
-export const SYMBOLS = ["B", "T", "P"] as const;
-/** A symbol of a shape. */
-export type Sym = (typeof SYMBOLS)[number];
-
-/** `constant + Σ terms[s]·s`, with at least one non-zero term. Made only by `affine`, so equal dims look equal. */
-export interface Affine {
-  readonly constant: number;
-  readonly terms: Readonly<Partial<Record<Sym, number>>>;
-}
-/** A length: a number, or a sum of symbols. */
-export type Dim = number | Affine;
 /** Lengths, from the outermost axis on. */
 export type Shape = readonly Dim[];
 
@@ -25,54 +33,9 @@ export interface TensorType {
   readonly shape: Shape;
 }
 
-/** What the symbols stand for in one run. */
-export type SymbolValues = Readonly<Partial<Record<Sym, number>>>;
-
-/** How many tokens are new. */
-export const T: Affine = { constant: 0, terms: { T: 1 } };
-/** How many tokens were there before. */
-export const P: Affine = { constant: 0, terms: { P: 1 } };
-
 /** `f32[2, 3]` is `tensorType("f32", [2, 3])`. */
 export function tensorType(dtype: DType, shape: Shape): TensorType {
   return { dtype, shape };
-}
-
-/** The canonical dim for a constant and coefficients: a plain number when no symbol is left. */
-export function affine(constant: number, terms: Readonly<Partial<Record<Sym, number>>>): Dim {
-  const kept: Partial<Record<Sym, number>> = {};
-  for (const s of SYMBOLS) {
-    const k = terms[s] ?? 0;
-    if (k !== 0) kept[s] = k;
-  }
-  return Object.keys(kept).length === 0 ? constant : { constant, terms: kept };
-}
-
-const parts = (d: Dim): Affine => (typeof d === "number" ? { constant: d, terms: {} } : d);
-
-/** a + b */
-export function addDims(a: Dim, b: Dim): Dim {
-  const [x, y] = [parts(a), parts(b)];
-  const terms: Partial<Record<Sym, number>> = {};
-  for (const s of SYMBOLS) terms[s] = (x.terms[s] ?? 0) + (y.terms[s] ?? 0);
-  return affine(x.constant + y.constant, terms);
-}
-
-/** k · a */
-export function scaleDim(a: Dim, k: number): Dim {
-  const x = parts(a);
-  const terms: Partial<Record<Sym, number>> = {};
-  for (const s of SYMBOLS) terms[s] = (x.terms[s] ?? 0) * k;
-  return affine(x.constant * k, terms);
-}
-
-/** a − b */
-export const subDims = (a: Dim, b: Dim): Dim => addDims(a, scaleDim(b, -1));
-
-/** Whether two lengths are equal for every value of the symbols. */
-export function dimEquals(a: Dim, b: Dim): boolean {
-  const [x, y] = [parts(a), parts(b)];
-  return x.constant === y.constant && SYMBOLS.every((s) => (x.terms[s] ?? 0) === (y.terms[s] ?? 0));
 }
 
 /** The same of all axes. */
@@ -83,78 +46,8 @@ export const shapeEquals = (a: Shape, b: Shape): boolean =>
 export const typeEquals = (a: TensorType, b: TensorType): boolean =>
   a.dtype === b.dtype && shapeEquals(a.shape, b.shape);
 
-/** The dim with the given symbols replaced by numbers; others stay. */
-export function bindDim(d: Dim, symbols: SymbolValues): Dim {
-  if (typeof d === "number") return d;
-  let constant = d.constant;
-  const terms: Partial<Record<Sym, number>> = {};
-  for (const s of SYMBOLS) {
-    const k = d.terms[s] ?? 0;
-    const value = symbols[s];
-    if (value === undefined) terms[s] = k;
-    else constant += k * value;
-  }
-  return affine(constant, terms);
-}
-
-/** Whether a dim is 0 or more whatever its symbols stand for. */
-export function isNeverNegative(d: Dim): boolean {
-  const { constant, terms } = parts(d);
-  // B and T are at least 1.
-  const least = SYMBOLS.reduce((sum, s) => sum + (s === "P" ? 0 : (terms[s] ?? 0)), constant);
-  return least >= 0 && SYMBOLS.every((s) => (terms[s] ?? 0) >= 0);
-}
-
-/** `undefined` when a symbol has no value. */
-export function evalDim(d: Dim, symbols: SymbolValues): number | undefined {
-  const bound = bindDim(d, symbols);
-  return typeof bound === "number" ? bound : undefined;
-}
-
-/** Splits a dim into a whole number and what is left: 4T+8 → 4 · (T+2). */
-function factor(d: Dim): [number, Dim] {
-  if (typeof d === "number") return [d, 1];
-  const gcd = (a: number, b: number): number => (b === 0 ? Math.abs(a) : gcd(b, a % b));
-  const g = Object.values(d.terms).reduce(gcd, d.constant);
-  const terms: Partial<Record<Sym, number>> = {};
-  // Divided, not multiplied by 1/g, which is off for 49 and others.
-  for (const s of SYMBOLS) terms[s] = (d.terms[s] ?? 0) / g;
-  return [g, affine(d.constant / g, terms)];
-}
-
-/** Whether two shapes hold equally many elements for every value of the symbols (as far as whole dims cancel). */
-export function sameElementCount(a: Shape, b: Shape): boolean {
-  let [m, n] = [1, 1];
-  const rest: Dim[] = [];
-  for (const d of a) {
-    const [k, symbolic] = factor(d);
-    m *= k;
-    if (typeof symbolic !== "number") rest.push(symbolic);
-  }
-  for (const d of b) {
-    const [k, symbolic] = factor(d);
-    n *= k;
-    if (typeof symbolic === "number") continue;
-    const i = rest.findIndex((r) => dimEquals(r, symbolic));
-    if (i < 0) return false;
-    rest.splice(i, 1);
-  }
-  return m === n && rest.length === 0;
-}
-
-/** `2T+1` */
-export function printDim(d: Dim): string {
-  if (typeof d === "number") return String(d);
-  let text = "";
-  for (const s of SYMBOLS) {
-    const k = d.terms[s] ?? 0;
-    if (k === 0) continue;
-    text += k < 0 ? "-" : text === "" ? "" : "+";
-    text += Math.abs(k) === 1 ? s : `${Math.abs(k)}${s}`;
-  }
-  if (d.constant === 0) return text;
-  return d.constant < 0 ? `${text}${d.constant}` : `${text}+${d.constant}`;
-}
+/** Whether two shapes hold equally many elements for every value of the symbols. */
+export const sameElementCount = (a: Shape, b: Shape): boolean => dimEquals(productOf(a), productOf(b));
 
 /** `[T, 768]` */
 export const printShape = (shape: Shape): string => `[${shape.map(printDim).join(", ")}]`;

@@ -4,13 +4,16 @@ import { at, CompileError } from "./errors.ts";
 import { fused, POINTWISE_ANCHOR } from "./fused.ts";
 import { type Graph, type Input, indexGraph, type Node } from "./graph.ts";
 import { printTypes } from "./print-literal.ts";
-import { dimEquals, printType, typeEquals } from "./type.ts";
+import { mentionedSymbols } from "./symbols.ts";
+import { DTYPES, dimEquals, printType, SYMBOL_NAME, type Sym, typeEquals } from "./type.ts";
 import { isLiteral, type Value } from "./value.ts";
 
 const NAME = /^[A-Za-z_][\w.]*$/;
 
 /** Words that the text form reads as something else. */
 const KEPT = /^(?:return|true|false|(?:inf|nan)h?)$/;
+/** What a symbol can't be called. */
+export const isKeptWord = (name: string): boolean => KEPT.test(name) || (DTYPES as readonly string[]).includes(name);
 
 /** The invariants, by number. */
 export const INVARIANTS = {
@@ -25,6 +28,7 @@ export const INVARIANTS = {
   V9: "a fused body holds no fused node",
   V10: "what is updated in place is read by nothing afterwards",
   V11: "a part of a weight lies within the whole, and is as wide on the other axes",
+  V12: "symbols are words, and each has one least value",
 } as const;
 
 /**
@@ -43,6 +47,7 @@ export function verify(graph: Graph): void {
     defined.add(v);
   };
   if (!NAME.test(graph.name)) fail("V1", `graph ${graph.name}`, `${JSON.stringify(graph.name)} is no name`);
+  verifySymbols(graph);
   for (const input of graph.inputs) {
     define(input.value, `graph ${graph.name}`);
     verifyPart(input);
@@ -79,6 +84,20 @@ function restate(invariant: keyof typeof INVARIANTS, check: () => void): void {
   } catch (error) {
     if (error instanceof CompileError) fail(invariant, error.place, error.facts, error.hint);
     throw error;
+  }
+}
+
+function verifySymbols(graph: Graph): void {
+  const known = new Map<string, Sym>();
+  for (const s of mentionedSymbols(graph)) {
+    const place = `graph ${graph.name}`;
+    if (!SYMBOL_NAME.test(s.name))
+      fail("V12", place, `${JSON.stringify(s.name)} is no symbol`, "symbols match [A-Za-z][A-Za-z0-9_]*");
+    if (isKeptWord(s.name)) fail("V12", place, `${s.name} is no symbol`, "the text form keeps this word for itself");
+    const { least } = known.get(s.name) ?? s;
+    if (least !== s.least)
+      fail("V12", place, `the symbol ${s.name} is at least ${least} here, and at least ${s.least} there`);
+    known.set(s.name, s);
   }
 }
 

@@ -8,13 +8,11 @@ import {
   type GraphIndex,
   isLiteral,
   type Op,
-  SYMBOLS,
-  type Sym,
   type Value,
 } from "../ir/index.ts";
 import { add, cast, greater, greaterEqual, less, lessEqual, mul, neg, sub } from "../ir/ops/index.ts";
 
-/** constant + Σ terms; the terms are symbols and the index names given by the caller. Null where it is not affine. */
+/** constant + Σ terms; the terms are products of symbols and the index names given by the caller. Null where it is not affine. */
 export type Form = ReadonlyMap<string, number> | null;
 
 const ONE = "1";
@@ -40,7 +38,7 @@ const asNumber = (a: Form): number | undefined =>
 export function ofDim(d: Dim): Form {
   if (typeof d === "number") return constant(d);
   let form = constant(d.constant);
-  for (const s of SYMBOLS) form = plus(form, variable(s satisfies Sym), d.terms[s] ?? 0);
+  for (const { factor, symbols } of d.terms) form = plus(form, variable(symbols.map((s) => s.name).join("·")), factor);
   return form;
 }
 

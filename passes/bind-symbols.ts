@@ -5,6 +5,7 @@ import {
   CompileError,
   fusedNode,
   type Graph,
+  graphSymbols,
   type Input,
   makeNode,
   type Node,
@@ -16,14 +17,23 @@ import type { Pass } from "./pass.ts";
 /** Replaces symbols by numbers: `T = 1` makes the decode step of a graph that is written for any number of tokens. */
 export function bindSymbols(symbols: SymbolValues): Pass {
   for (const [s, n] of Object.entries(symbols))
-    if (!Number.isInteger(n) || n < (s === "P" ? 0 : 1))
-      throw new CompileError("bind-symbols", `${s} is ${n}`, "B and T are whole numbers from 1 on, P from 0 on");
+    if (n === undefined || !Number.isInteger(n) || n < 0)
+      throw new CompileError("bind-symbols", `${s} is ${n}`, "symbols are whole numbers");
   const text = Object.entries(symbols).map(([s, n]) => `${s}=${n}`);
   return {
     name: "bind-symbols",
     summary: `replace symbols by numbers: ${text.join(", ") || "none"}`,
     role: "required",
-    run: (graph) => (text.length === 0 ? graph : bindGraph(graph, symbols)),
+    run: (graph) => {
+      for (const { name, least } of graphSymbols(graph))
+        if ((symbols[name] ?? least) < least)
+          throw new CompileError(
+            "bind-symbols",
+            `${name} is ${symbols[name]}`,
+            `the graph's ${name} is ${least} or more`,
+          );
+      return text.length === 0 ? graph : bindGraph(graph, symbols);
+    },
   };
 }
 

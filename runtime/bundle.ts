@@ -108,7 +108,7 @@ export async function readPlan(
   variant: BundleVariant,
   weights: BundleWeights,
 ): Promise<Plan> {
-  const { name, target, model, maxima } = bundle;
+  const { name, target, model, symbols } = bundle;
   const kernels = await Promise.all(
     variant.kernels.map(
       async ({ file, ...kernel }): Promise<PlanKernel> => ({ ...kernel, wgsl: await files.text(file) }),
@@ -121,7 +121,7 @@ export async function readPlan(
     target,
     requiredFeatures,
     requiredLimits,
-    maxima,
+    symbols,
     model,
     buffers,
     weights: weights.tensors,

@@ -1,7 +1,15 @@
 // Runs a plan on a device. The one executor: what is compiled in memory and what is read from a bundle take the same path.
 import { firstLine, type OpenDevice } from "./device.ts";
 import { optionError, RuntimeError } from "./errors.ts";
-import { bufferBytes, evalPlanDim, type Plan, type PlanEntry, type PlanSymbolValues, type PlanTensor } from "./plan.ts";
+import {
+  bufferBytes,
+  evalPlanDim,
+  type Plan,
+  type PlanEntry,
+  type PlanSymbolValues,
+  type PlanTensor,
+  symbolMaxima,
+} from "./plan.ts";
 import { checkPlan, createPipeline, foldWorkgroups, type PreparedStep, prepareStep } from "./prepare-steps.ts";
 import { SymbolTable } from "./symbol-table.ts";
 
@@ -55,7 +63,7 @@ export class Executor {
     device.pushErrorScope("validation");
     const made = await (async () => {
       for (const b of plan.buffers)
-        buffers.set(b.name, device.createBuffer({ label: b.name, size: bufferBytes(b, plan.maxima), usage }));
+        buffers.set(b.name, device.createBuffer({ label: b.name, size: bufferBytes(b, symbolMaxima(plan)), usage }));
       const symbols = new SymbolTable(device, plan);
       const pipelines = new Map(
         await Promise.all(

@@ -3,7 +3,7 @@
 import { WgptError } from "../base/index.ts";
 import type { AdapterReport } from "./device.ts";
 import { RuntimeError } from "./errors.ts";
-import { bufferBytes, evalPlanDim, type Plan, type PlanBuffer, type PlanBufferKind } from "./plan.ts";
+import { bufferBytes, evalPlanDim, type Plan, type PlanBuffer, type PlanBufferKind, symbolMaxima } from "./plan.ts";
 import { symbolTableBytes } from "./symbol-table.ts";
 import { uploadBytes } from "./weights/upload.ts";
 
@@ -33,7 +33,7 @@ export interface MemoryBounds {
 /** What a plan takes, in bytes; nothing is allocated for it. */
 export function memoryNeed(plan: Plan): MemoryNeed {
   const sum = (...kinds: readonly PlanBufferKind[]) =>
-    plan.buffers.reduce((n, b) => (kinds.includes(b.kind) ? n + bufferBytes(b, plan.maxima) : n), 0);
+    plan.buffers.reduce((n, b) => (kinds.includes(b.kind) ? n + bufferBytes(b, symbolMaxima(plan)) : n), 0);
   const parts = {
     weights: sum("weight"),
     caches: sum("state"),
@@ -46,7 +46,9 @@ export function memoryNeed(plan: Plan): MemoryNeed {
 }
 
 /** The largest output: every element takes four bytes, and results are read one after the other. */
-function readBackBytes({ entries, maxima }: Plan): number {
+function readBackBytes(plan: Plan): number {
+  const { entries } = plan;
+  const maxima = symbolMaxima(plan);
   const sizes = entries.flatMap(({ outputs, fixed }) =>
     outputs.map(({ shape }) => shape.reduce<number>((n, d) => n * evalPlanDim(d, { ...maxima, ...fixed }), 4)),
   );
@@ -56,7 +58,7 @@ function readBackBytes({ entries, maxima }: Plan): number {
 /** The largest first. */
 export function largestBuffers(plan: Plan, count: number): readonly (PlanBuffer & { readonly size: number })[] {
   return plan.buffers
-    .map((b) => ({ ...b, size: bufferBytes(b, plan.maxima) }))
+    .map((b) => ({ ...b, size: bufferBytes(b, symbolMaxima(plan)) }))
     .sort((a, b) => b.size - a.size)
     .slice(0, count);
 }

@@ -2,7 +2,7 @@
 // queue before it first waits, so that calls one after the other never mix. Not here: who may call; see model.ts.
 import { RuntimeError } from "./errors.ts";
 import type { Executor } from "./executor.ts";
-import type { PlanModel } from "./plan.ts";
+import { type PlanModel, symbolMaxima } from "./plan.ts";
 import { checkSampler, checkSeed, type SamplerSettings, suppressedBits } from "./sampler.ts";
 import { closedError } from "./turns.ts";
 import { checkIds } from "./vocabulary.ts";
@@ -34,7 +34,7 @@ export class Sequence {
   }
   /** The most tokens that one call takes. */
   get chunk(): number {
-    return this.#executor.plan.maxima.T ?? 1;
+    return symbolMaxima(this.#executor.plan)["T"] ?? 1;
   }
 
   /** Forgets all tokens. */

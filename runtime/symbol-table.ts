@@ -2,23 +2,23 @@
 // whose calls differ in one symbol at most (a decode step, in its position) are written once, before the first call: its
 // steps need nothing from the host then.
 import { RuntimeError } from "./errors.ts";
-import { PLAN_SYMBOLS, type Plan, type PlanEntry, type PlanSymbol, type PlanSymbolValues } from "./plan.ts";
+import type { Plan, PlanEntry, PlanSymbol, PlanSymbolValues } from "./plan.ts";
 
-/** Bytes that a binding shows of a slot: each symbol as u32, padded to 16. */
-const SYMBOL_BYTES = 16;
+/** Bytes that a binding shows of a slot: each symbol as u32, padded to a multiple of 16. */
+const slotBytes = ({ symbols }: Plan): number => 16 * Math.max(1, Math.ceil(symbols.length / 4));
 /** The first slot belongs to the calls that no row was made for; it is written before each. */
 const FREE_SLOT = 0;
 /** An entry point that would need more than this gets no rows. */
 const MOST_ROWS = 65536;
 
-/** No device asks for more between two offsets. */
-const STRIDE = 256;
+/** No device asks for more than 256 between two offsets; a slot is no longer than what is between. */
+const strideOf = (plan: Plan): number => 256 * Math.ceil(slotBytes(plan) / 256);
 
 interface Rows {
   readonly first: number;
   readonly count: number;
   /** The symbol that the rows count up; none when there is one row. */
-  readonly symbol: PlanSymbol | undefined;
+  readonly symbol: string | undefined;
 }
 
 /** Where the rows of each entry point lie, and how many slots there are. */
@@ -27,16 +27,16 @@ function layOut(plan: Plan): { readonly rows: ReadonlyMap<string, Rows>; readonl
   let slots = 1;
   for (const entry of plan.entries) {
     const [symbol, ...others] = freeSymbols(plan, entry);
-    const count = symbol === undefined ? 1 : (plan.maxima[symbol] ?? 0) + 1;
+    const count = symbol === undefined ? 1 : symbol.max + 1;
     if (others.length > 0 || count > MOST_ROWS) continue;
-    rows.set(entry.name, { first: slots, count, symbol });
+    rows.set(entry.name, { first: slots, count, symbol: symbol?.name });
     slots += count;
   }
   return { rows, slots };
 }
 
 /** Bytes that a plan's table takes. */
-export const symbolTableBytes = (plan: Plan): number => layOut(plan).slots * STRIDE;
+export const symbolTableBytes = (plan: Plan): number => layOut(plan).slots * strideOf(plan);
 
 export class SymbolTable {
   readonly buffer: GPUBuffer;
@@ -46,16 +46,20 @@ export class SymbolTable {
   readonly #plan: Plan;
   readonly #queue: GPUQueue;
   readonly #rows: ReadonlyMap<string, Rows>;
-  readonly #values = new Uint32Array(SYMBOL_BYTES / 4);
+  readonly #stride: number;
+  readonly #values: Uint32Array<ArrayBuffer>;
 
   constructor(device: GPUDevice, plan: Plan) {
     this.#plan = plan;
     this.#queue = device.queue;
     const { rows, slots } = layOut(plan);
     this.#rows = rows;
+    this.#stride = strideOf(plan);
+    const bytes = slotBytes(plan);
+    this.#values = new Uint32Array(bytes / 4);
     this.buffer = device.createBuffer({
       label: "symbols",
-      size: slots * STRIDE,
+      size: slots * this.#stride,
       usage: GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST,
     });
     device.queue.writeBuffer(this.buffer, 0, this.#fill(slots));
@@ -65,14 +69,14 @@ export class SymbolTable {
         {
           binding: 0,
           visibility: GPUShaderStage.COMPUTE,
-          buffer: { type: "uniform", hasDynamicOffset: true, minBindingSize: SYMBOL_BYTES },
+          buffer: { type: "uniform", hasDynamicOffset: true, minBindingSize: bytes },
         },
       ],
     });
     this.group = device.createBindGroup({
       label: "symbols",
       layout: this.layout,
-      entries: [{ binding: 0, resource: { buffer: this.buffer, size: SYMBOL_BYTES } }],
+      entries: [{ binding: 0, resource: { buffer: this.buffer, size: bytes } }],
     });
   }
 
@@ -81,19 +85,15 @@ export class SymbolTable {
    * @throws RuntimeError for a symbol that is missing, or out of the plan's range.
    */
   place(entry: PlanEntry, given: PlanSymbolValues): number {
-    for (const s of PLAN_SYMBOLS) {
-      const most = this.#plan.maxima[s];
-      if (most !== undefined && entry.fixed[s] === undefined) this.#check(entry, s, given[s], most);
-    }
+    for (const s of freeSymbols(this.#plan, entry)) this.#check(entry, s, given[s.name]);
     const rows = this.#rows.get(entry.name);
-    if (rows) return (rows.first + (rows.symbol === undefined ? 0 : (given[rows.symbol] ?? 0))) * STRIDE;
-    for (const [i, s] of PLAN_SYMBOLS.entries()) this.#values[i] = entry.fixed[s] ?? given[s] ?? 0;
-    this.#queue.writeBuffer(this.buffer, FREE_SLOT * STRIDE, this.#values);
-    return FREE_SLOT * STRIDE;
+    if (rows) return (rows.first + (rows.symbol === undefined ? 0 : (given[rows.symbol] ?? 0))) * this.#stride;
+    for (const [i, { name: s }] of this.#plan.symbols.entries()) this.#values[i] = entry.fixed[s] ?? given[s] ?? 0;
+    this.#queue.writeBuffer(this.buffer, FREE_SLOT * this.#stride, this.#values);
+    return FREE_SLOT * this.#stride;
   }
 
-  #check(entry: PlanEntry, s: PlanSymbol, value: number | undefined, most: number): void {
-    const least = s === "P" ? 0 : 1;
+  #check(entry: PlanEntry, { name: s, min: least, max: most }: PlanSymbol, value: number | undefined): void {
     if (value !== undefined && Number.isInteger(value) && value >= least && value <= most) return;
     const place = `${this.#plan.name}.${entry.name}`;
     if (value === undefined) throw new RuntimeError(place, `${s} is not given, but the plan's sizes depend on it`);
@@ -102,13 +102,14 @@ export class SymbolTable {
   }
 
   #fill(slots: number): Uint32Array<ArrayBuffer> {
-    const words = new Uint32Array((slots * STRIDE) / 4);
+    const stride = this.#stride / 4;
+    const words = new Uint32Array(slots * stride);
     for (const entry of this.#plan.entries) {
       const rows = this.#rows.get(entry.name);
       if (!rows) continue;
       for (let row = 0; row < rows.count; row++)
-        for (const [i, s] of PLAN_SYMBOLS.entries())
-          words[((rows.first + row) * STRIDE) / 4 + i] = s === rows.symbol ? row : (entry.fixed[s] ?? 0);
+        for (const [i, { name: s }] of this.#plan.symbols.entries())
+          words[(rows.first + row) * stride + i] = s === rows.symbol ? row : (entry.fixed[s] ?? 0);
     }
     return words;
   }
@@ -116,4 +117,4 @@ export class SymbolTable {
 
 /** What each call of the entry point gives. */
 const freeSymbols = (plan: Plan, entry: PlanEntry): readonly PlanSymbol[] =>
-  PLAN_SYMBOLS.filter((s) => plan.maxima[s] !== undefined && entry.fixed[s] === undefined);
+  plan.symbols.filter((s) => entry.fixed[s.name] === undefined);

@@ -8,7 +8,7 @@ import { type Compilation, type CompileOptions, compileGpt2 } from "../compile.t
 import { targetByName } from "../target.ts";
 import { withWayOut } from "../way-out.ts";
 
-const VERSION: BundleVersion = 1;
+const VERSION: BundleVersion = 2;
 
 /** Which features each variant may use; the plainest first, and of those that an adapter can run the last is taken. */
 export const VARIANTS = {
@@ -72,7 +72,7 @@ function compileVariants(config: Gpt2Config, options: BundleOptions): Bundle {
   }
   const [base] = made;
   if (!base) throw new RangeError("a bundle without variants");
-  const { model, maxima, weights } = base.compilation.plan;
+  const { model, symbols, weights } = base.compilation.plan;
   if (!model) throw new RangeError("a plan without a model");
   return {
     plan: {
@@ -81,7 +81,7 @@ function compileVariants(config: Gpt2Config, options: BundleOptions): Bundle {
       name,
       target: target.name,
       model,
-      maxima,
+      symbols,
       variants: made.map((m) => m.variant),
       ...(tokenizer && { tokenizer }),
       source: { config, options: recorded(target.name, variants, compile) },

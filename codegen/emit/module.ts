@@ -13,6 +13,7 @@ import {
   VariableDeclarationKind,
 } from "ts-morph";
 import type { BundlePlan, BundleWeights } from "../../base/bundle.ts";
+import { symbolMaxima } from "../../base/plan.ts";
 
 /** What the module is printed from. */
 export interface ModuleSource {
@@ -109,7 +110,7 @@ function factsOf({ plan, weights }: ModuleSource): string {
     n_vocab,
     eos_token_ids,
     weights: matrices.every((t) => t.dtype === "f16") ? "f16" : "f32",
-    chunk: plan.maxima.T ?? 1,
+    chunk: symbolMaxima(plan)["T"] ?? 1,
     variants: plan.variants.map((v) => v.name),
   };
   const lines = Object.entries(facts).map(([key, value]) => `${key}: ${JSON.stringify(value)},`);
@@ -127,7 +128,7 @@ function interfaceOf({ plan }: ModuleSource, model: string): OptionalKind<Interf
       parameters: [tokens],
       returnType: row,
       docs: [
-        `Appends tokens, in chunks of ${plan.maxima.T}: ids from 0 to ${n_vocab - 1}, with those before them ${n_ctx} at most.\nReturns the logits after the last one, f32[1, ${n_vocab}], before any softmax.\n@throws RuntimeError for an id that is none, and a context that is full.`,
+        `Appends tokens, in chunks of ${symbolMaxima(plan)["T"]}: ids from 0 to ${n_vocab - 1}, with those before them ${n_ctx} at most.\nReturns the logits after the last one, f32[1, ${n_vocab}], before any softmax.\n@throws RuntimeError for an id that is none, and a context that is full.`,
       ],
     },
     {

@@ -36,9 +36,14 @@ import {
 } from "../ops/index.ts";
 import { suppressedWords } from "../ops/sample-token.ts";
 import { MASKED } from "../ops/scaled-dot-product-attention.ts";
-import { addDims, type Dim, P, T, tensorType } from "../type.ts";
+import { addDims, type Dim, symbol, tensorType } from "../type.ts";
 import type { Value } from "../value.ts";
 import type { Gpt2Config } from "./gpt2-config.ts";
+
+/** How many tokens are new. */
+const T = symbol("T");
+/** How many tokens were there before. */
+const P = symbol("P", 0);
 
 /** Whether the head is applied to every new position or to the last one only. */
 export type LogitsOf = "all" | "last";

@@ -68,7 +68,7 @@ test("writes module, plan, weight map, graph and kernels, and says how many disp
   assert.match(text, /^ {2}subgroups: dispatches of .*, needs subgroups$/m);
   const files = read(at("deep", "er", "bundle"));
   const plan = JSON.parse(files.get("plan.json") ?? "");
-  assert.match(files.get("graph.txt") ?? "", /^# prefill\ngraph gpt2\(/);
+  assert.match(files.get("graph.txt") ?? "", /^# prefill\ngraph gpt2\[/);
   const kernels = [...files.keys()].filter((name) => name.startsWith("kernels"));
   const used = plan.variants.flatMap((v: { readonly kernels: readonly { readonly file: string }[] }) =>
     v.kernels.map((k) => k.file),

@@ -12,7 +12,10 @@ const test = suite("attention: masks");
 const gpuTest = onGpu(test);
 
 /** One head of one column, in primitive ops. */
-const spelled = (mask: string, rows = "2") => `graph g(q: f32[${rows}, 1], k: f32[P+${rows}, 1], v: f32[P+${rows}, 1]) {
+const spelled = (
+  mask: string,
+  rows = "2",
+) => `graph g[P>=0](q: f32[${rows}, 1], k: f32[P+${rows}, 1], v: f32[P+${rows}, 1]) {
   q3 = reshape(q, shape=[${rows}, 1, 1])
   qt = transpose(q3, perm=[1, 0, 2])
   k3 = reshape(k, shape=[P+${rows}, 1, 1])
@@ -67,7 +70,10 @@ function operands(rows: number, queries: (i: number) => number, keys: (j: number
   ]);
 }
 
-const attention = (rows: string, mask: string) => `graph g(q: f32[${rows}, 8], k: f32[${KEYS}, 8], v: f32[${KEYS}, 8]) {
+const attention = (
+  rows: string,
+  mask: string,
+) => `graph g[P>=0](q: f32[${rows}, 8], k: f32[${KEYS}, 8], v: f32[${KEYS}, 8]) {
   y = scaled_dot_product_attention(q, k, v, n_head=2, length=P+${rows}, scale=0.25, mask_value=${mask})
   return y
 }`;

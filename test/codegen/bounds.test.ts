@@ -92,7 +92,7 @@ for (const [heads, size, target] of [
   for (const rows of ["1", "T"])
     inBounds(
       `attention of ${rows} rows with ${heads} heads of ${size} stays within its tensors`,
-      `graph g(q: f32[${rows}, ${heads * size}], k: f32[260, ${heads * size}], v: f32[260, ${heads * size}]) {
+      `graph g[P>=0](q: f32[${rows}, ${heads * size}], k: f32[260, ${heads * size}], v: f32[260, ${heads * size}]) {
         y = scaled_dot_product_attention(q, k, v, n_head=${heads}, length=P+${rows}, scale=0.25)
         return y
       }`,
@@ -126,7 +126,7 @@ inBounds(
 
 inBounds(
   "a row goes to a buffer and two caches, up to the last of their rows",
-  `graph qkv(x: f32[T, 5], w: f32[5, 12], b: f32[12], state k: f32[9, 4], state v: f32[9, 4]) {
+  `graph qkv[T, P>=0](x: f32[T, 5], w: f32[5, 12], b: f32[12], state k: f32[9, 4], state v: f32[9, 4]) {
     m = matmul(x, w)
     s = add(m, b)
     q, k1, v1 = split(s, sizes=[4, 4, 4])

@@ -96,9 +96,9 @@ test("an unknown target is an error that lists the known ones", () => {
 test("entry points that share a name share its type, and each has a name of its own", () => {
   const entry = (name: string, text: string) => ({ name, graph: parseGraph(text) });
   const a = entry("a", "graph g(weight w: f32[2], x: f32[2]) { y = add(w, x) return y }");
-  const refused = (specs: Parameters<typeof compileEntries>[1], maxima = {}) => {
+  const refused = (specs: Parameters<typeof compileEntries>[1]) => {
     try {
-      compileEntries("g", specs, maxima);
+      compileEntries("g", specs);
     } catch (error) {
       if (error instanceof CompileError) return error.facts;
       throw error;
@@ -117,9 +117,14 @@ test("entry points that share a name share its type, and each has a name of its 
   assert.is(refused([a, a]), "two entry points are called a");
   assert.is(refused([a, entry("b", "graph g(x: f32[3]) { z = neg(x) return z }")]), "nothing");
   const grows = entry("a", "graph g(x: f32[T]) { y = neg(x) return y }");
-  assert.is(refused([grows], { T: Number.NaN }), "the largest T is NaN");
-  assert.is(refused([grows], { T: 0 }), "the largest T is 0");
-  assert.match(refused([grows], {}), "has the length T, a symbol of which has no largest value");
+  assert.is(refused([{ ...grows, maxima: { T: Number.NaN } }]), "the largest T is NaN");
+  assert.is(refused([{ ...grows, maxima: { T: 0 } }]), "the largest T is 0");
+  assert.is(refused([{ ...grows, fixed: { t: 1 } }]), "fixes the symbol t, which no graph has");
+  assert.is(refused([grows]), "has the symbol T, which has no largest value");
+  const empty = entry("b", "graph g[T>=0](z: f32[T]) { u = neg(z) return u }");
+  const bounded = { ...grows, maxima: { T: 2 } };
+  assert.is(refused([bounded, empty]), "the symbol T is at least 0, but at least 1 in another entry point");
+  assert.is(refused([bounded, entry("b", "graph g(z: f32[T]) { u = neg(z) return u }")]), "nothing");
 });
 
 test("a bundle's type has a name that means nothing else in its module", async () => {

@@ -19,7 +19,9 @@ const test = suite("hostile kernels");
 
 function compile(text: string, ops: readonly Op[] = [], kernelFor?: KernelChoice) {
   const graph = parseGraph(text, withOps(ops));
-  return compileEntries(graph.name, [{ name: "run", graph }], { T: 4, P: 4 }, { ...(kernelFor && { kernelFor }) }).plan;
+  return compileEntries(graph.name, [{ name: "run", graph, maxima: { T: 4, P: 4 } }], {
+    ...(kernelFor && { kernelFor }),
+  }).plan;
 }
 
 function refuses(run: () => unknown, place: string, facts: RegExp): void {

@@ -25,7 +25,7 @@ async function found(
   change: (wgsl: string) => string,
   symbols: SymbolValues = { T: 1 },
 ) {
-  const compiled = compileEntries("planted", [{ name: "run", graph: parseGraph(text) }], { T: 64 });
+  const compiled = compileEntries("planted", [{ name: "run", graph: parseGraph(text), maxima: { T: 64 } }]);
   const kernels = compiled.plan.kernels.map((k) => ({ ...k, wgsl: change(k.wgsl) }));
   if (change !== same)
     assert.ok(

@@ -8,7 +8,7 @@ import type { Graph } from "../../ir/graph.ts";
 import { interpret } from "../../ir/interpret.ts";
 import { parseGraph } from "../../ir/parse.ts";
 import { castNumber, type HostTensor } from "../../ir/tensor.ts";
-import { isFloat, SYMBOLS, type SymbolValues } from "../../ir/type.ts";
+import { isFloat, type SymbolValues } from "../../ir/type.ts";
 import { pipeline, type WeightDType } from "../../passes/index.ts";
 import type { OpenDevice } from "../../runtime/device.ts";
 import { GpuGraph } from "../support/run-plan.ts";
@@ -64,10 +64,7 @@ export async function checkKernels(gpu: OpenDevice, source: string | Graph, chec
     toolkit = standard,
   } = check;
   const maxima: SymbolValues = Object.fromEntries(
-    SYMBOLS.filter((s) => runs.some((r) => r[s] !== undefined)).map((s) => [
-      s,
-      Math.max(...runs.map((r) => r[s] ?? 0)),
-    ]),
+    runs.flatMap(Object.keys).map((s) => [s, Math.max(...runs.map((r) => r[s] ?? 0))]),
   );
   const cases = runs.map((symbols) => {
     const inputs = new Map(
@@ -126,7 +123,7 @@ export function acceptingKernels(
   options: CompileOptions,
 ): readonly Kernel[] {
   const { toolkit = standard } = options;
-  const { plan, entries } = compileEntries(graph.name, [{ name: "run", graph }], maxima, {
+  const { plan, entries } = compileEntries(graph.name, [{ name: "run", graph, maxima }], {
     ...options,
     target,
   });

@@ -58,7 +58,7 @@ bothRows(
 
 for (const width of [16, 15])
   gpuTest(`query, keys and values of width ${width} go to a buffer and two caches`, async (gpu) => {
-    const text = (rows: string) => `graph qkv(
+    const text = (rows: string) => `graph qkv[P>=0](
       x: f32[${rows}, 65], w: f32[65, ${3 * width}], b: f32[${3 * width}],
       state k: f32[64, ${width}], state v: f32[64, ${width}]
     ) {
@@ -112,7 +112,7 @@ gpuTest("a layer norm of a sum, of several axes and of one", async (gpu) => {
 gpuTest("a row is normalised, multiplied, biased and split into a buffer and a cache", (gpu) =>
   checkKernels(
     gpu,
-    `graph block(x: f32[1, 66], g: f32[66], c: f32[66], w: f32[66, 24], b: f32[24], state k: f32[9, 12]) {
+    `graph block[P>=0](x: f32[1, 66], g: f32[66], c: f32[66], w: f32[66, 24], b: f32[24], state k: f32[9, 12]) {
       n = layer_norm(x, g, c)
       m = matmul(n, w)
       s = add(m, b)
@@ -156,7 +156,7 @@ gpuTest("an argmax with a prologue and an epilogue", (gpu) =>
 gpuTest("attention with a scaled query, a residual and a bias", async (gpu) => {
   const text = (
     rows: string,
-  ) => `graph attend(h: f32[${rows}, 16], q: f32[${rows}, 16], k: f32[20, 16], v: f32[20, 16], b: f32[16]) {
+  ) => `graph attend[P>=0](h: f32[${rows}, 16], q: f32[${rows}, 16], k: f32[20, 16], v: f32[20, 16], b: f32[16]) {
     s = mul(q, 1.5)
     a = scaled_dot_product_attention(s, k, v, n_head=2, length=P+${rows}, scale=0.25)
     r = add(a, h)
@@ -176,7 +176,7 @@ gpuTest("attention with a scaled query, a residual and a bias", async (gpu) => {
 gpuTest("new rows of a cache are computed on the way in", (gpu) =>
   checkKernels(
     gpu,
-    `graph rows(state cache: f32[8, 5], x: f32[T, 5]) {
+    `graph rows[T, P>=0](state cache: f32[8, 5], x: f32[T, 5]) {
       c2 = fused cache_update(cache, x) {
         n = neg(x)
         c = cache_update(cache, n, start=P)

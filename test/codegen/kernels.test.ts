@@ -106,7 +106,9 @@ for (const [heads, size, target] of [
 ] as const)
   gpuTest(`attention with ${heads} heads of ${size}: each kernel gives the reference's numbers`, async (gpu) => {
     const width = heads * size;
-    const text = (rows: string) => `graph g(q: f32[${rows}, ${width}], k: f32[112, ${width}], v: f32[112, ${width}]) {
+    const text = (
+      rows: string,
+    ) => `graph g[P>=0](q: f32[${rows}, ${width}], k: f32[112, ${width}], v: f32[112, ${width}]) {
       y = scaled_dot_product_attention(q, k, v, n_head=${heads}, length=P+${rows}, scale=0.25)
       return y
     }`;

@@ -28,19 +28,14 @@ for (const op of standard.ops)
     for (const rankCase of casesOf(op)) {
       const graph = graphOf(op, rankCase);
       for (const kernel of acceptingKernels(graph, target, {}, { disable: ALL_PASSES })) {
-        const { plan } = compileEntries(
-          op.name,
-          [{ name: "run", graph }],
-          {},
-          {
-            target,
-            disable: ALL_PASSES,
-            kernelFor: (node, t) =>
-              candidates(node, t).some((c) => c.kernel === kernel && c.refusal === undefined)
-                ? kernel
-                : selectKernel(node, t),
-          },
-        );
+        const { plan } = compileEntries(op.name, [{ name: "run", graph }], {
+          target,
+          disable: ALL_PASSES,
+          kernelFor: (node, t) =>
+            candidates(node, t).some((c) => c.kernel === kernel && c.refusal === undefined)
+              ? kernel
+              : selectKernel(node, t),
+        });
         const label = `${kernel.name} of ${op.name}(${rankCase.types.join(", ")}) ${JSON.stringify(rankCase.attrs)}`;
         for (const { wgsl } of plan.kernels) await assertValidWgsl(wgsl, label);
       }

@@ -25,7 +25,7 @@ const REGIONS: Readonly<Record<string, string>> = {
     y = reshape(u, shape=[24])
     return y
   }`,
-  "embedding-lookup": `graph g(table: f32[9, 4], places: f32[16, 4], ids: i32[T]) {
+  "embedding-lookup": `graph g[T, P>=0](table: f32[9, 4], places: f32[16, 4], ids: i32[T]) {
     p = iota(start=P, length=T)
     a = gather(table, ids)
     b = gather(places, p)
@@ -44,7 +44,7 @@ const REGIONS: Readonly<Record<string, string>> = {
     y = layer_norm(l, g, c)
     return y
   }`,
-  "matmul-to-caches": `graph g(x: f32[1, 8], w: f32[8, 24], b: f32[24], state k: f32[32, 8], state v: f32[32, 8]) {
+  "matmul-to-caches": `graph g[P>=0](x: f32[1, 8], w: f32[8, 24], b: f32[24], state k: f32[32, 8], state v: f32[32, 8]) {
     m = matmul(x, w)
     s = add(m, b)
     q, k1, v1 = split(s, sizes=[8, 8, 8])
@@ -59,12 +59,12 @@ const REGIONS: Readonly<Record<string, string>> = {
     y = add(h, a)
     return y
   }`,
-  "cache-update": "graph g(state c: f32[8, 4], x: f32[T, 4]) { y = cache_update(c, x, start=P) return y }",
+  "cache-update": "graph g[T, P>=0](state c: f32[8, 4], x: f32[T, 4]) { y = cache_update(c, x, start=P) return y }",
 };
 
 for (const [name, text] of Object.entries(REGIONS))
   test(`prints ${name} as it did`, () => {
-    const { plan } = compileEntries(name, [{ name: "run", graph: parseGraph(text) }], { T: 4, P: 4 });
+    const { plan } = compileEntries(name, [{ name: "run", graph: parseGraph(text), maxima: { T: 4, P: 4 } }]);
     assert.is(plan.kernels.length, 1);
     const { wgsl } = at(plan.kernels, 0);
     const file = `${FOLDER}${name}.wgsl`;

@@ -8,7 +8,7 @@ import { TARGETS, type TargetLimits, targetByName } from "../../codegen/target.t
 import { BeyondTarget } from "../../codegen/target-limits.ts";
 import { type Gpt2Config, PRESETS, readGpt2Config, shortenContext } from "../../ir/models/gpt2-config.ts";
 import { parseGraph } from "../../ir/parse.ts";
-import { bufferBytes } from "../../runtime/plan.ts";
+import { bufferBytes, symbolMaxima } from "../../runtime/plan.ts";
 import { FUSING_PASSES } from "../support/fusing-passes.ts";
 
 const test = suite("target limits");
@@ -141,7 +141,7 @@ test("refuses a bundle for the limits of any of its variants", () => {
 
 test("refuses a dispatch of more workgroups than an axis has", () => {
   const graph = parseGraph("graph g(x: f32[T, 4], weight w: f32[4, 4]) { y = matmul(x, w) return y }");
-  const compile = (T: number) => compileEntries("g", [{ name: "run", graph }], { T });
+  const compile = (T: number) => compileEntries("g", [{ name: "run", graph, maxima: { T } }]);
   assert.match(
     refusal(() => compile(8 * 65535 + 1)).message,
     /^plan g run y: needs 1 × 65536 × 1 workgroups, but webgpu-default has 65535 on an axis$/,
@@ -152,7 +152,7 @@ test("refuses a dispatch of more workgroups than an axis has", () => {
 test("compiles beyond the target where that is asked for, and says so", () => {
   const { plan, excess } = compileGpt2(GPT2, { disable: ["fuse-pointwise"], allowExcess: true });
   assert.match(excess?.facts ?? "", /^wte\.weight\.whole\.0/);
-  assert.ok(plan.buffers.some((b) => bufferBytes(b, plan.maxima) > 2 ** 27));
+  assert.ok(plan.buffers.some((b) => bufferBytes(b, symbolMaxima(plan)) > 2 ** 27));
   assert.is(compileGpt2(GPT2).excess, undefined);
 });
 
@@ -164,7 +164,7 @@ test("a model without any of the fusing passes keeps to its target, or is refuse
         const options: CompileOptions = { disable: [name], weights, entries: ["decode"] };
         try {
           const { plan } = compileGpt2(config, options);
-          for (const b of plan.buffers) assert.ok(bufferBytes(b, plan.maxima) <= 2 ** 27, b.name);
+          for (const b of plan.buffers) assert.ok(bufferBytes(b, symbolMaxima(plan)) <= 2 ** 27, b.name);
         } catch (error) {
           if (!(error instanceof BeyondTarget)) throw error;
           refused++;

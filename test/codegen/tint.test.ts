@@ -60,7 +60,7 @@ test("constants without a finite result, and divisions of integers by 0, are no 
   ] as const)
     for (const disable of [[], ["fold-constants", "canonicalize", ...FUSING_PASSES]]) {
       const graph = parseGraph(`graph g(x: ${type}[4]) { c = ${call} y = add(x, c) return y }`);
-      const { plan } = compileEntries("g", [{ name: "run", graph }], {}, { disable });
+      const { plan } = compileEntries("g", [{ name: "run", graph }], { disable });
       for (const { wgsl } of plan.kernels) await assertValidWgsl(wgsl, call);
     }
 });

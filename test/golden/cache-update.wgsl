@@ -1,5 +1,5 @@
 // cache_update: one invocation per element that moves; the rest of the buffer stays as it is.
-struct Symbols { B: u32, T: u32, P: u32 }
+struct Symbols { T: u32, P: u32 }
 @group(0) @binding(0) var<storage, read_write> cache: array<f32>;
 @group(0) @binding(1) var<storage, read> rows: array<f32>;
 @group(1) @binding(0) var<uniform> symbols: Symbols;

@@ -1,5 +1,5 @@
 // iota + gather + gather + add: one invocation per element of the result.
-struct Symbols { B: u32, T: u32, P: u32 }
+struct Symbols { T: u32, P: u32 }
 @group(0) @binding(0) var<storage, read> gather_table: array<f32>;
 @group(0) @binding(1) var<storage, read> gather_table_2: array<f32>;
 @group(0) @binding(2) var<storage, read> gather_indices: array<i32>;

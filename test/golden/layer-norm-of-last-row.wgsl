@@ -1,5 +1,5 @@
 // slice + layer_norm: one workgroup per row, 64 invocations stride over its 8 columns.
-struct Symbols { B: u32, T: u32, P: u32 }
+struct Symbols { T: u32 }
 @group(0) @binding(0) var<storage, read> slice_x: array<f32>;
 @group(0) @binding(1) var<storage, read> weight: array<f32>;
 @group(0) @binding(2) var<storage, read> bias: array<f32>;

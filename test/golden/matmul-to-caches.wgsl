@@ -1,6 +1,6 @@
 // matmul + add + split + cache_update + cache_update: one row times a matrix, 4 columns a load. Each invocation keeps 1 × 4 neighbouring columns;
 // 8 invocations share them, each walking every 8th row of the matrix.
-struct Symbols { B: u32, T: u32, P: u32 }
+struct Symbols { P: u32 }
 @group(0) @binding(0) var<storage, read> a: array<f32>;
 @group(0) @binding(1) var<storage, read> b: array<vec4f>;
 @group(0) @binding(2) var<storage, read> add_b: array<f32>;

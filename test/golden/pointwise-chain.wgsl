@@ -1,5 +1,5 @@
 // add + mul + tanh: one invocation per element of the result.
-struct Symbols { B: u32, T: u32, P: u32 }
+struct Symbols { T: u32 }
 @group(0) @binding(0) var<storage, read> add_a: array<f32>;
 @group(0) @binding(1) var<storage, read> add_b: array<f32>;
 @group(0) @binding(2) var<storage, read_write> y: array<f32>;

@@ -6,6 +6,7 @@ import type { Op } from "../../ir/op.ts";
 import { add, cacheUpdate, gelu, matmul, neg, reduceSum, reshape } from "../../ir/ops/index.ts";
 import { parseGraph, parseType } from "../../ir/parse.ts";
 import { literal } from "../../ir/print-literal.ts";
+import { symbol, tensorType } from "../../ir/type.ts";
 import type { Value } from "../../ir/value.ts";
 import type { INVARIANTS } from "../../ir/verify.ts";
 
@@ -314,6 +315,34 @@ export const BROKEN: Readonly<Record<keyof typeof INVARIANTS, readonly Broken[]>
       graph: () => parseGraph("graph g(weight a: f32[2, 3] = slice(w: f32[5, 2], axis=0, start=0)) {\n  return a\n}"),
       place: "weight a",
       facts: "is f32[2, 3], from 0 on along axis 0 of f32[5, 2]",
+    },
+  ],
+  V12: [
+    {
+      when: "a symbol is no word",
+      graph: () => graph([{ name: "s", type: tensorType("f32", [symbol("2T")]) }], [], []),
+      place: "graph g",
+      facts: '"2T" is no symbol',
+    },
+    {
+      when: "a symbol reads as something else",
+      graph: () => graph([{ name: "s", type: tensorType("f32", [symbol("f16")]) }], [], []),
+      place: "graph g",
+      facts: "f16 is no symbol",
+    },
+    {
+      when: "a symbol has two least values",
+      graph: () =>
+        graph(
+          [
+            { name: "s", type: tensorType("f32", [symbol("T")]) },
+            { name: "t", type: tensorType("f32", [symbol("T", 0)]) },
+          ],
+          [],
+          [],
+        ),
+      place: "graph g",
+      facts: "the symbol T is at least 1 here, and at least 0 there",
     },
   ],
 };

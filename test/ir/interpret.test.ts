@@ -16,7 +16,7 @@ const run = (text: string, inputs: Readonly<Record<string, HostTensor>>, symbols
   interpret(parseGraph(text), new Map(Object.entries(inputs)), symbols);
 
 test("one graph runs for any value of its symbols", () => {
-  const text = "graph g(x: f32[T, 2]) { s = reduce_sum(x, axis=0) i = iota(start=P, length=P+T) return s, i }";
+  const text = "graph g[T, P>=0](x: f32[T, 2]) { s = reduce_sum(x, axis=0) i = iota(start=P, length=P+T) return s, i }";
   for (const [T, P] of [
     [1, 0],
     [3, 2],
@@ -55,7 +55,7 @@ test("a region means what its body means", () => {
 
 test("a state's update leaves the old state as it was", () => {
   const cache = f32([3, 2], [0, 0, 0, 0, 0, 0]);
-  const text = "graph g(state c: f32[3, 2], r: f32[T, 2]) { u = cache_update(c, r, start=P) return u }";
+  const text = "graph g[T, P>=0](state c: f32[3, 2], r: f32[T, 2]) { u = cache_update(c, r, start=P) return u }";
   const [updated] = run(text, { c: cache, r: f32([1, 2], [7, 8]) }, { T: 1, P: 2 });
   assert.equal([...(updated?.data ?? [])], [0, 0, 0, 0, 7, 8]);
   assert.ok(cache.data.every((v) => v === 0));
@@ -86,7 +86,7 @@ test("a symbol without a value is refused", () => {
     /input x has shape \[2, 2\], but wants \[T, 2\]/,
   );
   assert.throws(
-    () => run("graph g() { i = iota(length=P+1) return i }", {}),
+    () => run("graph g[P>=0]() { i = iota(length=P+1) return i }", {}),
     "interpret iota i: attribute length is P+1, which has no value\nhint: interpret takes the symbols' values",
   );
 });

@@ -106,10 +106,33 @@ test("a dtype that there is not", () => {
 });
 
 test("a dim that is neither a number nor a sum of symbols", () => {
-  const hint = "dims are numbers and sums of B, T, P";
-  expectError(() => parseType("f32[N]"), "line 1, column 5", "expected a dim, found N", hint);
+  const hint = "dims are numbers, symbols, and sums and products of them";
+  expectError(() => parseType("f32[2*]"), "line 1, column 7", "expected a dim, found ]", hint);
   expectError(() => parseType("f32[T+]"), "line 1, column 7", "expected a dim, found ]", hint);
   expectError(() => parseType("f32[2, ]"), "line 1, column 8", "expected a dim, found ]", hint);
+});
+
+test("a symbol that is declared nowhere, twice, or as what it can't be", () => {
+  const of =
+    (head: string, dim = "T") =>
+    () =>
+      parseGraph(`graph ${head} { y = iota(length=${dim}) return y }`);
+  expectError(
+    of("g(x: f32[T])", "rows"),
+    "line 1, column 38",
+    "rows is no symbol of the graph",
+    "an input's type declares it, or brackets after the graph's name: graph g[T, rows](…)",
+  );
+  expectError(of("g[T, T]()"), "line 1, column 12", "the symbol T is declared twice", "once is enough");
+  expectError(
+    of("g[T>=2]()"),
+    "line 1, column 9",
+    "T has a least value other than 0 and 1",
+    "write `P>=0` for a symbol that may be 0",
+  );
+  const words = "symbols match [A-Za-z][A-Za-z0-9_]*, and are no word of the text form";
+  expectError(of("g[f16]()"), "line 1, column 9", "f16 is no symbol", words);
+  expectError(of("g[a.b]()"), "line 1, column 9", "a.b is no symbol", words);
 });
 
 test("a dim that is not whole, or below zero", () => {

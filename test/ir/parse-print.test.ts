@@ -21,7 +21,7 @@ const test = suite("parse and print");
 
 test("a graph of inputs, attributes, literals and several results comes back as it was", () => {
   const graph = expectRoundTrip(`
-    graph mlp(h: f32[T, 12], weight w: f32[12, 3], state k: f32[9, 12]) {
+    graph mlp[T, P>=0](h: f32[T, 12], weight w: f32[12, 3], state k: f32[9, 12]) {
       a, b, c = split(h, sizes=[4, 4, 4]) : f32[T, 4], f32[T, 4], f32[T, 4]
       s = add(a, 0.5) : f32[T, 4]
       g = gelu(s, approximate=none) : f32[T, 4]
@@ -60,7 +60,7 @@ test("a long head prints one input a line", () => {
   assert.is(printGraph(graph).split("\n").length, 1 + 9 + 1 + 3 + 1);
 });
 
-for (const dim of ["T", "P", "B", "T+P", "2T-1", "-T+5", "B+2T+3P+7", "3P-12", "2B", "T-P", "0", "1600"])
+for (const dim of ["T", "P", "rows", "P+T", "2T-1", "-T+5", "B+3P+2T+7", "3P-12", "-P+T", "B*T", "2B*T*T+rows-1", "0"])
   test(`the dim ${dim} comes back as it was`, () => {
     assert.is(printType(parseType(`f32[${dim}]`)), `f32[${dim}]`);
     const graph = `graph g(x: f32[${dim}]) {\n  i = iota(length=${dim}) : i32[${dim}]\n  return i\n}\n`;
@@ -68,7 +68,21 @@ for (const dim of ["T", "P", "B", "T+P", "2T-1", "-T+5", "B+2T+3P+7", "3P-12", "
   });
 
 test("a dim prints in one form, however it was written", () => {
-  assert.is(printType(parseType("f32[P + T, 1+T, T - 1 + T, 2T-2T, 1 - T, 0+5]")), "f32[T+P, T+1, 2T-1, 0, -T+1, 5]");
+  assert.is(
+    printType(parseType("f32[T + P, 1+T, T - 1 + T, 2T-2T, 1 - T, 0+5, T*2*B, 3 n, 2*n]")),
+    "f32[P+T, T+1, 2T-1, 0, -T+1, 5, 2B*T, 3*n, 2*n]",
+  );
+});
+
+test("a graph prints its symbols where its inputs' types do not say it all", () => {
+  const printed = (text: string) => printGraph(parseGraph(text)).split("\n")[0];
+  assert.is(printed("graph g[T](x: f32[T]) { return x }"), "graph g(x: f32[T]) {");
+  assert.is(printed("graph g[T, P>=0, B](x: f32[P, T]) { return x }"), "graph g[P>=0, T](x: f32[P, T]) {");
+  assert.is(printed("graph g[n](x: f32[T]) { y = iota(length=n) return y, x }"), "graph g[T, n](x: f32[T]) {");
+  // An attribute that is a word stays one, whatever the symbols are called.
+  const text = "graph g[to, i32](x: f32[to]) { y = cast(x, to=i32) return y }";
+  assert.throws(() => parseGraph(text), /i32 is no symbol/);
+  assert.is(printed("graph g(x: f32[to]) { y = cast(x, to=i32) return y }"), "graph g(x: f32[to]) {");
 });
 
 const LITERALS: Readonly<Record<DType, readonly number[]>> = {

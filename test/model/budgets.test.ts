@@ -6,7 +6,7 @@ import { TARGETS, targetByName } from "../../codegen/target.ts";
 import { at } from "../../ir/errors.ts";
 import { PRESETS } from "../../ir/models/gpt2-config.ts";
 import { Executor } from "../../runtime/executor.ts";
-import { bufferBytes, type Plan, weightBytesRead } from "../../runtime/plan.ts";
+import { bufferBytes, type Plan, symbolMaxima, weightBytesRead } from "../../runtime/plan.ts";
 import { countCalls } from "../support/count-calls.ts";
 import { nullDevice } from "../support/gpu.ts";
 
@@ -33,7 +33,7 @@ for (const [name, config] of Object.entries(PRESETS))
         assert.is(steps.length - inLayers.length, outside, `${target.name}: dispatches outside`);
         const stored = plan.buffers
           .filter((b) => b.kind === "weight")
-          .reduce((n, b) => n + bufferBytes(b, plan.maxima), 0);
+          .reduce((n, b) => n + bufferBytes(b, symbolMaxima(plan)), 0);
         const read = weightBytesRead({ ...decode, steps }, {});
         assert.ok(read <= 1.02 * stored && read > 0.9 * stored, `${target.name}: reads ${read} of ${stored} bytes`);
       }

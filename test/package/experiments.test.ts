@@ -125,7 +125,7 @@ const graph = buildGpt2(config, "last");
 let meant = graph;
 const gpu = await openDawn();
 const observe = () => [{ after: (pass, after) => { if (pass.name === "replace-layer-norm") meant = after; } }];
-const { plan } = compileEntries("gpt2", [{ name: "decode", graph, fixed: { T: 1 } }], { P: 16 }, {
+const { plan } = compileEntries("gpt2", [{ name: "decode", graph, fixed: { T: 1 }, maxima: { P: 16 } }], {
   toolkit, observe, target: targetForAdapter(gpu.adapter),
 });
 const executor = await Executor.create(gpu, plan);

@@ -69,10 +69,10 @@ test("they refuse a property too many or too few, and a value that is none", () 
   const ajv = new Ajv2020({ strictTypes: false });
   const [checkPlan, checkWeights] = [ajv.compile(PLAN), ajv.compile(WEIGHTS)];
   const { plan, weights } = asJson(compileBundle(small, { variants: ["base"] }));
-  const { maxima: _, ...short } = plan;
+  const { symbols: _, ...short } = plan;
   assert.not.ok(checkPlan(short));
   assert.not.ok(checkPlan({ ...plan, colour: "red" }));
-  assert.not.ok(checkPlan({ ...plan, version: 2 }));
+  assert.not.ok(checkPlan({ ...plan, version: 3 }));
   assert.not.ok(checkWeights({ ...weights, tensors: [{ ...weights.tensors[0], dtype: "q4" }] }));
   assert.not.ok(checkWeights({ ...weights, shards: [{ ...SHARD, sha256: "?" }] }));
 });
@@ -113,7 +113,7 @@ test("they have the properties, the optional ones and the words of the TypeScrip
       "PlanAccess",
     ],
     ...["PlanBuffer", "PlanBufferKind", "PlanEntry", "PlanModel", "PlanStep"],
-    ...["PlanSymbolValues", "PlanTensor", "PlanWeight"],
+    ...["PlanSymbol", "PlanTensor", "PlanWeight"],
   ]);
 });
 

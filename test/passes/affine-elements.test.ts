@@ -9,7 +9,7 @@ const test = suite("affine-elements");
 
 /** The form of `y`, at `i` or at `i, j`. */
 function formOf(statements: string, inputs = ""): string {
-  const graph = parseGraph(`graph g(${inputs}) {\n${statements}\nreturn y\n}`);
+  const graph = parseGraph(`graph g[T, P>=0](${inputs}) {\n${statements}\nreturn y\n}`);
   const [y] = graph.results;
   if (!y) return "nothing";
   return printForm(elementForm(indexGraph(graph), y, [variable("i"), variable("j")].slice(0, y.type.shape.length)));

@@ -31,7 +31,7 @@ export interface Frame {
 const INPUTS = "q: f32[T, 8], state k: f32[9, 8], state v: f32[9, 8]";
 
 function frame(lines: readonly string[], { inputs = INPUTS, results = "y", decode = false }: Frame): string {
-  const text = `graph g(${inputs}) {\n${lines.filter((line) => line !== "").join("\n")}\nreturn ${results}\n}`;
+  const text = `graph g[${decode ? "" : "T, "}P>=0](${inputs}) {\n${lines.filter((line) => line !== "").join("\n")}\nreturn ${results}\n}`;
   return decode ? text.replaceAll(/\bT\b/g, "1") : text;
 }
 

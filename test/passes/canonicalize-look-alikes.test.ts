@@ -7,7 +7,7 @@ import { expectPass, expectUnchanged } from "../support/expect-pass.ts";
 const test = suite("canonicalize: what it leaves alone");
 
 function leaves(statements: string, inputs = "x: f32[T, 4], z: f32[T, 4]", results = "y"): void {
-  expectUnchanged(canonicalize, `graph g(${inputs}) {\n${statements}\nreturn ${results}\n}`);
+  expectUnchanged(canonicalize, `graph g[T, P>=0](${inputs}) {\n${statements}\nreturn ${results}\n}`);
 }
 
 test("a literal on the left of what does not commute", () => {

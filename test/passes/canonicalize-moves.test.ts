@@ -6,7 +6,7 @@ import { expectPass } from "../support/expect-pass.ts";
 const test = suite("canonicalize: moves");
 
 function respells(before: string, after: string, inputs = "x: f32[T, 4, 6]"): void {
-  const graph = (body: string) => `graph g(${inputs}) {\n${body}\nreturn y\n}`;
+  const graph = (body: string) => `graph g[T, P>=0](${inputs}) {\n${body}\nreturn y\n}`;
   expectPass(canonicalize, graph(before), graph(after));
 }
 const leaves = (statements: string, inputs?: string): void => respells(statements, statements, inputs);

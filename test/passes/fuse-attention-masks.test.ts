@@ -134,7 +134,7 @@ test("a mask with an axis that the scores lack", () => {
       turned: "o3 = reshape(o, shape=[2, T, 4])\not = transpose(o3, perm=[1, 0, 2])",
     },
     "mask-is-causal",
-    "c is bool[1, 1, T, T+P], which widens the scores",
+    "c is bool[1, 1, T, P+T], which widens the scores",
   );
 });
 

@@ -7,7 +7,7 @@ const test = suite("fuse-linear");
 
 const INPUTS = "x: f32[T, 4], w: f32[4, 6], b: f32[6]";
 const graph = (statements: string, { inputs = INPUTS, results = "y" } = {}) =>
-  `graph g(${inputs}) {\n${statements}\nreturn ${results}\n}`;
+  `graph g[T, P>=0](${inputs}) {\n${statements}\nreturn ${results}\n}`;
 
 test("adds a bias where the product is made", () => {
   expectPass(
@@ -152,7 +152,7 @@ test("leaves transposed keys alone, head by head: they are no matrix", () => {
       y = matmul(q, t)`,
       { inputs: "q: f32[2, T, 4], k: f32[2, P+T, 4]" },
     ),
-    { site: "y", predicate: "weight-is-a-matrix", facts: "t is f32[2, 4, T+P]" },
+    { site: "y", predicate: "weight-is-a-matrix", facts: "t is f32[2, 4, P+T]" },
   );
 });
 

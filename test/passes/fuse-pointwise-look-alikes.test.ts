@@ -8,7 +8,7 @@ const test = suite("fuse-pointwise: what stays outside");
 
 const INPUTS = "x: f32[T, 4], w: f32[4, 6], r: f32[T, 6]";
 const graph = (statements: string, { inputs = INPUTS, results = "y" } = {}) =>
-  `graph g(${inputs}) {\n${statements}\nreturn ${results}\n}`;
+  `graph g[T, P>=0](${inputs}) {\n${statements}\nreturn ${results}\n}`;
 
 test("the readers of a product that has two", () => {
   expectRefusal(fusePointwise(), graph("m = matmul(x, w)\na = tanh(m)\nb = exp(m)", { results: "a, b" }), {

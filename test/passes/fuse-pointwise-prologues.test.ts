@@ -9,7 +9,7 @@ const test = suite("fuse-pointwise: prologues");
 
 const INPUTS = "x: f32[T, 4], w: f32[4, 6], z: f32[T, 4]";
 const graph = (statements: string, { inputs = INPUTS, results = "y" } = {}) =>
-  `graph g(${inputs}) {\n${statements}\nreturn ${results}\n}`;
+  `graph g[T, P>=0](${inputs}) {\n${statements}\nreturn ${results}\n}`;
 
 test("computes what only a matmul reads as the matmul reads it", () => {
   const body = "a = add(x, z)\nb = tanh(a)\ny = matmul(b, w)";

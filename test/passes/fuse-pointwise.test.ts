@@ -9,7 +9,7 @@ const test = suite("fuse-pointwise: epilogues");
 
 const INPUTS = "x: f32[T, 4], w: f32[4, 6], b: f32[6], r: f32[T, 6]";
 const graph = (statements: string, { inputs = INPUTS, results = "y" } = {}) =>
-  `graph g(${inputs}) {\n${statements}\nreturn ${results}\n}`;
+  `graph g[T, P>=0](${inputs}) {\n${statements}\nreturn ${results}\n}`;
 
 test("takes a bias, an activation, a scale, a cast and a residual into the matmul", () => {
   const epilogue =

@@ -9,7 +9,7 @@ import { expectRefusal, expectSaysNo } from "./expect-report.ts";
 const test = suite("in place");
 
 const graph = (statements: string, results: string, inputs = "state c: f32[9, 2], x: f32[T, 4], w: f32[4, 2]") =>
-  `graph g(${inputs}) {\n${statements}\nreturn ${results}\n}`;
+  `graph g[T, P>=0](${inputs}) {\n${statements}\nreturn ${results}\n}`;
 
 test("a copy of a cache stays a copy where the graph returns it", () => {
   expectRefusal(

@@ -6,8 +6,10 @@ import { at } from "../../ir/errors.ts";
 import type { Graph } from "../../ir/graph.ts";
 import * as ops from "../../ir/ops/index.ts";
 import { parseType } from "../../ir/parse.ts";
-import { broadcastShapes, P, shapeEquals, T } from "../../ir/type.ts";
+import { broadcastShapes, shapeEquals, symbol } from "../../ir/type.ts";
 import type { Value } from "../../ir/value.ts";
+
+const [T, P] = [symbol("T"), symbol("P", 0)];
 
 /** Networks of up to `most` moves, each of one to ten nodes. */
 export const randomNetwork = (most: number): fc.Arbitrary<Graph> =>

@@ -159,7 +159,7 @@ test("goes around names that are taken", () => {
 test("leaves weights alone that fit, and what is no weight", () => {
   expectUnchanged(
     pass,
-    "graph g(x: f32[T, 40], weight w: f32[4, 4], state k: f32[9, 40]) { c = cache_update(k, x, start=P) y = tanh(w) return c, y }",
+    "graph g[T, P>=0](x: f32[T, 40], weight w: f32[4, 4], state k: f32[9, 40]) { c = cache_update(k, x, start=P) y = tanh(w) return c, y }",
   );
 });
 

@@ -27,9 +27,9 @@ const withGemv = extend(standard, squareGemv);
 /** The kernels of the graph, and what the rules said. */
 function compile(text: string, toolkit: Toolkit, disable: readonly string[] = []) {
   const explainer = new Explainer();
-  const entries = [{ name: "run", graph: parseGraph(text, toolkit) }];
+  const entries = [{ name: "run", graph: parseGraph(text, toolkit), maxima: { T: 5 } }];
   const options = { toolkit, disable, observe: () => [explainer] };
-  const { plan } = compileEntries("g", entries, { T: 5 }, options);
+  const { plan } = compileEntries("g", entries, options);
   return { kernels: plan.entries[0]?.steps.map((s) => s.kernel), reports: explainer.reports };
 }
 

@@ -163,10 +163,10 @@ gpuTest("--check --verify compares the weights' hashes too", async () => {
 gpuTest(
   "refuses another format version, and limits and features that the adapter lacks, naming both sides",
   async (gpu) => {
-    const older = await broken("older", "plan.json", edited('"version": 1', '"version": 0'));
+    const older = await broken("older", "plan.json", edited('"version": 2', '"version": 1'));
     await rejects(
       loadBundle(older, gpu),
-      /plan.json: its format is version 0, but this runtime reads 1.*compile it again/s,
+      /plan.json: its format is version 1, but this runtime reads 2.*compile it again/s,
     );
     const other = await broken("other", "weights.json", edited("wgpt-weights", "tgz"));
     await rejects(loadBundle(other, gpu), /weights.json: does not say that it is wgpt-weights/);

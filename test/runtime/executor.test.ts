@@ -17,7 +17,7 @@ const gpuTest = onGpu(test);
 const plan = (
   text = "graph g(x: f32[T]) { y = add(x, 1.0) return y }",
   maxima: { readonly T?: number } = { T: 8 },
-): Plan => compileEntries("small", [{ name: "run", graph: parseGraph(text) }], maxima).plan;
+): Plan => compileEntries("small", [{ name: "run", graph: parseGraph(text), maxima }]).plan;
 
 const refused = async (promise: Promise<unknown>): Promise<string> =>
   promise.then(
@@ -74,7 +74,7 @@ gpuTest("refuses a dispatch that WebGPU has no axis for, naming the value", asyn
     ...e,
     steps: e.steps.map((s) => ({
       ...s,
-      workgroups: [[], [{ dim: { constant: 0, terms: { T: 10_000 } }, per: 1 }], []] as const,
+      workgroups: [[], [{ dim: [[10_000, "T"]], per: 1 }], []] as const,
     })),
   }));
   const executor = await Executor.create(gpu, { ...made, kernels, entries: wide });
@@ -84,16 +84,12 @@ gpuTest("refuses a dispatch that WebGPU has no axis for, naming the value", asyn
 });
 
 gpuTest("gives each call its own symbols, whether their rows were made before or not", async (gpu) => {
-  const text = "graph g(x: f32[1]) { a = iota(start=P, length=T) f = cast(a, to=f32) y = add(f, x) return y }";
-  const { plan: rows } = compileEntries(
-    "g",
-    [
-      { name: "fixed", graph: parseGraph(text), fixed: { T: 1 } },
-      { name: "free", graph: parseGraph(text) },
-      { name: "all", graph: parseGraph(text), fixed: { T: 2, P: 3 } },
-    ],
-    { T: 4, P: 9 },
-  );
+  const text = "graph g[T, P>=0](x: f32[1]) { a = iota(start=P, length=T) f = cast(a, to=f32) y = add(f, x) return y }";
+  const { plan: rows } = compileEntries("g", [
+    { name: "fixed", graph: parseGraph(text), fixed: { T: 1 } },
+    { name: "free", graph: parseGraph(text), maxima: { T: 4, P: 9 } },
+    { name: "all", graph: parseGraph(text), fixed: { T: 2, P: 3 } },
+  ]);
   const executor = await Executor.create(gpu, rows);
   executor.write("x", Float32Array.of(0.5));
   const [y] = executor.entry("free").outputs;

@@ -55,7 +55,7 @@ export function compileWith(
 ): { readonly kernels: readonly string[]; readonly reports: readonly PassReport[] } {
   const toolkit = [spec].flat().reduce((t, s) => extend(t, definePlugin(s)), standard);
   const explainer = new Explainer();
-  const entries = [{ name: "run", graph: parseGraph(source, toolkit) }];
-  const { plan } = compileEntries("g", entries, { T: 3 }, { toolkit, observe: () => [explainer] });
+  const entries = [{ name: "run", graph: parseGraph(source, toolkit), maxima: { T: 3 } }];
+  const { plan } = compileEntries("g", entries, { toolkit, observe: () => [explainer] });
   return { kernels: plan.kernels.map((k) => k.name), reports: explainer.reports };
 }

@@ -8,10 +8,22 @@ import type { Op } from "../../ir/op.ts";
 import * as ops from "../../ir/ops/index.ts";
 import { parseType } from "../../ir/parse.ts";
 import { printGraph } from "../../ir/print.ts";
-import { affine, broadcastShapes, type Dim, dimEquals, evalDim, isFloat, P, type SymbolValues } from "../../ir/type.ts";
+import {
+  addDims,
+  broadcastShapes,
+  type Dim,
+  dimEquals,
+  evalDim,
+  isFloat,
+  type SymbolValues,
+  symbol,
+  tensorType,
+} from "../../ir/type.ts";
 import type { Value } from "../../ir/value.ts";
 
 /** The symbols' values that every random graph can be interpreted with. */
+const P = symbol("P", 0);
+
 export const RANDOM_SYMBOLS: SymbolValues = { B: 2, T: 3, P: 2 };
 
 /** Graphs of up to `maxNodes` nodes over a handful of shapes, some of them symbolic, one region among them now and then. */
@@ -110,7 +122,8 @@ const MOVES: readonly Move[] = [
     const ids = pool.find((v) => v.type.dtype === "i32");
     return tables.length === 0 || !ids ? [] : b.emit(ops.gather, [choose.of(tables), ids]);
   },
-  (b, _pool, choose) => b.emit(ops.iota, [], { start: P, length: affine(1 + choose.below(2), { T: 1, P: 1 }) }),
+  (b, _pool, choose) =>
+    b.emit(ops.iota, [], { start: P, length: addDims(addDims(P, symbol("T")), 1 + choose.below(2)) }),
   (b, pool, choose) =>
     addRegion(b, `region_${pool.length}`, choose.of(floats(pool)), choose.of(floats(pool)), choose.of(UNARY)),
 ];
@@ -131,7 +144,7 @@ function buildGraph(moves: readonly (readonly number[])[]): Graph {
     b.input("weight", parseType("f32[4, 6]"), "weight"),
     b.input("h.0.bias", parseType("f32[6]"), "weight"),
     b.input("s", parseType("f32[2, T, 4]")),
-    b.input("q", parseType("f32[P+T, 4]")),
+    b.input("q", tensorType("f32", [addDims(P, symbol("T")), 4])),
     b.input("ids", parseType("i32[T]")),
   ];
   for (const numbers of moves) {

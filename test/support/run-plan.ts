@@ -13,10 +13,10 @@ import { candidates, selectKernel } from "../../codegen/select-kernel.ts";
 import { at, CompileError } from "../../ir/errors.ts";
 import type { Graph } from "../../ir/graph.ts";
 import { type HostTensor, hostTensor } from "../../ir/tensor.ts";
-import { type DType, evalDim, type SymbolValues } from "../../ir/type.ts";
+import type { DType, SymbolValues } from "../../ir/type.ts";
 import type { OpenDevice } from "../../runtime/device.ts";
 import { Executor, type TensorData } from "../../runtime/executor.ts";
-import type { Plan, PlanTensor } from "../../runtime/plan.ts";
+import { evalPlanDim, type Plan, type PlanTensor, planDim } from "../../runtime/plan.ts";
 import { toF16Bits } from "../../runtime/weights/convert.ts";
 import { gpuDevice } from "./gpu.ts";
 
@@ -63,7 +63,7 @@ export class GpuGraph {
     options: GpuOptions = {},
   ): Promise<GpuGraph> {
     const { kernel, toolkit = standard, checkBounds = false } = options;
-    const compiled = compileEntries(graph.name, [{ name: ENTRY, graph }], maxima, {
+    const compiled = compileEntries(graph.name, [{ name: ENTRY, graph, maxima }], {
       ...options,
       ...(kernel && {
         kernelFor: (node, target) =>
@@ -76,7 +76,12 @@ export class GpuGraph {
     // The plan lists no updated states among its outputs; where they lie, the memory planner says.
     const places = new MemoryPlan(maxima).place(fused);
     const outputs = fused.results.map(
-      (v): PlanTensor => ({ name: v.name, buffer: places.get(v) ?? v.name, dtype: v.type.dtype, shape: v.type.shape }),
+      (v): PlanTensor => ({
+        name: v.name,
+        buffer: places.get(v) ?? v.name,
+        dtype: v.type.dtype,
+        shape: v.type.shape.map(planDim),
+      }),
     );
     const { plan, steps } = checkBounds ? instrumentPlan(compiled) : { plan: compiled.plan, steps: [] };
     return new GpuGraph(plan, await Executor.create(gpu, plan), fused, outputs, steps);
@@ -98,7 +103,7 @@ export class GpuGraph {
     await checkBoundsOf(this.#executor, this.#checked);
     const results: HostTensor[] = [];
     for (const output of this.#outputs) {
-      const shape = output.shape.map((d) => evalDim(d, symbols) ?? Number.NaN);
+      const shape = output.shape.map((d) => evalPlanDim(d, symbols));
       results.push(hostTensor(output.dtype, shape, await this.#executor.read(output, symbols)));
     }
     return results;

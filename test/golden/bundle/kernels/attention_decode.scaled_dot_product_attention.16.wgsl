@@ -1,7 +1,7 @@
 // scaled_dot_product_attention: one query row; one workgroup per head, which takes the keys 256 at a time. Its 64 invocations score a key
 // each, turn the scores into weights, and then mix a vector of columns each. A larger score than those of the tiles before
 // rescales what there is so far: an online softmax.
-struct Symbols { B: u32, T: u32, P: u32 }
+struct Symbols { P: u32, T: u32 }
 @group(0) @binding(0) var<storage, read> query: array<f32>;
 @group(0) @binding(1) var<storage, read> keys: array<vec4f>;
 @group(0) @binding(2) var<storage, read> values: array<vec4f>;

@@ -1,7 +1,7 @@
 // scaled_dot_product_attention: one workgroup per head and block of 4 query rows, which takes the keys 128 at a time. Its 64
 // invocations score a key each for every row of the block, turn the scores into weights, and then mix a row's vector of
 // columns each. A larger score than those of the tiles before rescales what there is so far: an online softmax.
-struct Symbols { B: u32, T: u32, P: u32 }
+struct Symbols { P: u32, T: u32 }
 @group(0) @binding(0) var<storage, read> query: array<f32>;
 @group(0) @binding(1) var<storage, read> keys: array<vec4f>;
 @group(0) @binding(2) var<storage, read> values: array<vec4f>;
@@ -50,7 +50,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   let rows = symbols.T;
   let first_row = group.x * ROWS;
   // The last query sees every key, each one before it one less; no query sees the keys behind its block's last row.
-  let length = symbols.T + symbols.P;
+  let length = symbols.P + symbols.T;
   let visible = length + min(first_row + ROWS, rows) - rows;
 
   // Rows beyond the last one are that one again, and are not stored.

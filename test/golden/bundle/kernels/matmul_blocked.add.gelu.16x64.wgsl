@@ -1,6 +1,6 @@
 // matmul + add + gelu: each invocation keeps a block of 8 rows × 2 × 4 columns in registers and walks the inner axis once;
 // the invocations of a workgroup stand side by side, so that they read the same rows of the left operand.
-struct Symbols { B: u32, T: u32, P: u32 }
+struct Symbols { P: u32, T: u32 }
 @group(0) @binding(0) var<storage, read> a: array<f32>;
 @group(0) @binding(1) var<storage, read> b: array<vec4f>;
 @group(0) @binding(2) var<storage, read> add_b: array<f32>;

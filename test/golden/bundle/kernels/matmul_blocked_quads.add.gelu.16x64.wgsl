@@ -3,7 +3,7 @@
 // else: without a barrier, software drivers keep the sums in registers.
 enable subgroups;
 
-struct Symbols { B: u32, T: u32, P: u32 }
+struct Symbols { P: u32, T: u32 }
 @group(0) @binding(0) var<storage, read> a: array<vec4f>;
 @group(0) @binding(1) var<storage, read> b: array<vec4f>;
 @group(0) @binding(2) var<storage, read> add_b: array<f32>;

@@ -1,6 +1,6 @@
 // transpose + matmul: the right operand lies transposed, its rows one after another. Each invocation keeps a block of 4 rows ×
 // 4 columns in registers and walks the inner axis four elements at a time.
-struct Symbols { B: u32, T: u32, P: u32 }
+struct Symbols { P: u32, T: u32 }
 @group(0) @binding(0) var<storage, read> transpose_x: array<vec4f>;
 @group(0) @binding(1) var<storage, read> a: array<f32>;
 @group(0) @binding(2) var<storage, read_write> y: array<f32>;

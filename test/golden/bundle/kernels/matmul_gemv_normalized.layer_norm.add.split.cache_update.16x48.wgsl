@@ -1,7 +1,7 @@
 // layer_norm + matmul + add + split + cache_update + cache_update: one row, normalised on the way in, times a matrix. Every workgroup normalises the whole row into its own memory:
 // that is 16 elements against 16 × 32 of the matrix. Then each invocation keeps 1 × 4
 // neighbouring columns; 8 invocations share them, each walking every 8th row of the matrix.
-struct Symbols { B: u32, T: u32, P: u32 }
+struct Symbols { P: u32, T: u32 }
 @group(0) @binding(0) var<storage, read> layer_norm_x: array<f32>;
 @group(0) @binding(1) var<storage, read> layer_norm_weight: array<f32>;
 @group(0) @binding(2) var<storage, read> layer_norm_bias: array<f32>;

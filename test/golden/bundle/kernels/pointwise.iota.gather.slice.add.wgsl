@@ -1,5 +1,5 @@
 // iota + gather + slice + gather + add: one invocation per element of the result.
-struct Symbols { B: u32, T: u32, P: u32 }
+struct Symbols { P: u32, T: u32 }
 @group(0) @binding(0) var<storage, read> gather_table: array<f32>;
 @group(0) @binding(1) var<storage, read> slice_x: array<i32>;
 @group(0) @binding(2) var<storage, read> gather_table_2: array<f32>;

@@ -1,6 +1,6 @@
 // sample_token + cache_update: one workgroup for the whole row. The borders of top-k and top-p are found on the bits of the logits, one bit a pass:
 // a pass adds up how many tokens, or how much weight, lie at or above a border.
-struct Symbols { B: u32, T: u32, P: u32 }
+struct Symbols { P: u32, T: u32 }
 @group(0) @binding(0) var<storage, read> logits: array<f32>;
 @group(0) @binding(1) var<storage, read> settings: array<f32>;
 @group(0) @binding(2) var<storage, read> seed: array<u32>;

@@ -1,6 +1,6 @@
 // sample_token + cache_update: one workgroup for the whole row. The borders of top-k and top-p are found on the bits of the logits, one bit a pass:
 // a pass adds up how many tokens, or how much weight, lie at or above a border.
-struct Symbols { B: u32, T: u32, P: u32 }
+struct Symbols { P: u32, T: u32 }
 @group(0) @binding(0) var<storage, read> logits: array<f32>;
 @group(0) @binding(1) var<storage, read> settings: array<f32>;
 @group(0) @binding(2) var<storage, read> seed: array<u32>;
@@ -36,7 +36,7 @@ fn load_suppressed(i: u32) -> u32 {
 }
 
 fn store_token(i: u32, value: i32) {
-  cache_update_cache[i + (symbols.T + symbols.P)] = value;
+  cache_update_cache[i + (symbols.P + symbols.T)] = value;
 }
 
 // Larger floats have larger keys: -Infinity has the least, finite ones lie between it and the next, a NaN outside of them.
@@ -155,7 +155,7 @@ fn main(@builtin(local_invocation_index) lane: u32) {
 
   var total = 0.0;
   for (var l = 0u; l < LANES; l++) { total += bitcast<f32>(shared_bits[l]); }
-  let uniform_share = f32(pcg3d(vec3u(load_seed(0u), symbols.T + symbols.P, 0u)) >> 8u) / 16777216.0;
+  let uniform_share = f32(pcg3d(vec3u(load_seed(0u), symbols.P + symbols.T, 0u)) >> 8u) / 16777216.0;
   let goal = select(-1.0, uniform_share * total, temperature > 0.0);
   // Rounding may leave the goal beyond the last stretch: then the last kept token is drawn.
   var token = 0u;

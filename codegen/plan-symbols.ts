@@ -1,0 +1,64 @@
+// The symbols of a plan: those of its entry points' graphs, each with the range of its values.
+import type { PlanSymbol } from "../base/plan.ts";
+import { CompileError, type Graph, graphSymbols, optionError, type SymbolValues } from "../ir/index.ts";
+
+/** What is known of an entry point's symbols. */
+export interface SymbolSpec {
+  readonly name: string;
+  readonly graph: Graph;
+  readonly fixed?: SymbolValues;
+  readonly maxima?: SymbolValues;
+}
+
+/**
+ * The symbols of the graphs, in the order in which they name them.
+ * @throws CompileError for a maximum or a fixed value that is none, for a fixed symbol that no graph has, for one that an entry
+ * point leaves free and none bounds, and where graphs disagree on the least value.
+ */
+export function planSymbols(plan: string, specs: readonly SymbolSpec[]): readonly PlanSymbol[] {
+  const place = `plan ${plan}`;
+  const least = leastValues(place, specs);
+  const most = new Map<string, number>();
+  const note = (name: string, value: number | undefined, what: string): void => {
+    const min = least.get(name) ?? 0;
+    if (value === undefined || !Number.isSafeInteger(value) || value < min)
+      throw optionError(place, `${what} ${name} is ${value}`, `give a whole number from ${min} on`);
+    most.set(name, Math.max(value, most.get(name) ?? 0));
+  };
+  for (const { fixed = {}, maxima = {} } of specs) {
+    for (const [name, value] of Object.entries(maxima)) note(name, value, "the largest");
+    for (const [name, value] of Object.entries(fixed)) {
+      if (!least.has(name))
+        throw optionError(place, `fixes the symbol ${name}, which no graph has`, hintOf([...least.keys()]));
+      note(name, value, "the fixed");
+    }
+  }
+  for (const { name: entry, graph, fixed = {} } of specs)
+    for (const { name } of graphSymbols(graph))
+      if (fixed[name] === undefined && !specs.some((s) => s.maxima?.[name] !== undefined))
+        throw optionError(
+          `${place} ${entry}`,
+          `has the symbol ${name}, which has no largest value`,
+          `give the entry point \`maxima: { ${name}: … }\``,
+        );
+  return [...least].map(([name, min]) => ({ name, min, max: most.get(name) ?? min }));
+}
+
+function leastValues(place: string, specs: readonly SymbolSpec[]): ReadonlyMap<string, number> {
+  const least = new Map<string, number>();
+  for (const { name: entry, graph } of specs)
+    for (const s of graphSymbols(graph)) {
+      const known = least.get(s.name) ?? s.least;
+      if (known !== s.least)
+        throw new CompileError(
+          `${place} ${entry}`,
+          `the symbol ${s.name} is at least ${s.least}, but at least ${known} in another entry point`,
+          "entry points share what they name alike",
+        );
+      least.set(s.name, s.least);
+    }
+  return least;
+}
+
+const hintOf = (names: readonly string[]): string =>
+  names.length === 0 ? "their shapes are numbers" : `their symbols: ${names.join(", ")}`;

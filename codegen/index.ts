@@ -19,10 +19,12 @@ export {
   defineKernel,
   fixed,
   type Kernel,
+  type KernelKind,
   type KernelSpec,
   type Lowered,
   renderShader,
   type Shader,
+  TRAIT_KINDS,
 } from "./kernel.ts";
 export { isComputed, type MatmulView, matmulOf, normalizationOf } from "./kernels/matmul.ts";
 export { linearGroups } from "./kernels/pointwise.ts";

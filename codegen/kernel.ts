@@ -7,7 +7,6 @@ import {
   callMember,
   type Dim,
   type Node,
-  OPS,
   type Op,
   POINTWISE_ANCHOR,
   type Value,
@@ -29,12 +28,17 @@ export interface Lowered {
   readonly workgroups: readonly [PlanCount, PlanCount, PlanCount];
 }
 
+/** The families that kernels are made for: regions without anchor, and anchors that have the trait, whichever op they are. */
+export const TRAIT_KINDS = [POINTWISE_ANCHOR, "writes", "reduces", "normalizes"] as const;
+/** What a kernel computes: an op, or a family of ops. */
+export type KernelKind = Op | (typeof TRAIT_KINDS)[number];
+
 /** A kernel: the regions it can compute, and how. */
 export interface Kernel {
   readonly name: string;
   readonly summary: string;
-  /** The anchor op it computes, or a family, which is a trait: `pointwise`, `writes`, `reduces`, `normalizes`. */
-  readonly kind: string;
+  /** The anchor op it computes, itself and not its name; or a family, which is a trait. */
+  readonly kind: KernelKind;
   readonly template: Template<string>;
   /** Why it can't compute the region on the target, or nothing. */
   refuses(region: Region, target: Target): string | undefined;
@@ -61,31 +65,14 @@ export const defineKernel = <K extends string>(spec: KernelSpec<K>): Kernel => (
   template: spec.template as Template<string>,
 });
 
-/** The traits that kernels are made for, whichever op has them. */
-const TRAITS = ["reduces", "writes", "normalizes"] as const;
-
-/** Whether a kernel's kind is that of many ops. */
-export const isTraitKind = (kind: string): boolean =>
-  kind === POINTWISE_ANCHOR || (TRAITS as readonly string[]).includes(kind);
-
 /** Whether the kernel is made for the region's anchor: for the op itself, or for a trait that it has. */
 export const isOfKind = ({ kind }: Kernel, { kind: wanted, anchor }: Region): boolean =>
-  kind === wanted || TRAITS.some((trait) => trait === kind && anchor?.op.traits[trait] !== undefined);
+  kind === wanted || (typeof kind === "string" && kind !== POINTWISE_ANCHOR && anchor?.op.traits[kind] !== undefined);
 
-/** Why the kernel does not take the region on the target, or nothing. `ops` are those that kernels' kinds are named for. */
-export function refusalOf(
-  kernel: Kernel,
-  region: Region,
-  target: Target,
-  ops: readonly Op[] = OPS,
-): string | undefined {
+/** Why the kernel does not take the region on the target, or nothing. */
+export function refusalOf(kernel: Kernel, region: Region, target: Target): string | undefined {
   const missing = kernel.features?.filter((f) => !target.features.includes(f)) ?? [];
   if (missing.length > 0) return `${target.name} has no ${missing.join(", ")}`;
-  // A graph may hold an op that bears the name of one of the toolkit's; what it computes is its own.
-  const { op } = region.anchor ?? {};
-  const meant = ops.find((o) => o.name === kernel.kind);
-  if (op && meant && kernel.kind === op.name && op !== meant)
-    return `it computes ${OPS.includes(meant) ? "wgpt's own" : "the toolkit's"} ${meant.name}, not another op of that name`;
   // A normalisation beside the anchor is a prologue that a kernel has to be made for.
   const normalizes = region.body.nodes.some((n) => n !== region.anchor && n.op.traits.normalizes !== undefined);
   if (normalizes && kernel.takesNormalization !== true) return "it can't normalise a row on the way in";
@@ -98,6 +85,8 @@ export function refusalOf(
     "it says why the kernel can't compute the region, or nothing",
   );
 }
+
+const kindName = (kind: KernelKind): string => (typeof kind === "string" ? kind : kind.name);
 
 const placeOf = (kernel: Kernel, node: Node): string =>
   `kernel ${kernel.name} for ${node.op.name} ${at(node.results, 0).name}`;
@@ -118,16 +107,17 @@ export interface Shader {
  * The shader of a kernel for one node.
  * @throws CompileError when the kernel does not take the node, fails, or gives its template what that does not read.
  */
-export function renderShader(kernel: Kernel, node: Node, target: Target, ops: readonly Op[] = OPS): Shader {
+export function renderShader(kernel: Kernel, node: Node, target: Target): Shader {
   const plain = new Region(node);
   const place = placeOf(kernel, node);
+  const sameName = kindName(kernel.kind) === kindName(plain.kind);
   if (!isOfKind(kernel, plain))
     throw new CompileError(
       place,
-      `computes ${kernel.kind}, but the region's anchor is ${plain.kind}`,
+      `computes ${kindName(kernel.kind)}, but the region's anchor is ${sameName ? "another op of that name" : kindName(plain.kind)}`,
       "choose one of `candidates`",
     );
-  const refusal = refusalOf(kernel, plain, target, ops);
+  const refusal = refusalOf(kernel, plain, target);
   if (refusal !== undefined)
     throw new CompileError(place, `does not take it: ${refusal}`, "choose one of `candidates`");
   const halves = target.features.includes("shader-f16") && target.tuning.nativeHalves ? "native" : "packed";

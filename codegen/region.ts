@@ -3,9 +3,10 @@
 
 import type { PlanAccess } from "../base/plan.ts";
 import {
+  type Anchor,
+  anchorNode,
   at,
   type DType,
-  fused,
   type Graph,
   indexGraph,
   type Node,
@@ -55,16 +56,14 @@ function widenHalves(size: VectorSize, halves: Halves): string {
   return size === 8 ? `mat2x4f(${four("x", "y")}, ${four("z", "w")})` : four("x", "y");
 }
 
-/** What kind of kernel a region needs: an anchor's op name, or a trait where there is no anchor. */
-export type RegionKind = string;
-
 /** A node as kernels see it. */
 export class Region {
   readonly node: Node;
   readonly body: Graph;
   /** The outer values of the body's inputs. */
   readonly operands: readonly Value[];
-  readonly kind: RegionKind;
+  /** What the kernel is built around: the anchor's op, or `pointwise` where there is none. */
+  readonly kind: Anchor;
   /** The node that the kernel is built around; absent for a region of pointwise ops alone. */
   readonly anchor: Node | undefined;
   readonly bindings: readonly Binding[];
@@ -81,7 +80,7 @@ export class Region {
     this.body = node.body ?? asBody(node);
     this.operands = node.body ? node.operands : this.body.inputs.map((i) => i.value);
     this.kind = kindOf(node);
-    this.anchor = this.body.nodes.find((n) => n.op.name === this.kind);
+    this.anchor = anchorNode(this.body, this.kind);
     this.bindings = this.#bind(vectors);
   }
 
@@ -264,9 +263,7 @@ function asBody(node: Node): Graph {
   return { name: node.op.name, inputs, nodes: [node], results: node.results };
 }
 
-function kindOf(node: Node): RegionKind {
-  if (node.op === fused) return String(node.attrs["anchor"]);
-  const { traits } = node.op;
-  if (traits.pointwise || traits.reads) return POINTWISE_ANCHOR;
-  return node.op.name;
+function kindOf({ op, anchor }: Node): Anchor {
+  if (anchor !== undefined) return anchor;
+  return op.traits.pointwise || op.traits.reads ? POINTWISE_ANCHOR : op;
 }

@@ -11,7 +11,7 @@ import { linearGroups } from "./pointwise.ts";
 export const argmaxKernel = defineKernel({
   name: "argmax",
   summary: "one invocation per element of the result",
-  kind: argmax.name,
+  kind: argmax,
   template: loadTemplate(new URL("./argmax.wgsl.hbs", import.meta.url), [
     "title",
     "bindings",

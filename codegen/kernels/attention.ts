@@ -85,7 +85,7 @@ function refusesVectors(region: Region): string | undefined {
 export const attentionNaive = defineKernel({
   name: "attention_naive",
   summary: "one invocation per element of the result",
-  kind: scaledDotProductAttention.name,
+  kind: scaledDotProductAttention,
   template: loadTemplate(new URL("./attention-naive.wgsl.hbs", import.meta.url), [
     "title",
     "bindings",
@@ -120,7 +120,7 @@ export const attentionDecode = defineKernel({
   name: "attention_decode",
   // The one query is the last, and sees every key: there is nothing to mask.
   summary: "one query row; a workgroup per head shares the keys",
-  kind: scaledDotProductAttention.name,
+  kind: scaledDotProductAttention,
   template: loadTemplate(new URL("./attention-decode.wgsl.hbs", import.meta.url), [
     "title",
     "bindings",
@@ -181,7 +181,7 @@ const sharedBytes = (size: number, lanes: number): number =>
 export const attentionPrefill = defineKernel({
   name: "attention_prefill",
   summary: "one workgroup per head and block of query rows",
-  kind: scaledDotProductAttention.name,
+  kind: scaledDotProductAttention,
   template: loadTemplate(new URL("./attention-prefill.wgsl.hbs", import.meta.url), [
     "title",
     "bindings",

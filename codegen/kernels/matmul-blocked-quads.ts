@@ -9,7 +9,7 @@ import { leftFunctions, leftVectors, weightFunction, weightVectors } from "./mat
 export const matmulBlockedQuads = defineKernel({
   name: "matmul_blocked_quads",
   summary: "a block of rows and columns in registers, rows of the left operand shared by four invocations",
-  kind: matmul.name,
+  kind: matmul,
   template: loadTemplate(new URL("./matmul-blocked-quads.wgsl.hbs", import.meta.url), [
     "title",
     "bindings",

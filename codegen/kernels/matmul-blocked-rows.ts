@@ -12,7 +12,7 @@ const COLUMNS = 4;
 export const matmulBlockedRows = defineKernel({
   name: "matmul_blocked_rows",
   summary: "a block of rows and columns in registers, the right operand transposed",
-  kind: matmul.name,
+  kind: matmul,
   template: loadTemplate(new URL("./matmul-blocked-rows.wgsl.hbs", import.meta.url), [
     "title",
     "bindings",

@@ -11,7 +11,7 @@ const VECTORS = 2;
 export const matmulBlocked = defineKernel({
   name: "matmul_blocked",
   summary: "a block of rows and columns in registers",
-  kind: matmul.name,
+  kind: matmul,
   template: loadTemplate(new URL("./matmul-blocked.wgsl.hbs", import.meta.url), [
     "title",
     "bindings",

@@ -12,7 +12,7 @@ import { linearGroups } from "./pointwise.ts";
 export const matmulNaive = defineKernel({
   name: "matmul_naive",
   summary: "one invocation per element of the result",
-  kind: matmul.name,
+  kind: matmul,
   template: loadTemplate(new URL("./matmul-naive.wgsl.hbs", import.meta.url), [
     "title",
     "bindings",

@@ -15,7 +15,7 @@ const LANES = 32;
 export const matmulSubgroupMatrix = defineKernel({
   name: "matmul_subgroup_matrix",
   summary: "matrices of 8 × 8 that a subgroup multiplies as a whole (never run: validated only)",
-  kind: matmul.name,
+  kind: matmul,
   template: loadTemplate(new URL("./matmul-subgroup-matrix.wgsl.hbs", import.meta.url), [
     "title",
     "bindings",

@@ -8,7 +8,7 @@ import { dimIndex } from "../wgsl-index.ts";
 export const sampleTokenKernel = defineKernel({
   name: "sample_token",
   summary: "one workgroup for the whole row",
-  kind: sampleToken.name,
+  kind: sampleToken,
   template: loadTemplate(new URL("./sample-token.wgsl.hbs", import.meta.url), [
     "title",
     "bindings",

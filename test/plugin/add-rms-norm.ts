@@ -78,7 +78,7 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
 const addRmsNormRows = defineKernel({
   name: "add_rms_norm_rows",
   summary: "one invocation per row, two results",
-  kind: addRmsNorm.name,
+  kind: addRmsNorm,
   template: template("add-rms-norm-rows", WGSL, ["title", "bindings", "functions", "width", "lanes", "eps", "rows"]),
   refuses({ anchor }, { tuning }) {
     const shape = anchor?.operands[0]?.type.shape ?? [];

@@ -70,7 +70,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
 const rmsNormRows = defineKernel({
   name: "rms_norm_rows",
   summary: "one workgroup per row",
-  kind: rmsNorm.name,
+  kind: rmsNorm,
   template: template("rms-norm-rows", WGSL, ["title", "bindings", "functions", "width", "lanes", "eps", "rows"]),
   refuses({ anchor }) {
     const { dtype, shape } = at(anchor?.operands ?? [], 0).type;

@@ -5,15 +5,18 @@ import {
   at,
   CompileError,
   callMember,
+  causedBy,
   type Dim,
   type Node,
   type Op,
   POINTWISE_ANCHOR,
   type Value,
 } from "../ir/index.ts";
-import { Region, type VectorSize } from "./region.ts";
+import type { VectorSize } from "./binding.ts";
+import { Region } from "./region.ts";
 import type { Target } from "./target.ts";
 import type { Param, Template } from "./template.ts";
+import { declaredTwice, strangeSymbol } from "./wgsl/names.ts";
 
 /** What every template is given. */
 export const COMMON_PARAMS = ["title", "bindings", "functions"] as const;
@@ -122,20 +125,20 @@ export function renderShader(kernel: Kernel, node: Node, target: Target): Shader
     throw new CompileError(place, `does not take it: ${refusal}`, "choose one of `candidates`");
   const halves = target.features.includes("shader-f16") && target.tuning.nativeHalves ? "native" : "packed";
   const vectors = callMember(place, "vectors", () => kernel.vectors?.(plain));
-  const region = new Region(node, vectors ?? new Map(), halves);
+  const asking = `${place}, template ${kernel.template.file}`;
+  const region = new Region(node, { vectors: vectors ?? new Map(), halves, place: asking });
   const lowered = callMember(place, "lower", () => kernel.lower(region, target));
   checkLowered(lowered, place);
   const title = titleOf(region);
-  const render = (bindings: string) =>
-    kernel.template.render({
-      title,
-      bindings,
-      functions: [region.helpers, ...lowered.functions].filter((f) => f !== "").join("\n\n"),
-      ...lowered.params,
-    });
-  // Whether the symbols are read shows only in the finished text.
-  const usesSymbols = region.usesSymbols(render(""));
-  const wgsl = render(region.declarations(usesSymbols));
+  // All that the template is given has been printed by now.
+  const usesSymbols = region.print.symbols.size > 0;
+  const params: Readonly<Record<string, Param>> = {
+    title,
+    bindings: region.declarations(usesSymbols),
+    functions: [region.helpers, ...lowered.functions].filter((f) => f !== "").join("\n\n"),
+    ...lowered.params,
+  };
+  const wgsl = renderAt(asking, () => kernel.template.render(params));
   const twice = declaredTwice(wgsl);
   if (twice !== undefined)
     throw new CompileError(
@@ -143,12 +146,19 @@ export function renderShader(kernel: Kernel, node: Node, target: Target): Shader
       `its WGSL declares ${twice} twice`,
       "ops of your own need helpers and operands of other names",
     );
-  const left = region.bindings.find((b) => b.access === "read_write" && !mentions(wgsl, b.name));
+  const strange = strangeSymbol(wgsl, region.print.symbols);
+  if (strange !== undefined)
+    throw new CompileError(
+      asking,
+      `its WGSL reads the symbol ${strange}, which nothing binds`,
+      "a kernel gets its lengths as text by `region.print.dim`, and its template gets them as parameters",
+    );
+  const left = region.unstored;
   if (left)
     throw new CompileError(
       place,
-      `its WGSL never stores ${left.value.name}`,
-      "a kernel has a `storeFunction` for each result of its anchor, and calls it",
+      `asks for no function that stores ${left.name}`,
+      "a kernel has a `storeFunction` for each result of its anchor, and its template calls it",
     );
   return {
     kernel,
@@ -161,27 +171,33 @@ export function renderShader(kernel: Kernel, node: Node, target: Target): Shader
   };
 }
 
-/** Whether the name stands anywhere but in its declaration. */
-const mentions = (wgsl: string, name: string): boolean =>
-  wgsl.indexOf(name) !== wgsl.lastIndexOf(name) && (wgsl.match(new RegExp(`\\b${name}\\b`, "g"))?.length ?? 0) > 1;
-
-/** A name that the module declares twice: two ops' helpers, or a helper and the template, which know nothing of each other. */
-function declaredTwice(wgsl: string): string | undefined {
-  const names = [...wgsl.matchAll(/^(?:@.*?\) )*(?:fn|const|alias|struct|var(?:<[^>]*>)?) (\w+)/gm)].map((m) => m[1]);
-  return names.find((name, i) => names.indexOf(name) < i);
+/** What the template says of its parameters is said of the kernel that gives them. */
+function renderAt(place: string, render: () => string): string {
+  try {
+    return callMember(place, "template", render);
+  } catch (error) {
+    if (!(error instanceof CompileError)) throw error;
+    const { facts, code, hint, fix } = error;
+    throw causedBy(new CompileError(place, facts, { code, hint, fix }), error);
+  }
 }
 
 /** What a kernel of a user's gives may be anything. */
 function checkLowered(lowered: Partial<Lowered> | undefined, place: string): void {
   const { params, functions, workgroups } = lowered ?? {};
   const counts: readonly unknown[] = Array.isArray(workgroups) ? workgroups : [];
+  const strange = Object.entries(params ?? {}).find(
+    ([, p]) => !["number", "string", "boolean", "undefined"].includes(typeof p),
+  );
   const problem = !params
     ? "no params"
-    : !Array.isArray(functions) || !functions.every((f) => typeof f === "string")
-      ? "no functions as WGSL text"
-      : counts.length !== 3 || !counts.every((c) => Array.isArray(c))
-        ? "no three counts of workgroups"
-        : undefined;
+    : strange
+      ? `the parameter ${strange[0]}, which is no number, text or boolean`
+      : !Array.isArray(functions) || !functions.every((f) => typeof f === "string")
+        ? "no functions as WGSL text"
+        : counts.length !== 3 || !counts.every((c) => Array.isArray(c))
+          ? "no three counts of workgroups"
+          : undefined;
   if (problem !== undefined) throw new CompileError(place, `its lower gives ${problem}`, "see `Lowered`");
 }
 

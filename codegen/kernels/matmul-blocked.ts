@@ -1,7 +1,6 @@
 import { matmul } from "../../ir/ops/index.ts";
 import { count, defineKernel, fixed } from "../kernel.ts";
 import { loadTemplate } from "../template.ts";
-import { dimIndex } from "../wgsl-index.ts";
 import { matmulOf, refusesShapes, refusesVectors, refusesWidth } from "./matmul.ts";
 import { weightFunction, weightVectors } from "./matmul-vectors.ts";
 
@@ -44,7 +43,7 @@ export const matmulBlocked = defineKernel({
         blockRows: tuning.blockRows,
         vectors: VECTORS,
         lanes,
-        height: dimIndex(rows).text,
+        height: region.print.dim(rows),
       },
       functions: [
         region.loadFunction("load_a", a, ["row", "k"]),

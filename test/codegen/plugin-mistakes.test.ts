@@ -220,7 +220,7 @@ const MISTAKES: readonly (readonly [what: string, spec: PluginSpec | readonly Pl
       ops: [mine],
       kernels: [kernelOf("k", mine, { template: template("t", "{{title}} {{size}}", ["title", "size"]) })],
     },
-    /^t: its kernel gives no size$/,
+    /^kernel k for mine y, template t: its kernel gives no size$/,
   ],
   [
     "a kernel that gives its template too much",
@@ -231,12 +231,12 @@ const MISTAKES: readonly (readonly [what: string, spec: PluginSpec | readonly Pl
         kernelOf("k", mine, { lower: () => ({ params: { size: 1 }, functions: [], workgroups: [[], [], []] }) }),
       ],
     },
-    /^mine: its kernel gives size, which it never reads$/,
+    /^kernel k for mine y, template mine: its kernel gives size, which it never reads$/,
   ],
   [
     "a kernel that stores nothing",
     { ...named, ops: [mine], kernels: [kernelOf("k", mine)] },
-    /^kernel k for mine y: its WGSL never stores y$/,
+    /^kernel k for mine y: asks for no function that stores y$/,
   ],
   [
     "a kernel that refuses without a reason",

@@ -3,7 +3,6 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { definePlugin, extend, standard } from "../../codegen/compile.ts";
-import { template } from "../../codegen/template.ts";
 import { attr } from "../../ir/attr.ts";
 import { at } from "../../ir/errors.ts";
 import { defineOp, type Emit, type Op } from "../../ir/op.ts";
@@ -13,7 +12,7 @@ import type { Value } from "../../ir/value.ts";
 import { mergeRegion } from "../../passes/region.ts";
 import { applyRules, type Rule } from "../../passes/rule.ts";
 import { onGpu } from "../support/gpu.ts";
-import { compileWith, kernelOf, made, passOf, productRule, TEXT } from "../support/plugin-parts.ts";
+import { compileWith, kernelOf, made, passOf, productRule, storing, TEXT } from "../support/plugin-parts.ts";
 import { checkKernels } from "./kernel-check.ts";
 
 const test = suite("toolkit");
@@ -50,9 +49,8 @@ test("an op that no kernel takes is computed as what it is made of, and its piec
 
 test("an op that a kernel takes is left to it, and expanded where that refuses", () => {
   const mine = made("mine");
-  const store = template("mine", "{{title}}{{bindings}}{{functions}} y[0] = 1.0;", ["title", "bindings", "functions"]);
   const kernel = kernelOf("k", mine, {
-    template: store,
+    lower: storing,
     refuses: ({ anchor }) => (anchor?.results[0]?.type.shape[0] === 4 ? undefined : "it computes four"),
   });
   const plugin = { ...named, ops: [mine], kernels: [kernel] };

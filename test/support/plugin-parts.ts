@@ -31,6 +31,18 @@ export const kernelOf = (name: string, kind: KernelKind, members: Partial<Kernel
   }),
   ...members,
 });
+/** A `lower` whose functions store what the anchor makes. */
+export const storing: Kernel["lower"] = (region) => ({
+  params: {},
+  functions: (region.anchor?.results ?? []).map((r, i) =>
+    region.storeFunction(
+      `store_${i}`,
+      r,
+      r.type.shape.map((_, axis) => `a${axis}`),
+    ),
+  ),
+  workgroups: [count(), count(), count()],
+});
 export const passOf = (name: string, members: Partial<Pass> = {}): Pass => ({
   name,
   summary: "mine",

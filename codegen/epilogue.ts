@@ -13,7 +13,7 @@ import {
 } from "../ir/index.ts";
 import { indent } from "./indent.ts";
 import { broadcastIndex, type ElementWriter } from "./wgsl-element.ts";
-import { dimIndex, INDEX_MATH, type Index } from "./wgsl-index.ts";
+import { dimIndex, type Fragment, INDEX_MATH, type Index, rangeIndex } from "./wgsl-index.ts";
 
 export interface Epilogue {
   /** The region, for messages, and its body. */
@@ -34,7 +34,7 @@ const VALUE = "value";
 /** The statements, in order. Throws a CompileError for a body that can't be computed from one element in hand. */
 export function writeEpilogue(writer: ElementWriter, epilogue: Epilogue): string[] {
   const { node: region, body, start, index, skip, store } = epilogue;
-  const root: Block = { guard: "", lines: [] };
+  const root: Block = { guard: { text: "" }, lines: [] };
   const streams = new Map<Value, Stream>([[start, { expression: VALUE, index, block: root }]]);
   const stored = new Set<Value>();
   const emit = (v: Value, { expression, index: place, block }: Stream) => {
@@ -83,7 +83,7 @@ export function writeEpilogue(writer: ElementWriter, epilogue: Epilogue): string
           "a place has an index for each axis",
         );
       const block = when
-        ? innerBlock(stream.block, range(when.place, dimIndex(when.lo), dimIndex(when.hi)))
+        ? innerBlock(stream.block, rangeIndex(when.place, dimIndex(when.lo), dimIndex(when.hi)))
         : stream.block;
       const next = { expression: stream.expression, index: place, block };
       streams.set(result, next);
@@ -98,7 +98,7 @@ export function writeEpilogue(writer: ElementWriter, epilogue: Epilogue): string
       `returns ${left.name}, which is not computed from ${start.name} element by element`,
       "a region returns its anchor's result, and what its epilogue makes of that",
     );
-  return printBlock(root);
+  return printBlock(root, (guard) => writer.print.text(guard));
 }
 
 /** Whether `v` is one of those values or computed from one: an anchor with several results has a store function for each. */
@@ -110,7 +110,7 @@ function comesFrom(v: Value, sources: ReadonlySet<Value>, body: Graph): boolean 
 
 /** Statements, and inner blocks where they stand. */
 interface Block {
-  readonly guard: string;
+  readonly guard: Fragment;
   readonly lines: (string | Block)[];
 }
 
@@ -121,17 +121,18 @@ interface Stream {
   readonly block: Block;
 }
 
-function innerBlock(outer: Block, guard: string): Block {
+function innerBlock(outer: Block, guard: Fragment): Block {
   const block: Block = { guard, lines: [] };
   outer.lines.push(block);
   return block;
 }
 
-const printBlock = ({ lines }: Block): string[] =>
+/** A block without statements leaves no trace, nor does what its guard reads. */
+const printBlock = ({ lines }: Block, print: (guard: Fragment) => string): string[] =>
   lines.flatMap((line) => {
     if (typeof line === "string") return [line];
-    const inner = printBlock(line);
-    return inner.length === 0 ? [] : [`if (${line.guard}) {\n${indent(inner.join("\n"))}\n}`];
+    const inner = printBlock(line, print);
+    return inner.length === 0 ? [] : [`if (${print(line.guard)}) {\n${indent(inner.join("\n"))}\n}`];
   });
 
 /** An epilogue has one element in hand: every value that it combines must be at the same place. */
@@ -154,9 +155,4 @@ function checkStreams(node: Node, source: Value, stream: Stream, streams: Readon
       `combines ${source.name} and ${other.name}, which the kernel makes at different places`,
       "leave one of the two outside of the region",
     );
-}
-
-function range(place: Index, lo: Index, hi: Index): string {
-  const p = place.atom ? place.text : `(${place.text})`;
-  return lo.value === 0 ? `${p} < ${hi.text}` : `${p} >= ${lo.text} && ${p} < ${hi.text}`;
 }

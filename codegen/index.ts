@@ -2,6 +2,8 @@
  * From a graph to kernels and a plan, or to a bundle. Needs no GPU.
  * @module wgpt/codegen
  */
+
+export type { Binding, VectorSize } from "./binding.ts";
 export * from "./compile.ts";
 export {
   type Bundle,
@@ -12,6 +14,7 @@ export {
   VARIANTS,
   type VariantName,
 } from "./emit/bundle.ts";
+export { IndexPrinter } from "./index-printer.ts";
 export {
   COMMON_PARAMS,
   type CommonParam,
@@ -19,17 +22,18 @@ export {
   defineKernel,
   fixed,
   type Kernel,
+  type KernelKind,
   type KernelSpec,
   type Lowered,
   renderShader,
   type Shader,
-  type Surroundings,
+  TRAIT_KINDS,
 } from "./kernel.ts";
 export { isComputed, type MatmulView, matmulOf, normalizationOf } from "./kernels/matmul.ts";
 export { linearGroups } from "./kernels/pointwise.ts";
 export { checkPlaces, type LargestBuffer, MemoryPlan } from "./plan-memory.ts";
 export { isPlugin } from "./plugin.ts";
-export { type Binding, Region, type VectorSize } from "./region.ts";
+export { Region, type RegionOptions } from "./region.ts";
 export {
   type Candidate,
   candidates,
@@ -47,10 +51,10 @@ export {
   addIndex,
   dimIndex,
   divIndex,
+  type Fragment,
   type Index,
   indexName,
   indexOf,
   modIndex,
   mulIndex,
-  unravel,
 } from "./wgsl-index.ts";

@@ -5,17 +5,20 @@ import {
   at,
   CompileError,
   callMember,
+  causedBy,
   type Dim,
   graphSymbols,
   type Node,
-  OPS,
   type Op,
   POINTWISE_ANCHOR,
   type Value,
 } from "../ir/index.ts";
-import { Region, type VectorSize } from "./region.ts";
+import type { VectorSize } from "./binding.ts";
+import { Region } from "./region.ts";
 import type { Target } from "./target.ts";
 import type { Param, Template } from "./template.ts";
+import { declaredTwice, strangeSymbol } from "./wgsl/names.ts";
+import { symbolMember } from "./wgsl-index.ts";
 
 /** What every template is given. */
 export const COMMON_PARAMS = ["title", "bindings", "functions"] as const;
@@ -30,12 +33,17 @@ export interface Lowered {
   readonly workgroups: readonly [PlanCount, PlanCount, PlanCount];
 }
 
+/** The families that kernels are made for: regions without anchor, and anchors that have the trait, whichever op they are. */
+export const TRAIT_KINDS = [POINTWISE_ANCHOR, "writes", "reduces", "normalizes"] as const;
+/** What a kernel computes: an op, or a family of ops. */
+export type KernelKind = Op | (typeof TRAIT_KINDS)[number];
+
 /** A kernel: the regions it can compute, and how. */
 export interface Kernel {
   readonly name: string;
   readonly summary: string;
-  /** The anchor op it computes, or a family, which is a trait: `pointwise`, `writes`, `reduces`, `normalizes`. */
-  readonly kind: string;
+  /** The anchor op it computes, itself and not its name; or a family, which is a trait. */
+  readonly kind: KernelKind;
   readonly template: Template<string>;
   /** Why it can't compute the region on the target, or nothing. */
   refuses(region: Region, target: Target): string | undefined;
@@ -62,31 +70,14 @@ export const defineKernel = <K extends string>(spec: KernelSpec<K>): Kernel => (
   template: spec.template as Template<string>,
 });
 
-/** The traits that kernels are made for, whichever op has them. */
-const TRAITS = ["reduces", "writes", "normalizes"] as const;
-
-/** Whether a kernel's kind is that of many ops. */
-export const isTraitKind = (kind: string): boolean =>
-  kind === POINTWISE_ANCHOR || (TRAITS as readonly string[]).includes(kind);
-
 /** Whether the kernel is made for the region's anchor: for the op itself, or for a trait that it has. */
 export const isOfKind = ({ kind }: Kernel, { kind: wanted, anchor }: Region): boolean =>
-  kind === wanted || TRAITS.some((trait) => trait === kind && anchor?.op.traits[trait] !== undefined);
+  kind === wanted || (typeof kind === "string" && kind !== POINTWISE_ANCHOR && anchor?.op.traits[kind] !== undefined);
 
-/** Why the kernel does not take the region on the target, or nothing. `ops` are those that kernels' kinds are named for. */
-export function refusalOf(
-  kernel: Kernel,
-  region: Region,
-  target: Target,
-  ops: readonly Op[] = OPS,
-): string | undefined {
+/** Why the kernel does not take the region on the target, or nothing. */
+export function refusalOf(kernel: Kernel, region: Region, target: Target): string | undefined {
   const missing = kernel.features?.filter((f) => !target.features.includes(f)) ?? [];
   if (missing.length > 0) return `${target.name} has no ${missing.join(", ")}`;
-  // A graph may hold an op that bears the name of one of the toolkit's; what it computes is its own.
-  const { op } = region.anchor ?? {};
-  const meant = ops.find((o) => o.name === kernel.kind);
-  if (op && meant && kernel.kind === op.name && op !== meant)
-    return `it computes ${OPS.includes(meant) ? "wgpt's own" : "the toolkit's"} ${meant.name}, not another op of that name`;
   // A normalisation beside the anchor is a prologue that a kernel has to be made for.
   const normalizes = region.body.nodes.some((n) => n !== region.anchor && n.op.traits.normalizes !== undefined);
   if (normalizes && kernel.takesNormalization !== true) return "it can't normalise a row on the way in";
@@ -99,6 +90,8 @@ export function refusalOf(
     "it says why the kernel can't compute the region, or nothing",
   );
 }
+
+const kindName = (kind: KernelKind): string => (typeof kind === "string" ? kind : kind.name);
 
 const placeOf = (kernel: Kernel, node: Node): string =>
   `kernel ${kernel.name} for ${node.op.name} ${at(node.results, 0).name}`;
@@ -115,51 +108,44 @@ export interface Shader {
   readonly workgroups: Lowered["workgroups"];
 }
 
-/** What a node is rendered among. */
-export interface Surroundings {
-  /** The ops that kernels' kinds are named for; wgpt's own when absent. */
-  readonly ops?: readonly Op[];
-  /** The plan's symbols, in the order of the uniform; the node's own when absent. */
-  readonly symbols?: readonly string[];
-}
-
 /**
- * The shader of a kernel for one node.
+ * The shader of a kernel for one node. `symbols` are the plan's, in the order of the uniform; the node's own when absent.
  * @throws CompileError when the kernel does not take the node, fails, or gives its template what that does not read.
  */
 export function renderShader(
   kernel: Kernel,
   node: Node,
   target: Target,
-  { ops = OPS, symbols = symbolsOfNode(node) }: Surroundings = {},
+  symbols: readonly string[] = symbolsOfNode(node),
 ): Shader {
   const plain = new Region(node);
   const place = placeOf(kernel, node);
+  const sameName = kindName(kernel.kind) === kindName(plain.kind);
   if (!isOfKind(kernel, plain))
     throw new CompileError(
       place,
-      `computes ${kernel.kind}, but the region's anchor is ${plain.kind}`,
+      `computes ${kindName(kernel.kind)}, but the region's anchor is ${sameName ? "another op of that name" : kindName(plain.kind)}`,
       "choose one of `candidates`",
     );
-  const refusal = refusalOf(kernel, plain, target, ops);
+  const refusal = refusalOf(kernel, plain, target);
   if (refusal !== undefined)
     throw new CompileError(place, `does not take it: ${refusal}`, "choose one of `candidates`");
   const halves = target.features.includes("shader-f16") && target.tuning.nativeHalves ? "native" : "packed";
   const vectors = callMember(place, "vectors", () => kernel.vectors?.(plain));
-  const region = new Region(node, vectors ?? new Map(), halves);
+  const asking = `${place}, template ${kernel.template.file}`;
+  const region = new Region(node, { vectors: vectors ?? new Map(), halves, place: asking });
   const lowered = callMember(place, "lower", () => kernel.lower(region, target));
   checkLowered(lowered, place);
   const title = titleOf(region);
-  const render = (bindings: string) =>
-    kernel.template.render({
-      title,
-      bindings,
-      functions: [region.helpers, ...lowered.functions].filter((f) => f !== "").join("\n\n"),
-      ...lowered.params,
-    });
-  // Whether the symbols are read shows only in the finished text.
-  const usesSymbols = region.usesSymbols(render(""));
-  const wgsl = render(region.declarations(usesSymbols ? symbols : []));
+  // All that the template is given has been printed by now.
+  const usesSymbols = region.print.symbols.size > 0;
+  const params: Readonly<Record<string, Param>> = {
+    title,
+    bindings: region.declarations(usesSymbols ? symbols : []),
+    functions: [region.helpers, ...lowered.functions].filter((f) => f !== "").join("\n\n"),
+    ...lowered.params,
+  };
+  const wgsl = renderAt(asking, () => kernel.template.render(params));
   const twice = declaredTwice(wgsl);
   if (twice !== undefined)
     throw new CompileError(
@@ -167,12 +153,19 @@ export function renderShader(
       `its WGSL declares ${twice} twice`,
       "ops of your own need helpers and operands of other names",
     );
-  const left = region.bindings.find((b) => b.access === "read_write" && !mentions(wgsl, b.name));
+  const strange = strangeSymbol(wgsl, new Set([...region.print.symbols].map(symbolMember)));
+  if (strange !== undefined)
+    throw new CompileError(
+      asking,
+      `its WGSL reads the symbol ${strange}, which nothing binds`,
+      "a kernel gets its lengths as text by `region.print.dim`, and its template gets them as parameters",
+    );
+  const left = region.unstored;
   if (left)
     throw new CompileError(
       place,
-      `its WGSL never stores ${left.value.name}`,
-      "a kernel has a `storeFunction` for each result of its anchor, and calls it",
+      `asks for no function that stores ${left.name}`,
+      "a kernel has a `storeFunction` for each result of its anchor, and its template calls it",
     );
   return {
     kernel,
@@ -194,27 +187,33 @@ const symbolsOfNode = (node: Node): readonly string[] =>
     results: node.results,
   }).map((s) => s.name);
 
-/** Whether the name stands anywhere but in its declaration. */
-const mentions = (wgsl: string, name: string): boolean =>
-  wgsl.indexOf(name) !== wgsl.lastIndexOf(name) && (wgsl.match(new RegExp(`\\b${name}\\b`, "g"))?.length ?? 0) > 1;
-
-/** A name that the module declares twice: two ops' helpers, or a helper and the template, which know nothing of each other. */
-function declaredTwice(wgsl: string): string | undefined {
-  const names = [...wgsl.matchAll(/^(?:@.*?\) )*(?:fn|const|alias|struct|var(?:<[^>]*>)?) (\w+)/gm)].map((m) => m[1]);
-  return names.find((name, i) => names.indexOf(name) < i);
+/** What the template says of its parameters is said of the kernel that gives them. */
+function renderAt(place: string, render: () => string): string {
+  try {
+    return callMember(place, "template", render);
+  } catch (error) {
+    if (!(error instanceof CompileError)) throw error;
+    const { facts, code, hint, fix } = error;
+    throw causedBy(new CompileError(place, facts, { code, hint, fix }), error);
+  }
 }
 
 /** What a kernel of a user's gives may be anything. */
 function checkLowered(lowered: Partial<Lowered> | undefined, place: string): void {
   const { params, functions, workgroups } = lowered ?? {};
   const counts: readonly unknown[] = Array.isArray(workgroups) ? workgroups : [];
+  const strange = Object.entries(params ?? {}).find(
+    ([, p]) => !["number", "string", "boolean", "undefined"].includes(typeof p),
+  );
   const problem = !params
     ? "no params"
-    : !Array.isArray(functions) || !functions.every((f) => typeof f === "string")
-      ? "no functions as WGSL text"
-      : counts.length !== 3 || !counts.every((c) => Array.isArray(c))
-        ? "no three counts of workgroups"
-        : undefined;
+    : strange
+      ? `the parameter ${strange[0]}, which is no number, text or boolean`
+      : !Array.isArray(functions) || !functions.every((f) => typeof f === "string")
+        ? "no functions as WGSL text"
+        : counts.length !== 3 || !counts.every((c) => Array.isArray(c))
+          ? "no three counts of workgroups"
+          : undefined;
   if (problem !== undefined) throw new CompileError(place, `its lower gives ${problem}`, "see `Lowered`");
 }
 

@@ -3,7 +3,6 @@
 import type { PlanKernel, PlanStep } from "../base/plan.ts";
 import {
   at,
-  bindAttrs,
   CompileError,
   callMember,
   fused,
@@ -90,7 +89,7 @@ function lowerNode(node: Node, { entry, places, target, toolkit, symbols, table,
       `its kernelFor gives ${kernel?.name ?? String(kernel)}, which is no kernel`,
       "see `candidates`",
     );
-  const shader = renderShader(kernel as Kernel, node, target, { ops: toolkit.ops, symbols });
+  const shader = renderShader(kernel as Kernel, node, target, symbols);
   const bound = shader.region.bindings.map((b) => b.value);
   const bindings = bound.map((v) => places.get(v) ?? v.name);
   const added = table.add(kernelName(node, shader.kernel.name), entry, shader);
@@ -101,13 +100,9 @@ function lowerNode(node: Node, { entry, places, target, toolkit, symbols, table,
 /** What the kernel computes and on which widths: `matmul_gemv_vec4.add.gelu.768x3072`. */
 function kernelName(node: Node, kernel: string): string {
   const nodes = node.body?.nodes ?? [node];
-  const ops = nodes.map((n) => n.op.name);
-  const others = node.body
-    ? ops.filter((name) => name !== node.attrs["anchor"])
-    : kernel.startsWith(ops[0] ?? "")
-      ? []
-      : ops;
-  const anchor = nodes.find((n) => n.op.name === node.attrs["anchor"]) ?? at(nodes, 0);
+  const anchor = nodes.find((n) => n.op === node.anchor) ?? at(nodes, 0);
+  const isSaid = (n: Node): boolean => (node.body ? n.op === node.anchor : kernel.startsWith(n.op.name));
+  const others = nodes.filter((n) => !isSaid(n)).map((n) => n.op.name);
   const sizes = [
     ...anchor.operands.filter((v) => !isLiteral(v)).map((v) => v.type.shape.at(-1)),
     anchor.results[0]?.type.shape.at(-1),
@@ -118,7 +113,7 @@ function kernelName(node: Node, kernel: string): string {
 
 /** Kernels without anchor compute one value; a node that makes several becomes one step for each. */
 function perResult(node: Node): readonly Node[] {
-  if (node.results.length === 1 || (node.body ? node.attrs["anchor"] !== POINTWISE_ANCHOR : !node.op.traits.reads))
+  if (node.results.length === 1 || (node.body ? node.anchor !== POINTWISE_ANCHOR : !node.op.traits.reads))
     return [node];
   const body: Graph = node.body ?? {
     name: POINTWISE_ANCHOR,
@@ -130,8 +125,9 @@ function perResult(node: Node): readonly Node[] {
   return node.results.map((result, i) => ({
     op: fused,
     operands,
-    attrs: bindAttrs({ anchor: POINTWISE_ANCHOR }, {}),
+    attrs: {},
     results: [result],
+    anchor: POINTWISE_ANCHOR,
     body: withoutDeadNodes({ ...body, results: [at(body.results, i)] }),
   }));
 }

@@ -1,8 +1,8 @@
 // What a plugin is: a user's ops, kernels, passes and families under one name. What can be wrong with it by itself is found
 // here; what is wrong beside other plugins, where a toolkit is extended.
-import { CompileError, type Op } from "../ir/index.ts";
+import { CompileError, type Op, POINTWISE_ANCHOR } from "../ir/index.ts";
 import { PASS_ROLES, type PassSpec } from "../passes/index.ts";
-import { isTraitKind, type Kernel } from "./kernel.ts";
+import { type Kernel, TRAIT_KINDS } from "./kernel.ts";
 
 /** A family of models. */
 export interface Family {
@@ -97,7 +97,10 @@ function problemOf(part: unknown, what: string): string | undefined {
     case "op":
       return wrong({ name: "string", infer: "function", traits: "object", operands: "object", attrs: "object" });
     case "kernel":
-      return wrong({ name: "string", kind: "string", template: "object", refuses: "function", lower: "function" });
+      return (
+        wrong({ name: "string", template: "object", refuses: "function", lower: "function" }) ??
+        kindProblem((part as { readonly kind?: unknown }).kind)
+      );
     case "pass": {
       const { role } = part as { readonly role?: unknown };
       if (!has("run", "function") && !has("make", "function")) return "has neither run nor make";
@@ -110,8 +113,15 @@ function problemOf(part: unknown, what: string): string | undefined {
   }
 }
 
-/** Words that the text form, or a kernel's kind, reads as something else. */
-const isKept = (name: string): boolean => /^(?:fused|return|true|false)$/.test(name) || isTraitKind(name);
+/** A kind is an op, not its name: a name is that of another toolkit's op as well. */
+function kindProblem(kind: unknown): string | undefined {
+  if (typeof kind === "object" && kind !== null && problemOf(kind, "op") === undefined) return undefined;
+  if ((TRAIT_KINDS as readonly unknown[]).includes(kind)) return undefined;
+  return `has the kind ${typeof kind === "object" ? "of no op" : String(JSON.stringify(kind))}, but a kind is an op itself, or ${TRAIT_KINDS.join(", ")}`;
+}
+
+/** Words that the text form reads as something else. */
+const isKept = (name: string): boolean => ["fused", "return", "true", "false", POINTWISE_ANCHOR].includes(name);
 
 function checkOp({ name, reference, decompose }: Op, place: string): void {
   if (!/^[A-Za-z_][\w.]*$/.test(name) || isKept(name))

@@ -1,12 +1,13 @@
 // A node as kernels see it: a body with an anchor, bindings with names by role, and WGSL functions that load what the
 // anchor reads and store what becomes of its result.
 
-import type { PlanAccess } from "../base/plan.ts";
 import {
+  type Anchor,
+  anchorNode,
   at,
-  type DType,
-  fused,
+  CompileError,
   type Graph,
+  graphSymbols,
   indexGraph,
   type Node,
   OPS,
@@ -14,48 +15,21 @@ import {
   updatedOperands,
   type Value,
 } from "../ir/index.ts";
+import { type Binding, bufferType, type VectorSize, widenHalves } from "./binding.ts";
 import { writeEpilogue } from "./epilogue.ts";
 import { indent } from "./indent.ts";
+import { IndexPrinter } from "./index-printer.ts";
 import { ElementWriter, type Halves, registerType, storageType, wgslName } from "./wgsl-element.ts";
 import { flatIndex, type Index, indexName, symbolMember } from "./wgsl-index.ts";
 
-/** A storage buffer of a shader. */
-export interface Binding {
-  readonly name: string;
-  readonly access: PlanAccess;
-  /** The operand or result of the node. */
-  readonly value: Value;
-  readonly type: string;
+/** Who asks for a region, and how it is to be bound. */
+export interface RegionOptions {
+  /** The operands (as body inputs) that are bound as arrays of vectors of so many elements. */
+  readonly vectors?: ReadonlyMap<Value, VectorSize>;
+  readonly halves?: Halves;
+  /** Where an error is: the kernel and its template. The node when absent. */
+  readonly place?: string;
 }
-
-/** Elements of a vector that a kernel loads at once; eight only of halves, which lie in pairs. */
-export type VectorSize = 4 | 8;
-
-/** Vectors of four as they lie in a buffer. */
-const VECTORS: Readonly<Record<DType, string>> = {
-  f32: "vec4f",
-  f16: "vec4h",
-  i32: "vec4i",
-  u32: "vec4u",
-  bool: "vec4u",
-};
-
-function bufferType(dtype: DType, vector: VectorSize | undefined, halves: Halves): string {
-  if (vector === undefined) return storageType(dtype, halves);
-  if (dtype !== "f16") return VECTORS[dtype];
-  if (halves === "packed") return vector === 8 ? "vec4u" : "vec2u";
-  return vector === 8 ? "mat2x4h" : "vec4h";
-}
-
-/** `halves` of such a type, as floats. */
-function widenHalves(size: VectorSize, halves: Halves): string {
-  if (halves === "native") return size === 8 ? "mat2x4f(vec4f(halves[0]), vec4f(halves[1]))" : "vec4f(halves)";
-  const four = (a: string, b: string) => `vec4f(unpack2x16float(halves.${a}), unpack2x16float(halves.${b}))`;
-  return size === 8 ? `mat2x4f(${four("x", "y")}, ${four("z", "w")})` : four("x", "y");
-}
-
-/** What kind of kernel a region needs: an anchor's op name, or a trait where there is no anchor. */
-export type RegionKind = string;
 
 /** A node as kernels see it. */
 export class Region {
@@ -63,30 +37,51 @@ export class Region {
   readonly body: Graph;
   /** The outer values of the body's inputs. */
   readonly operands: readonly Value[];
-  readonly kind: RegionKind;
+  /** What the kernel is built around: the anchor's op, or `pointwise` where there is none. */
+  readonly kind: Anchor;
   /** The node that the kernel is built around; absent for a region of pointwise ops alone. */
   readonly anchor: Node | undefined;
   readonly bindings: readonly Binding[];
+  /** Prints lengths and places for the kernel, which binds the symbols if anything printed reads one. */
+  readonly print: IndexPrinter;
   readonly #names = new Map<Value, string>();
   readonly #results = new Map<Value, string>();
+  readonly #stored = new Set<Value>();
   readonly #helpers = new Set<string>();
 
   readonly #halves: Halves;
+  readonly #place: string;
 
-  /** `vectors` names the operands (as body inputs) that are bound as arrays of vectors of so many elements. */
-  constructor(node: Node, vectors: ReadonlyMap<Value, VectorSize> = new Map(), halves: Halves = "packed") {
+  constructor(node: Node, { vectors = new Map(), halves = "packed", place = placeOf(node) }: RegionOptions = {}) {
     this.node = node;
     this.#halves = halves;
+    this.#place = place;
     this.body = node.body ?? asBody(node);
     this.operands = node.body ? node.operands : this.body.inputs.map((i) => i.value);
     this.kind = kindOf(node);
-    this.anchor = this.body.nodes.find((n) => n.op.name === this.kind);
+    this.anchor = anchorNode(this.body, this.kind);
     this.bindings = this.#bind(vectors);
+    this.print = new IndexPrinter(place, new Set(graphSymbols(this.body).map((s) => s.name)));
   }
 
-  /** The name of the binding that holds a body input. */
+  /**
+   * The anchor's operand of that role, which is what its op calls it.
+   * @throws CompileError where the op has no such operand.
+   */
+  operand(role: string): Value {
+    const { operands: roles = [], name = "no op" } = this.anchor?.op ?? {};
+    const found = this.anchor?.operands[roles.indexOf(role)];
+    if (found) return found;
+    const facts = `asks for the operand ${role}, but its anchor is ${name}`;
+    throw new CompileError(this.#place, facts, `that has ${roles.join(", ") || "no operands"}`);
+  }
+
+  /**
+   * The name of the binding that holds a body input.
+   * @throws CompileError for a value that lies in no buffer.
+   */
   nameOf(v: Value): string {
-    return this.#names.get(v) ?? `unbound_${v.name}`;
+    return this.#names.get(v) ?? this.#unbound(v);
   }
 
   /** Whether the value is an input of the body, and so lies in a buffer. */
@@ -101,7 +96,7 @@ export class Region {
     args: readonly string[],
     index: readonly Index[] = args.map(indexName),
   ): string {
-    const writer = new ElementWriter(this.body, this.#names, this.#halves);
+    const writer = this.#writer();
     const result = writer.element(value, index);
     return this.#function(
       name,
@@ -130,7 +125,7 @@ export class Region {
     args: readonly string[],
     index: readonly Index[] = args.map(indexName),
   ): string {
-    const writer = new ElementWriter(this.body, this.#names, this.#halves);
+    const writer = this.#writer();
     const blocks = this.#epilogue(writer, anchorResult, index, this.anchor);
     return this.#function(
       name,
@@ -143,7 +138,7 @@ export class Region {
 
   /** Statements that compute every element of `result` at `index` and store it, for a region without anchor. */
   elementStatements(result: Value, index: readonly Index[], lines: readonly string[]): string {
-    const writer = new ElementWriter(this.body, this.#names, this.#halves);
+    const writer = this.#writer();
     writer.lines.push(...lines);
     const value = writer.element(result, index);
     for (const h of writer.helpers) this.#helpers.add(h);
@@ -152,7 +147,7 @@ export class Region {
 
   /** As `storeFunction`, for a region whose anchor moves elements of `moved` and computes none. */
   moveFunction(name: string, moved: Value, args: readonly string[], index: readonly Index[]): string {
-    const writer = new ElementWriter(this.body, this.#names, this.#halves);
+    const writer = this.#writer();
     const blocks = this.#epilogue(writer, moved, index, undefined);
     return this.#function(name, [...args.map((a) => `${a}: u32`), `value: ${moved.type.dtype}`], "", writer, blocks);
   }
@@ -176,12 +171,13 @@ export class Region {
 
   /** Whether a binding has the type of the feature `shader-f16`. */
   get usesFloat16(): boolean {
-    return this.bindings.some((b) => b.type.includes("f16") || b.type.endsWith("h"));
+    return this.#halves === "native" && this.bindings.some((b) => b.value.type.dtype === "f16");
   }
 
-  /** Whether WGSL reads the symbols. */
-  usesSymbols(code: string): boolean {
-    return code.includes("symbols.");
+  /** The first result that nothing printed so far stores. */
+  get unstored(): Value | undefined {
+    const left = this.body.results.findIndex((r) => !this.#stored.has(r));
+    return this.node.results[left];
   }
 
   /** A WGSL function that the kernel itself calls; it is printed once, whoever else calls it. */
@@ -243,7 +239,30 @@ export class Region {
 
   #store(result: Value, expression: string, index: readonly Index[]): string {
     const stored = result.type.dtype === "bool" ? `select(0u, 1u, ${expression})` : expression;
-    return `${this.#results.get(result) ?? "y"}[${flatIndex(index, result.type.shape).text}] = ${stored};`;
+    this.#stored.add(result);
+    const place = this.print.text(flatIndex(index, result.type.shape));
+    return `${this.#results.get(result) ?? this.#noResult(result)}[${place}] = ${stored};`;
+  }
+
+  #writer(): ElementWriter {
+    return new ElementWriter({
+      body: this.body,
+      bindings: this.#names,
+      halves: this.#halves,
+      print: this.print,
+      place: this.#place,
+    });
+  }
+
+  #unbound(v: Value): never {
+    const facts = `asks for the binding of ${v.name}, which lies in no buffer`;
+    const bound = this.body.inputs.map((i) => i.value.name).join(", ");
+    throw new CompileError(this.#place, facts, `the region's operands are ${bound || "none"}`);
+  }
+
+  #noResult(v: Value): never {
+    const results = this.body.results.map((r) => r.name).join(", ");
+    throw new CompileError(this.#place, `would store ${v.name}, which is no result`, `the region returns ${results}`);
   }
 
   #function(
@@ -258,6 +277,8 @@ export class Region {
   }
 }
 
+const placeOf = (node: Node): string => `${node.op.name} ${at(node.results, 0).name}`;
+
 /** A plain node as a body of one. */
 function asBody(node: Node): Graph {
   const inputs = [...new Set(node.operands.filter((v) => v.literal === undefined))].map((value) => ({
@@ -267,9 +288,7 @@ function asBody(node: Node): Graph {
   return { name: node.op.name, inputs, nodes: [node], results: node.results };
 }
 
-function kindOf(node: Node): RegionKind {
-  if (node.op === fused) return String(node.attrs["anchor"]);
-  const { traits } = node.op;
-  if (traits.pointwise || traits.reads) return POINTWISE_ANCHOR;
-  return node.op.name;
+function kindOf({ op, anchor }: Node): Anchor {
+  if (anchor !== undefined) return anchor;
+  return op.traits.pointwise || op.traits.reads ? POINTWISE_ANCHOR : op;
 }

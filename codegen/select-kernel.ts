@@ -1,14 +1,23 @@
 // The one way to choose a kernel: the fastest of the region's kind that does not refuse it.
-import { at, CompileError, fusedNode, type Graph, makeNode, type Node } from "../ir/index.ts";
+import {
+  type Anchor,
+  anchorName,
+  anchorNode,
+  at,
+  CompileError,
+  fusedNode,
+  type Graph,
+  makeNode,
+  type Node,
+} from "../ir/index.ts";
 import { type RegionPolicy, storageBuffers } from "../passes/index.ts";
 import { isOfKind, type Kernel, refusalOf } from "./kernel.ts";
 import { Region } from "./region.ts";
 import type { Target } from "./target.ts";
 import { standard, type Toolkit } from "./toolkit.ts";
 
-/** What a choice of kernels looks at of a toolkit. */
 /** What of a toolkit a kernel is chosen from. */
-export type Kernels = Pick<Toolkit, "kernels" | "ops">;
+export type Kernels = Pick<Toolkit, "kernels">;
 
 /** Which kernel computes a node. */
 export type KernelChoice = (node: Node, target: Target) => Kernel;
@@ -21,13 +30,13 @@ export interface Candidate {
 }
 
 /** The toolkit's kernels of the region's kind, fastest first, with what each says. */
-export function candidates(node: Node, target: Target, { kernels, ops }: Kernels = standard): readonly Candidate[] {
+export function candidates(node: Node, target: Target, { kernels }: Kernels = standard): readonly Candidate[] {
   const region = new Region(node);
   return kernels
     .filter((k) => isOfKind(k, region))
     .toReversed()
     .map((kernel) => {
-      const refusal = refusalOf(kernel, region, target, ops);
+      const refusal = refusalOf(kernel, region, target);
       return refusal === undefined ? { kernel } : { kernel, refusal };
     });
 }
@@ -37,20 +46,18 @@ export function candidates(node: Node, target: Target, { kernels, ops }: Kernels
  * @throws CompileError with every refusal when none does.
  */
 export function selectKernel(node: Node, target: Target, toolkit: Kernels = standard): Kernel {
-  const all = candidates(node, target, toolkit);
-  const chosen = all.find((c) => c.refusal === undefined);
-  if (chosen) return chosen.kernel;
-  const said = all.map((c) => `${c.kernel.name}: ${c.refusal}`).join("; ");
+  const { kernel, why } = firstTaker(node, target, toolkit);
+  if (kernel) return kernel;
   throw new CompileError(
     `${node.op.name} ${at(node.results, 0).name}`,
-    `no kernel computes it (${said || "none is of its kind"})`,
+    `no kernel computes it (${why})`,
     "add a kernel, or write it in other ops",
   );
 }
 
 /** What kernels take into a region: as many buffers as the target binds, and nothing that would cost the faster kernel. */
 export function kernelPolicy(target: Target, toolkit: Kernels = standard): RegionPolicy {
-  const { kernels, ops } = toolkit;
+  const { kernels } = toolkit;
   const tooMany = (buffers: number): string | undefined => {
     const limit = target.limits.maxStorageBuffersPerShaderStage;
     return buffers > limit
@@ -66,7 +73,7 @@ export function kernelPolicy(target: Target, toolkit: Kernels = standard): Regio
       const before = withoutCompany(anchor, body);
       const best = before && firstTaker(before, target, toolkit).kernel;
       if (!best || kernels.indexOf(chosen.kernel) >= kernels.indexOf(best)) return undefined;
-      const refusal = refusalOf(best, new Region(regionNode(anchor, body)), target, ops);
+      const refusal = refusalOf(best, new Region(regionNode(anchor, body)), target);
       return `${best.name} would not take it: ${refusal ?? "another kernel is chosen"}`;
     },
     refusesNode(node) {
@@ -80,11 +87,21 @@ export function kernelPolicy(target: Target, toolkit: Kernels = standard): Regio
 function firstTaker(node: Node, target: Target, toolkit: Kernels): { readonly kernel?: Kernel; readonly why: string } {
   const all = candidates(node, target, toolkit);
   const taker = all.find((c) => c.refusal === undefined);
-  const why = all.map((c) => `${c.kernel.name}: ${c.refusal}`).join("; ") || "no kernel is of its kind";
+  const why = all.map((c) => `${c.kernel.name}: ${c.refusal}`).join("; ") || whyNone(node, toolkit);
   return taker ? { kernel: taker.kernel, why } : { why };
 }
 
-const regionNode = (anchor: string, body: Graph): Node =>
+/** What is said where no kernel is of the node's kind: those for another op of its name are not. */
+function whyNone(node: Node, { kernels }: Kernels): string {
+  const { kind } = new Region(node);
+  const namesakes = kernels.filter((k) => typeof k.kind !== "string" && k.kind.name === anchorName(kind));
+  const names = namesakes.map((k) => k.name).join(", ");
+  return names === ""
+    ? "none is of its kind"
+    : `none is of its kind: another op called ${anchorName(kind)} is that of ${names}`;
+}
+
+const regionNode = (anchor: Anchor, body: Graph): Node =>
   fusedNode(
     anchor,
     body.inputs.map((i) => i.value),
@@ -93,8 +110,8 @@ const regionNode = (anchor: string, body: Graph): Node =>
   );
 
 /** The anchor alone, on operands as they are (a weight's transpose stays: it is part of how the weight lies). */
-function withoutCompany(anchor: string, body: Graph): Node | undefined {
-  const node = body.nodes.find((n) => n.op.name === anchor);
+function withoutCompany(anchor: Anchor, body: Graph): Node | undefined {
+  const node = anchorNode(body, anchor);
   if (!node) return undefined;
   const members = body.nodes.filter(
     (n) => n === node || (n.op.traits.reads !== undefined && n.results.some((r) => node.operands.includes(r))),
@@ -114,7 +131,7 @@ function withoutCompany(anchor: string, body: Graph): Node | undefined {
     anchor,
     operands,
     {
-      name: anchor,
+      name: anchorName(anchor),
       inputs: operands.map((value) => ({ kind: "input", value })),
       nodes: members,
       results: node.results,

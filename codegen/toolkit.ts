@@ -2,7 +2,7 @@
 // another of it.
 import { CompileError, causedBy, OPS, type Op, type OpSet } from "../ir/index.ts";
 import { PASSES, type PassSpec } from "../passes/index.ts";
-import { isTraitKind, type Kernel } from "./kernel.ts";
+import { type Kernel, TRAIT_KINDS } from "./kernel.ts";
 import { KERNELS } from "./kernels/index.ts";
 import { definedAt, definePlugin, type Family, isPlugin, type PlacedPass, type Plugin } from "./plugin.ts";
 
@@ -94,26 +94,28 @@ function placedPasses(toolkit: Toolkit, passes: readonly PlacedPass[], fail: Fai
 
 /** A kernel that is never asked is a mistake. */
 function checkKind({ name, kind }: Kernel, ops: readonly Op[], fail: Fail): void {
-  if (isTraitKind(kind)) return;
-  const op = ops.find((o) => o.name === kind);
-  if (!op)
+  if (typeof kind === "string") return;
+  if (!ops.includes(kind))
     fail(
-      `kernel ${name} computes ${kind}, which is no op of the toolkit`,
-      "a kernel's kind is an op's name, or pointwise, writes, reduces, normalizes",
+      ops.some((o) => o.name === kind.name)
+        ? `kernel ${name} computes another op called ${kind.name} than the toolkit's`
+        : `kernel ${name} computes ${kind.name}, which is no op of the toolkit`,
+      `a kernel's kind is an op that a graph may name, itself and no copy, or ${TRAIT_KINDS.join(", ")}`,
     );
-  const trait = op?.traits.pointwise ? "pointwise" : op?.traits.reads ? "reads" : undefined;
+  const trait = kind.traits.pointwise ? "pointwise" : kind.traits.reads ? "reads" : undefined;
   if (trait !== undefined)
     fail(
-      `kernel ${name} computes ${kind}, but an op with the trait ${trait} is computed by kernels of the kind pointwise`,
-      `give it the kind pointwise, and let it refuse regions without ${kind}`,
+      `kernel ${name} computes ${kind.name}, but an op with the trait ${trait} is computed by kernels of the kind pointwise`,
+      `give it the kind pointwise, and let it refuse regions without ${kind.name}`,
     );
 }
 
 /** An op that nothing could compute is one too. */
-function checkComputed({ name, traits, decompose }: Op, kernels: readonly Kernel[], fail: Fail): void {
+function checkComputed(op: Op, kernels: readonly Kernel[], fail: Fail): void {
+  const { name, traits, decompose } = op;
   const { pointwise, reads, writes, reduces, normalizes } = traits;
   if (pointwise || reads || writes || reduces || normalizes || decompose) return;
-  if (kernels.some((k) => k.kind === name)) return;
+  if (kernels.some((k) => k.kind === op)) return;
   fail(
     `op ${name} has no kernel, no decompose, and no trait that a kernel computes`,
     "give it a kernel of its kind, a decompose, or one of pointwise, reads, writes, reduces, normalizes",

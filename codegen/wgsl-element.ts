@@ -17,8 +17,10 @@ import {
   type Value,
 } from "../ir/index.ts";
 import { indent } from "./indent.ts";
+import type { IndexPrinter } from "./index-printer.ts";
 import {
   dimIndex,
+  type Fragment,
   flatIndex,
   INDEX_MATH,
   type Index,
@@ -26,7 +28,7 @@ import {
   indexOf,
   lessIndex,
   signedText,
-  subIndex,
+  withinIndex,
 } from "./wgsl-index.ts";
 
 /** The type of an element in a register: halves are widened as they are read. */
@@ -64,10 +66,23 @@ interface Side {
   readonly loads: boolean;
 }
 
+/** What the elements of a region's values are printed with. */
+export interface ElementSource {
+  readonly body: Graph;
+  /** The names of the bindings that hold the body's inputs. */
+  readonly bindings: ReadonlyMap<Value, string>;
+  readonly halves: Halves;
+  readonly print: IndexPrinter;
+  /** Where an error is. */
+  readonly place: string;
+}
+
 /** Emits the elements of one function body. */
 export class ElementWriter {
   readonly lines: string[] = [];
   readonly helpers = new Set<string>();
+  readonly print: IndexPrinter;
+  readonly #place: string;
   readonly #index: GraphIndex;
   readonly #bindings: ReadonlyMap<Value, string>;
   readonly #halves: Halves;
@@ -78,7 +93,9 @@ export class ElementWriter {
   /** How many loads have been printed. */
   #loads = 0;
 
-  constructor(body: Graph, bindings: ReadonlyMap<Value, string>, halves: Halves) {
+  constructor({ body, bindings, halves, print, place }: ElementSource) {
+    this.print = print;
+    this.#place = place;
     this.#index = indexGraph(body);
     this.#bindings = bindings;
     this.#halves = halves;
@@ -161,7 +178,8 @@ export class ElementWriter {
   }
 
   /** One of two elements. A side that loads stands in a branch: the place it reads may exist only where it is chosen. */
-  #choose(base: string, type: string, condition: string, a: Side, b: Side): string {
+  #choose(base: string, type: string, when: Fragment, a: Side, b: Side): string {
+    const condition = this.print.text(when);
     if (!a.loads && !b.loads) {
       this.lines.push(...a.lines, ...b.lines);
       return this.let(base, `select(${b.expression}, ${a.expression}, ${condition})`);
@@ -178,7 +196,7 @@ export class ElementWriter {
   }
 
   #named(index: Index): Index {
-    const name = this.#known.get(index.text) ?? this.let("at", index.text);
+    const name = this.#known.get(index.text) ?? this.let("at", this.print.text(index));
     this.#known.set(index.text, name);
     return { ...indexName(name), ...(index.signed && { signed: true }) };
   }
@@ -187,7 +205,12 @@ export class ElementWriter {
     const binding = this.#bindings.get(value);
     if (binding !== undefined) return this.#load(binding, value, index);
     const node = this.#index.producer(value);
-    if (!node) throw new CompileError(value.name, "is neither bound nor computed in its region");
+    if (!node)
+      throw new CompileError(
+        this.#place,
+        `asks for ${value.name}, which is neither bound nor computed in its region`,
+        `the region binds ${[...this.#bindings.keys()].map((v) => v.name).join(", ") || "nothing"}`,
+      );
     if (node.op.traits.pointwise)
       return this.pointwise(
         node,
@@ -198,14 +221,14 @@ export class ElementWriter {
 
   #load(binding: string, value: Value, index: readonly Index[]): string {
     this.#loads++;
-    const flat = flatIndex(index, value.type.shape);
+    const flat = this.print.text(flatIndex(index, value.type.shape));
     if (value.type.dtype === "f16" && this.#halves === "native")
-      return this.let(`${binding}_at`, `f32(${binding}[${flat.text}])`);
+      return this.let(`${binding}_at`, `f32(${binding}[${flat}])`);
     if (value.type.dtype === "f16") {
-      const i = this.let("half", flat.text);
+      const i = this.let("half", flat);
       return this.let(`${binding}_at`, `unpack2x16float(${binding}[${i} >> 1u])[${i} & 1u]`);
     }
-    const place = `${binding}[${flat.text}]`;
+    const place = `${binding}[${flat}]`;
     return this.let(`${binding}_at`, value.type.dtype === "bool" ? `${place} != 0u` : place);
   }
 
@@ -216,13 +239,12 @@ export class ElementWriter {
         node.op.name,
         `${value.name} is asked for element by element, but ${node.op.name} is computed as a whole`,
       );
-    const math: ElementMath<Index, string, string> = {
+    const math: ElementMath<Index, string, Fragment> = {
       ...INDEX_MATH,
       less: lessIndex,
       load: (operand, place) => this.element(at(node.operands, operand), place),
-      toIndex: (e, length) =>
-        this.#named({ text: `min(u32(${e}), ${subIndex(dimIndex(length), indexOf(1)).text})`, atom: true }),
-      toElement: (i, dtype) => this.let(node.op.name, elementText(i, dtype)),
+      toIndex: (e, length) => this.#named(withinIndex(`u32(${e})`, dimIndex(length))),
+      toElement: (i, dtype) => this.let(node.op.name, this.print.text(elementOf(i, dtype))),
       select: (condition, whenTrue, whenFalse) =>
         this.#choose(
           node.op.name,
@@ -257,9 +279,9 @@ export function wgslMember(node: Node, member: string, call: () => string): stri
 export const wgslName = (name: string): string => name.replaceAll(/\W/g, "_").replace(/^_+/, "");
 
 /** An index as an element: where it may be below 0, it gets its sign before it becomes a float. */
-function elementText(i: Index, dtype: DType): string {
+function elementOf(i: Index, dtype: DType): Fragment {
   const type = registerType(dtype);
-  return `${type}(${type === "f32" && i.signed ? signedText(i) : i.text})`;
+  return { ...i, text: `${type}(${type === "f32" && i.signed ? signedText(i) : i.text})` };
 }
 
 /** The index of an operand's element that a broadcast result at `index` reads. */

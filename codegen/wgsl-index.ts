@@ -1,12 +1,17 @@
 // Index arithmetic as WGSL text. What is known at compile time is computed here, so that kernels print no `i * 1u + 0u`.
 import { type Dim, isNeverNegative } from "../ir/index.ts";
 
+/** WGSL text, and the symbols of shapes that it reads, by name. Who puts it into a kernel prints it by the kernel's region. */
+export interface Fragment {
+  readonly text: string;
+  readonly symbols?: readonly string[];
+}
+
 /**
  * A u32 expression; `value` is set when it is a constant. `atom`: needs no parentheses. Below 0 it wraps, as u32 does, so
  * that sums and products come out right; what divides or compares asks whether it is `signed`, and so may be below 0.
  */
-export interface Index {
-  readonly text: string;
+export interface Index extends Fragment {
   readonly value?: number;
   readonly atom: boolean;
   readonly signed?: boolean;
@@ -19,6 +24,11 @@ export const indexName = (name: string): Index => ({ text: name, atom: true });
 
 const SIGNED = { signed: true } as const;
 const signOf = (...parts: readonly Index[]): { readonly signed?: true } => (parts.some((i) => i.signed) ? SIGNED : {});
+/** What text that is made of these reads. */
+function symbolsOf(...parts: readonly Fragment[]): { readonly symbols?: readonly string[] } {
+  const symbols = [...new Set(parts.flatMap((p) => p.symbols ?? []))];
+  return symbols.length === 0 ? {} : { symbols };
+}
 /** The index as an i32, which is what it is where it may be below 0. */
 export const signedText = (a: Index): string => (a.value === undefined ? `i32(${a.text})` : `${a.value | 0}`);
 
@@ -27,6 +37,7 @@ const join = (a: Index, sign: string, b: Index): Index => ({
   text: `${wrap(a)} ${sign} ${wrap(b)}`,
   atom: false,
   ...signOf(a, b),
+  ...symbolsOf(a, b),
 });
 
 /** a + b */
@@ -35,7 +46,7 @@ export function addIndex(a: Index, b: Index): Index {
   if (a.value === 0) return b;
   if (b.value === 0) return a;
   if (b.value !== undefined && b.value < 0) return { ...join(a, "-", indexOf(-b.value)), ...SIGNED };
-  return { text: `${a.text} + ${wrap(b)}`, atom: false, ...signOf(a, b) };
+  return { ...join(a, "+", b), text: `${a.text} + ${wrap(b)}` };
 }
 
 export function subIndex(a: Index, b: Index): Index {
@@ -57,7 +68,12 @@ export function divIndex(a: Index, b: Index): Index {
   if (b.value === 1) return a;
   // Rounded down, also below 0: what is left of a without its remainder divides evenly.
   if (a.signed)
-    return { text: `u32((${signedText(a)} - ${floorMod(a, b)}) / ${signedText(b)})`, atom: true, ...SIGNED };
+    return {
+      text: `u32((${signedText(a)} - ${floorMod(a, b)}) / ${signedText(b)})`,
+      atom: true,
+      ...SIGNED,
+      ...symbolsOf(a, b),
+    };
   return join(a, "/", b);
 }
 
@@ -65,7 +81,7 @@ export function divIndex(a: Index, b: Index): Index {
 export function modIndex(a: Index, b: Index): Index {
   if (a.value !== undefined && b.value !== undefined) return indexOf(a.value - b.value * Math.floor(a.value / b.value));
   if (b.value === 1) return indexOf(0);
-  return a.signed ? { text: `u32(${floorMod(a, b)})`, atom: true } : join(a, "%", b);
+  return a.signed ? { text: `u32(${floorMod(a, b)})`, atom: true, ...symbolsOf(a, b) } : join(a, "%", b);
 }
 
 /** a mod b of signed numbers, which WGSL's own remainder is not below 0. */
@@ -75,18 +91,39 @@ function floorMod(a: Index, b: Index): string {
 }
 
 /** a < b */
-export const lessIndex = (a: Index, b: Index): string =>
-  a.signed || b.signed ? `${signedText(a)} < ${signedText(b)}` : `${a.text} < ${b.text}`;
+export const lessIndex = (a: Index, b: Index): Fragment => ({
+  text: a.signed || b.signed ? `${signedText(a)} < ${signedText(b)}` : `${a.text} < ${b.text}`,
+  ...symbolsOf(a, b),
+});
+
+/** The index, but for what is beyond a length: that is the last one. `text` is any u32 expression. */
+export const withinIndex = (text: string, length: Index): Index => {
+  const last = subIndex(length, indexOf(1));
+  return { text: `min(${text}, ${last.text})`, atom: true, ...symbolsOf(last) };
+};
+
+/** Whether a place lies in a range. */
+export function rangeIndex(place: Index, lo: Index, hi: Index): Fragment {
+  const p = wrap(place);
+  const below = `${p} < ${hi.text}`;
+  return {
+    text: lo.value === 0 ? below : `${p} >= ${lo.text} && ${below}`,
+    ...(lo.value === 0 ? symbolsOf(place, hi) : symbolsOf(place, lo, hi)),
+  };
+}
 
 /** What WGSL calls a symbol: a capital is no word of WGSL, and no word of WGSL ends with an underscore. */
 export const symbolMember = (name: string): string => (/^[A-Z]$/.test(name) ? name : `${name}_`);
 
-/** A dim as text: symbols are read from the uniform of that name. */
+/** A symbol, read from the uniform of all symbols. */
+const symbolIndex = (name: string): Index => ({ text: `symbols.${symbolMember(name)}`, atom: true, symbols: [name] });
+
+/** A dim: symbols are read from the uniform of that name. */
 export function dimIndex(d: Dim): Index {
   if (typeof d === "number") return indexOf(d);
   let sum: Index | undefined;
   for (const { factor: k, symbols } of d.terms) {
-    const product = symbols.map((s) => indexName(`symbols.${symbolMember(s.name)}`)).reduce(mulIndex);
+    const product = symbols.map((s) => symbolIndex(s.name)).reduce(mulIndex);
     const term = mulIndex(product, indexOf(Math.abs(k)));
     sum =
       sum === undefined
@@ -108,29 +145,8 @@ export function flatIndex(at: readonly Index[], shape: readonly Dim[]): Index {
   return at.reduce((flat, i, axis) => addIndex(mulIndex(flat, dimIndex(shape[axis] ?? 1)), i), indexOf(0));
 }
 
-/** The coordinates of element `flat`, all but the first as `let` statements appended to `lines`. */
-export function unravel(flat: string, shape: readonly Dim[], lines: string[]): Index[] {
-  const at: Index[] = [];
-  let rest = indexName(flat);
-  for (let axis = shape.length - 1; axis > 0; axis--) {
-    const size = dimIndex(shape[axis] ?? 1);
-    const i = modIndex(rest, size);
-    at.unshift(i.value === undefined ? named(`i${axis}`, i, lines) : i);
-    rest = size.value === 1 ? rest : named(`rest${axis}`, divIndex(rest, size), lines);
-  }
-  if (shape.length > 0) at.unshift(shape[0] === 1 ? indexOf(0) : rest);
-  return at;
-}
-
-function named(name: string, i: Index, lines: string[]): Index {
-  if (i.atom) return i;
-  lines.push(`let ${name} = ${i.text};`);
-  return indexName(name);
-}
-
-/** The arguments of a call: a place, which has no coordinates where the rank is 0, and what stands after it. */
-export const callArguments = (place: readonly Index[], ...more: readonly string[]): string =>
-  [...place.map((i) => i.text), ...more].join(", ");
+/** How many elements a tensor of that shape has. */
+export const elementCount = (shape: readonly Dim[]): Index => shape.map(dimIndex).reduce(mulIndex, indexOf(1));
 
 /** Index arithmetic as ops ask for it. */
 export const INDEX_MATH = {

@@ -3,12 +3,26 @@ import type { Attrs } from "./attr.ts";
 import type { Op } from "./op.ts";
 import type { Value } from "./value.ts";
 
+/** The anchor of a region that has none: what it computes is pointwise and moves elements. */
+export const POINTWISE_ANCHOR = "pointwise";
+
+/** What a region is built around: the op itself, which its body holds once, or nothing. Two ops of one name are two anchors. */
+export type Anchor = Op | typeof POINTWISE_ANCHOR;
+
+/** The word after `fused` in a graph's text. */
+export const anchorName = (anchor: Anchor): string => (typeof anchor === "string" ? anchor : anchor.name);
+
+/** The node of a body that a region around `anchor` is built around; none where the anchor is `pointwise`. */
+export const anchorNode = (body: Graph, anchor: Anchor): Node | undefined => body.nodes.find((n) => n.op === anchor);
+
 /** An op applied to values. */
 export interface Node {
   readonly op: Op;
   readonly operands: readonly Value[];
   readonly attrs: Attrs;
   readonly results: readonly Value[];
+  /** A fused region's: what its kernel is built around. Absent for any other node. */
+  readonly anchor?: Anchor;
   /** A fused region's computation. Its inputs stand for the operands, one to one and under the same names. */
   readonly body?: Graph;
 }

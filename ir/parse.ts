@@ -3,7 +3,15 @@ import { type Attr, type AttrKind, isWhole } from "./attr.ts";
 import { makeNode } from "./builder.ts";
 import { at, CompileError } from "./errors.ts";
 import { fusedNode } from "./fused.ts";
-import { type Graph, INPUT_KINDS, type Input, type InputKind, type Node, type Part } from "./graph.ts";
+import {
+  type Graph,
+  INPUT_KINDS,
+  type Input,
+  type InputKind,
+  type Node,
+  type Part,
+  POINTWISE_ANCHOR,
+} from "./graph.ts";
 import { type Lexer, lex } from "./lex.ts";
 import type { Op, OpSet } from "./op.ts";
 import { OPS } from "./ops/index.ts";
@@ -159,13 +167,7 @@ class Parser {
     const l = this.#lexer;
     const { place } = l;
     const opName = l.name();
-    const op = this.#ops.get(opName);
-    if (!op)
-      return l.fail(
-        `${opName} is no op`,
-        "ops of your own come with a plugin, or as `{ ops: [...OPS, yourOp] }`",
-        place,
-      );
+    const op = this.#op(opName, place);
     l.punct("(");
     const operands: Value[] = [];
     const attrs: Record<string, Attr> = {};
@@ -181,9 +183,23 @@ class Parser {
     return l.locate(() => makeNode(op, operands, attrs, names));
   }
 
+  /** The op of that name; `place` is where the text has it. */
+  #op(name: string, place: number): Op {
+    return (
+      this.#ops.get(name) ??
+      this.#lexer.fail(
+        `${name} is no op`,
+        "ops of your own come with a plugin, or as `{ ops: [...OPS, yourOp] }`",
+        place,
+      )
+    );
+  }
+
   #fused(scope: ReadonlyMap<string, Value>, names: readonly string[]): Node {
     const l = this.#lexer;
-    const anchor = l.name();
+    const { place: word } = l;
+    const name = l.name();
+    const anchor = name === POINTWISE_ANCHOR ? name : this.#op(name, word);
     l.punct("(");
     const inner = new Map<string, Value>();
     const operands = l.listUntil(")", () => {
@@ -199,7 +215,7 @@ class Parser {
     l.punct("{");
     const inputs = [...inner.values()].map((value): Input => ({ kind: "input", value }));
     const end = l.place;
-    const body: Graph = { name: anchor, inputs, ...this.#block(inner) };
+    const body: Graph = { name, inputs, ...this.#block(inner) };
     if (body.results.length !== names.length)
       return l.fail(
         `${names.length} names, but the body returns ${body.results.length} values`,

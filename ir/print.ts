@@ -1,7 +1,7 @@
 // A graph as text. The text is what tests, dumps, docs and bug reports use; `parse` reads it back.
 import { attrEquals, printAttr } from "./attr.ts";
 import { fused } from "./fused.ts";
-import type { Graph, Input, Node } from "./graph.ts";
+import { anchorName, type Graph, type Input, type Node, POINTWISE_ANCHOR } from "./graph.ts";
 import { printTypes } from "./print-literal.ts";
 import { printSymbols } from "./symbols.ts";
 import { printType } from "./type.ts";
@@ -32,7 +32,7 @@ export function printNode(node: Node, name: (v: Value) => string = (v) => v.name
   const left = node.results.map(name).join(", ");
   const types = printTypes(node.results.map((r) => r.type));
   if (node.op === fused && node.body)
-    return `${left} = fused ${printAttr(node.attrs["anchor"] ?? "")}(${operands}) {\n${printBody(node, node.body, name)}} : ${types}`;
+    return `${left} = fused ${anchorName(node.anchor ?? POINTWISE_ANCHOR)}(${operands}) {\n${printBody(node, node.body, name)}} : ${types}`;
   const attrs = Object.entries(node.op.attrs).flatMap(([key, spec]) => {
     const value = node.attrs[key];
     return value === undefined || (spec.default !== undefined && attrEquals(value, spec.default))

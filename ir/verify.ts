@@ -1,8 +1,8 @@
 // What every graph must satisfy, before and after every pass. Each invariant has a number, one message and a test.
 import { checkOperandCount, completeAttrs, inferTypes } from "./builder.ts";
 import { at, CompileError } from "./errors.ts";
-import { fused, POINTWISE_ANCHOR } from "./fused.ts";
-import { type Graph, type Input, indexGraph, type Node } from "./graph.ts";
+import { fused } from "./fused.ts";
+import { type Graph, type Input, indexGraph, type Node, POINTWISE_ANCHOR } from "./graph.ts";
 import { printTypes } from "./print-literal.ts";
 import { mentionedSymbols } from "./symbols.ts";
 import { DTYPES, dimEquals, printType, SYMBOL_NAME, type Sym, typeEquals } from "./type.ts";
@@ -169,13 +169,25 @@ function verifyBody(node: Node, body: Graph, place: string): void {
     fail("V5", place, `is ${printTypes(own)}, but its body returns ${printTypes(body.results.map((r) => r.type))}`);
   for (const inner of body.nodes)
     if (inner.op === fused) fail("V9", place, `its body holds the fused node ${at(inner.results, 0).name}`);
-  const anchor = String(node.attrs["anchor"]);
-  const anchors = body.nodes.filter((n) => n.op.name === anchor);
-  if (anchor !== POINTWISE_ANCHOR && anchors.length !== 1)
-    fail("V8", place, `its body has ${anchors.length} ${anchor} nodes, but a region has one anchor`);
-  const strange = body.nodes.find((n) => n.op.name !== anchor && !isMember(n));
+  verifyAnchor(node, body, place);
+  const strange = body.nodes.find((n) => n.op !== node.anchor && !isMember(n));
   if (strange) fail("V8", place, `its body holds ${strange.op.name}, which works on more than one element`);
   verify(body);
+}
+
+/** The anchor is an op, not its name: what bears the name and is another op is no anchor. */
+function verifyAnchor({ anchor }: Node, body: Graph, place: string): void {
+  if (anchor === POINTWISE_ANCHOR) return;
+  if (anchor === undefined) fail("V8", place, "names no anchor", "its anchor is an op, or the word pointwise");
+  if (typeof anchor === "string")
+    fail("V8", place, `has the anchor ${JSON.stringify(anchor)}, which is a word`, "give the op itself");
+  const anchors = body.nodes.filter((n) => n.op === anchor);
+  if (anchors.length === 1) return;
+  const facts =
+    anchors.length === 0 && body.nodes.some((n) => n.op.name === anchor.name)
+      ? `its anchor is ${anchor.name}, but its body holds another op of that name`
+      : `its body has ${anchors.length} ${anchor.name} nodes, but a region has one anchor`;
+  fail("V8", place, facts);
 }
 
 /** Ops that a region may hold beside its anchor; a normalisation may stand in a prologue, where kernels take it as a whole. */

@@ -9,6 +9,7 @@ import {
   type Input,
   makeNode,
   type Node,
+  POINTWISE_ANCHOR,
   type SymbolValues,
   type Value,
 } from "../ir/index.ts";
@@ -50,7 +51,7 @@ function bindGraph(graph: Graph, symbols: SymbolValues): Graph {
     const names = node.results.map((r) => r.name);
     const operands = node.operands.map(bind);
     const fresh = node.body
-      ? fusedNode(String(node.attrs["anchor"]), operands, bindGraph(node.body, symbols), names)
+      ? fusedNode(node.anchor ?? POINTWISE_ANCHOR, operands, bindGraph(node.body, symbols), names)
       : makeNode(node.op, operands, bindAttrs(node.attrs, symbols), names);
     node.results.forEach((r, i) => {
       bound.set(r, at(fresh.results, i));

@@ -27,14 +27,14 @@ const transposedWeight: Rule = {
       return m.index.isPrivate(weight) || describeReaders(m.index, weight);
     }),
   ],
-  replace: (m) => mergeRegion(m.index, matmul.name, [m.producer(at(m.node.operands, 1)), m.node]),
+  replace: (m) => mergeRegion(m.index, matmul, [m.producer(at(m.node.operands, 1)), m.node]),
 };
 
 const bias: Rule = {
   name: "bias",
   summary: "add(matmul(x, w), b) adds b where the product is made",
   sites: (node) =>
-    isMatmul(node) || (node.body !== undefined && node.attrs["anchor"] === matmul.name && node.body.nodes.length === 2)
+    isMatmul(node) || (node.body !== undefined && node.anchor === matmul && node.body.nodes.length === 2)
       ? node.results
       : [],
   predicates: [
@@ -53,7 +53,7 @@ const bias: Rule = {
       );
     }),
   ],
-  replace: (m) => mergeRegion(m.index, matmul.name, [m.node, at(m.index.users(m.site), 0)]),
+  replace: (m) => mergeRegion(m.index, matmul, [m.node, at(m.index.users(m.site), 0)]),
 };
 
 /** Takes a weight's transpose and a bias into their matmul. */

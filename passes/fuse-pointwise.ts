@@ -1,6 +1,8 @@
 // The general fusion: regions grow around anchors, and around nothing where pointwise ops meet. It knows no op by name;
 // ops answer by their traits, kernels by the policy.
 import {
+  type Anchor,
+  anchorName,
   at,
   type Graph,
   isLiteral,
@@ -20,7 +22,7 @@ import { applyOwnRules, type Match, type Predicate, predicate, type Rule } from 
 /** What kernels can take into a region. */
 export interface RegionPolicy {
   /** Why no kernel computes this body, or nothing. */
-  refuses(anchor: string, body: Graph): string | undefined;
+  refuses(anchor: Anchor, body: Graph): string | undefined;
   /** Why no kernel computes the node as it stands, or nothing. Absent where nothing is known of kernels. */
   refusesNode?(node: Node): string | undefined;
 }
@@ -59,7 +61,7 @@ function takesRows(reader: Node, v: Value): boolean {
   const nodes = reader.body?.nodes ?? [reader];
   const inner = reader.body?.inputs[reader.operands.indexOf(v)]?.value ?? v;
   return (
-    nodes.some((n) => n.op.name === anchorOf(reader) && n.operands.includes(inner)) &&
+    nodes.some((n) => n.op === anchorOf(reader) && n.operands.includes(inner)) &&
     !nodes.some((n) => n.op.traits.normalizes)
   );
 }
@@ -95,7 +97,7 @@ function readsWhatItOverwrites(body: Graph): string | undefined {
 }
 
 /** Site and reader as one region. The reader decides what it is built around, where it has an anchor: a norm joins a matmul. */
-const anchorOfBoth = (m: Match): string =>
+const anchorOfBoth = (m: Match): Anchor =>
   [m.node, readerOf(m)].map(anchorOf).findLast((a) => a !== undefined && a !== POINTWISE_ANCHOR) ?? POINTWISE_ANCHOR;
 const bodyOfBoth = (m: Match): Graph => trialBody(m.index, anchorOfBoth(m), [m.node, readerOf(m)]);
 const fuseBoth = (m: Match): Replacement => mergeRegion(m.index, anchorOfBoth(m), [m.node, readerOf(m)]);
@@ -118,7 +120,8 @@ const epilogue = (policy: RegionPolicy): Rule => ({
     predicate("reader-works-element-by-element", (m) => {
       const reader = readerOf(m);
       const [result] = reader.results;
-      if (reader.body) return `${result?.name} is a region already, around ${anchorOf(reader)}`;
+      if (reader.body)
+        return `${result?.name} is a region already, around ${anchorName(anchorOf(reader) ?? POINTWISE_ANCHOR)}`;
       return streams(reader, m.site) || `${result?.name} is ${reader.op.name}, which ${whyNoStream(reader)}`;
     }),
     predicate("reader-keeps-the-shape", (m) => {

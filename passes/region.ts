@@ -1,7 +1,8 @@
 // Fused regions: taking nodes, which may be regions themselves, into one fused node.
 import {
+  type Anchor,
+  anchorName,
   at,
-  fused,
   fusedNode,
   type Graph,
   type GraphIndex,
@@ -13,10 +14,10 @@ import {
 } from "../ir/index.ts";
 import type { Replacement } from "./rebuild.ts";
 
-/** The op a region is built around; a plain node's own when that is an anchor. */
-export function anchorOf(node: Node): string | undefined {
-  if (node.op === fused) return String(node.attrs["anchor"]);
-  return node.op.traits.anchor || node.op.traits.reduces ? node.op.name : undefined;
+/** What a region is built around; a plain node's own op when that is an anchor. */
+export function anchorOf(node: Node): Anchor | undefined {
+  if (node.body) return node.anchor;
+  return node.op.traits.anchor || node.op.traits.reduces ? node.op : undefined;
 }
 
 /** The node's computation as nodes over outer values: a region's body with its inputs replaced by the operands. */
@@ -37,7 +38,7 @@ export function unfold(
  * One fused node in the place of `members` (in topological order). It returns every member's result that something
  * outside reads, in the order of the members.
  */
-export function mergeRegion(index: GraphIndex, anchor: string, members: readonly Node[]): Replacement {
+export function mergeRegion(index: GraphIndex, anchor: Anchor, members: readonly Node[]): Replacement {
   const inside = new Set(members);
   const renamed = new Map<Value, Value>();
   const nodes: Node[] = [];
@@ -55,7 +56,7 @@ export function mergeRegion(index: GraphIndex, anchor: string, members: readonly
     (v) => !made.has(v) && !isLiteral(v),
   );
   const inputs = operands.map((value): Input => ({ kind: "input", value }));
-  const body = withUniqueNames({ name: anchor, inputs, nodes, results });
+  const body = withUniqueNames({ name: anchorName(anchor), inputs, nodes, results });
   const node = fusedNode(
     anchor,
     operands,
@@ -82,7 +83,7 @@ function withUniqueNames(body: Graph): Graph {
 }
 
 /** The same nodes as `mergeRegion` would fuse, as a body to ask about. */
-export function trialBody(index: GraphIndex, anchor: string, members: readonly Node[]): Graph {
+export function trialBody(index: GraphIndex, anchor: Anchor, members: readonly Node[]): Graph {
   return mergeRegion(index, anchor, members).insert[0]?.body ?? unreachable("a merged region has no body");
 }
 

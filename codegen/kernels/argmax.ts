@@ -4,14 +4,14 @@ import { indent } from "../indent.ts";
 import { count, defineKernel } from "../kernel.ts";
 import { loadTemplate } from "../template.ts";
 import { registerType } from "../wgsl-element.ts";
-import { callArguments, dimIndex, indexName, indexOf, mulIndex, unravel } from "../wgsl-index.ts";
+import { indexName } from "../wgsl-index.ts";
 import { linearGroups } from "./pointwise.ts";
 
 /** The first largest element, along any axis. */
 export const argmaxKernel = defineKernel({
   name: "argmax",
   summary: "one invocation per element of the result",
-  kind: argmax.name,
+  kind: argmax,
   template: loadTemplate(new URL("./argmax.wgsl.hbs", import.meta.url), [
     "title",
     "bindings",
@@ -32,17 +32,17 @@ export const argmaxKernel = defineKernel({
     const rank = x.type.shape.length;
     const axis = resolveAxis(Number(anchor.attrs["axis"]), rank) ?? 0;
     const lines: string[] = [];
-    const index = unravel("index", y.type.shape, lines);
+    const index = region.print.unravel("index", y.type.shape, lines);
     const kept = y.type.shape.length === rank;
     return {
       params: {
         workgroupSize: target.tuning.lanes,
-        elements: y.type.shape.map(dimIndex).reduce(mulIndex, indexOf(1)).text,
+        elements: region.print.elements(y.type.shape),
         coordinates: indent(lines.join("\n")),
-        length: dimIndex(at(x.type.shape, axis)).text,
+        length: region.print.dim(at(x.type.shape, axis)),
         dtype: registerType(x.type.dtype),
-        source: callArguments([...index.slice(0, axis), indexName("k"), ...index.slice(kept ? axis + 1 : axis)]),
-        stored: callArguments(index, "i32(best)"),
+        source: region.print.args([...index.slice(0, axis), indexName("k"), ...index.slice(kept ? axis + 1 : axis)]),
+        stored: region.print.args(index, "i32(best)"),
       },
       functions: [
         region.loadFunction(

@@ -1,10 +1,10 @@
 import { at, attrOf, castNumber, type Dim, printDim, unreachable, type Value } from "../../ir/index.ts";
 import { scaledDotProductAttention } from "../../ir/ops/index.ts";
+import type { VectorSize } from "../binding.ts";
 import { count, defineKernel, fixed } from "../kernel.ts";
-import type { Region, VectorSize } from "../region.ts";
+import type { Region } from "../region.ts";
 import { loadTemplate } from "../template.ts";
 import { MAX_F32, wgslLiteral } from "../wgsl-element.ts";
-import { dimIndex } from "../wgsl-index.ts";
 import { linearGroups } from "./pointwise.ts";
 
 interface View {
@@ -13,7 +13,9 @@ interface View {
   readonly values: Value;
   readonly y: Value;
   readonly rows: Dim;
-  readonly params: { readonly heads: number; readonly size: number; readonly scale: number; readonly length: string };
+  /** How many keys there are. */
+  readonly length: Dim;
+  readonly params: { readonly heads: number; readonly size: number; readonly scale: number };
   readonly mask: Mask;
 }
 
@@ -40,23 +42,20 @@ function maskOf(value: number): Mask {
   return { finite, masked: text(held), border: text(Math.min(held + 128 + Math.abs(held) / 1024, MAX_F32)) };
 }
 
-function view({ anchor }: Region): View {
+function view(region: Region): View {
+  const { anchor } = region;
   if (!anchor) return unreachable("an attention region without attention");
-  const [query, keys, values, y] = [
-    at(anchor.operands, 0),
-    at(anchor.operands, 1),
-    at(anchor.operands, 2),
-    at(anchor.results, 0),
-  ];
+  const [query, keys, values] = [region.operand("query"), region.operand("keys"), region.operand("values")];
+  const y = at(anchor.results, 0);
   const heads = attrOf<number>(anchor.attrs, "n_head");
   const params = {
     heads,
     size: fixed(query.type.shape.at(-1)) / heads,
     scale: attrOf<number>(anchor.attrs, "scale"),
-    length: dimIndex(attrOf<Dim>(anchor.attrs, "length")).text,
   };
+  const length = attrOf<Dim>(anchor.attrs, "length");
   const mask = maskOf(attrOf<number>(anchor.attrs, "mask_value"));
-  return { query, keys, values, y, rows: at(query.type.shape, 0), params, mask };
+  return { query, keys, values, y, rows: at(query.type.shape, 0), length, params, mask };
 }
 
 const cacheVectors = (region: Region): ReadonlyMap<Value, VectorSize> =>
@@ -85,7 +84,7 @@ function refusesVectors(region: Region): string | undefined {
 export const attentionNaive = defineKernel({
   name: "attention_naive",
   summary: "one invocation per element of the result",
-  kind: scaledDotProductAttention.name,
+  kind: scaledDotProductAttention,
   template: loadTemplate(new URL("./attention-naive.wgsl.hbs", import.meta.url), [
     "title",
     "bindings",
@@ -102,9 +101,15 @@ export const attentionNaive = defineKernel({
   ]),
   refuses: refusesDtype,
   lower(region, { tuning }) {
-    const { query, keys, values, y, rows, params, mask } = view(region);
+    const { query, keys, values, y, rows, length, params, mask } = view(region);
     return {
-      params: { ...params, ...mask, workgroupSize: tuning.lanes, rows: dimIndex(rows).text },
+      params: {
+        ...params,
+        ...mask,
+        workgroupSize: tuning.lanes,
+        rows: region.print.dim(rows),
+        length: region.print.dim(length),
+      },
       functions: [
         region.loadFunction("load_query", query, ["row", "column"]),
         region.loadFunction("load_key", keys, ["row", "column"]),
@@ -120,7 +125,7 @@ export const attentionDecode = defineKernel({
   name: "attention_decode",
   // The one query is the last, and sees every key: there is nothing to mask.
   summary: "one query row; a workgroup per head shares the keys",
-  kind: scaledDotProductAttention.name,
+  kind: scaledDotProductAttention,
   template: loadTemplate(new URL("./attention-decode.wgsl.hbs", import.meta.url), [
     "title",
     "bindings",
@@ -148,11 +153,12 @@ export const attentionDecode = defineKernel({
     );
   },
   lower(region, { tuning }) {
-    const { query, keys, values, y, params } = view(region);
+    const { query, keys, values, y, length, params } = view(region);
     const lanes = tuning.rowLanes;
     return {
       params: {
         ...params,
+        length: region.print.dim(length),
         lanes,
         tile: TILE,
         parts: partsOf(params.size, lanes),
@@ -181,7 +187,7 @@ const sharedBytes = (size: number, lanes: number): number =>
 export const attentionPrefill = defineKernel({
   name: "attention_prefill",
   summary: "one workgroup per head and block of query rows",
-  kind: scaledDotProductAttention.name,
+  kind: scaledDotProductAttention,
   template: loadTemplate(new URL("./attention-prefill.wgsl.hbs", import.meta.url), [
     "title",
     "bindings",
@@ -214,16 +220,17 @@ export const attentionPrefill = defineKernel({
       : undefined;
   },
   lower(region, { tuning }) {
-    const { query, keys, values, y, rows, params, mask } = view(region);
+    const { query, keys, values, y, rows, length, params, mask } = view(region);
     return {
       params: {
         ...params,
         ...mask,
+        length: region.print.dim(length),
         lanes: tuning.rowLanes,
         tile: BLOCK_TILE,
         blockRows: BLOCK_ROWS,
         parts: partsOf(params.size, tuning.rowLanes),
-        rows: dimIndex(rows).text,
+        rows: region.print.dim(rows),
         keys: region.nameOf(keys),
         values: region.nameOf(values),
       },

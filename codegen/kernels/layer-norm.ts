@@ -3,7 +3,7 @@ import { at, type Dim, unreachable } from "../../ir/index.ts";
 import { count, defineKernel, fixed } from "../kernel.ts";
 import type { Region } from "../region.ts";
 import { loadTemplate } from "../template.ts";
-import { dimIndex, divIndex, type Index, indexName, indexOf, modIndex, mulIndex } from "../wgsl-index.ts";
+import { dimIndex, divIndex, elementCount, type Index, indexName, modIndex } from "../wgsl-index.ts";
 import { type NormParams, normFunctions, normParams, refusesNorm } from "./normalization.ts";
 import { linearGroups } from "./pointwise.ts";
 
@@ -32,18 +32,10 @@ function view(region: Region): {
 /** The place of row number `row` on the axes before the last. */
 function rowIndex(rows: readonly Dim[]): readonly Index[] {
   return rows.map((d, axis) => {
-    const rest = divIndex(
-      indexName("row"),
-      rows
-        .slice(axis + 1)
-        .map(dimIndex)
-        .reduce(mulIndex, indexOf(1)),
-    );
+    const rest = divIndex(indexName("row"), elementCount(rows.slice(axis + 1)));
     return axis === 0 ? rest : modIndex(rest, dimIndex(d));
   });
 }
-
-const rowCount = (rows: readonly Dim[]): string => rows.map(dimIndex).reduce(mulIndex, indexOf(1)).text;
 
 const refuses = ({ anchor }: Region): string | undefined =>
   anchor ? refusesNorm(anchor) : "nothing in it normalises rows";
@@ -68,7 +60,7 @@ export const layerNormNaive = defineKernel({
   lower(region, { tuning }) {
     const { rows, params, functions } = view(region);
     return {
-      params: { ...params, workgroupSize: tuning.lanes, rows: rowCount(rows) },
+      params: { ...params, workgroupSize: tuning.lanes, rows: region.print.elements(rows) },
       functions,
       workgroups: [linearGroups(rows, tuning.lanes), count(), count()],
     };
@@ -94,7 +86,7 @@ export const layerNormRows = defineKernel({
   lower(region, { tuning }) {
     const { rows, params, functions } = view(region);
     return {
-      params: { ...params, lanes: tuning.rowLanes, rows: rowCount(rows) },
+      params: { ...params, lanes: tuning.rowLanes, rows: region.print.elements(rows) },
       functions,
       workgroups: [count(...rows), count(), count()],
     };

@@ -1,7 +1,6 @@
 import { matmul } from "../../ir/ops/index.ts";
 import { count, defineKernel, fixed } from "../kernel.ts";
 import { loadTemplate } from "../template.ts";
-import { dimIndex } from "../wgsl-index.ts";
 import { matmulOf, refusesLeftVectors, refusesVectors, refusesWeight, refusesWidth } from "./matmul.ts";
 import { leftFunctions, leftVectors, weightFunction, weightVectors } from "./matmul-vectors.ts";
 
@@ -9,7 +8,7 @@ import { leftFunctions, leftVectors, weightFunction, weightVectors } from "./mat
 export const matmulBlockedQuads = defineKernel({
   name: "matmul_blocked_quads",
   summary: "a block of rows and columns in registers, rows of the left operand shared by four invocations",
-  kind: matmul.name,
+  kind: matmul,
   template: loadTemplate(new URL("./matmul-blocked-quads.wgsl.hbs", import.meta.url), [
     "title",
     "bindings",
@@ -44,7 +43,7 @@ export const matmulBlockedQuads = defineKernel({
         width: fixed(columns) / 4,
         blockRows,
         lanes,
-        height: dimIndex(rows).text,
+        height: region.print.dim(rows),
       },
       functions: [
         ...leftFunctions(region),

@@ -1,7 +1,6 @@
 import { matmul } from "../../ir/ops/index.ts";
 import { count, defineKernel, fixed } from "../kernel.ts";
 import { loadTemplate } from "../template.ts";
-import { dimIndex } from "../wgsl-index.ts";
 import { matmulOf, refusesShapes, refusesVectors, refusesWidth } from "./matmul.ts";
 import { weightFunction, weightVectors } from "./matmul-vectors.ts";
 
@@ -12,7 +11,7 @@ const COLUMNS = 4;
 export const matmulBlockedRows = defineKernel({
   name: "matmul_blocked_rows",
   summary: "a block of rows and columns in registers, the right operand transposed",
-  kind: matmul.name,
+  kind: matmul,
   template: loadTemplate(new URL("./matmul-blocked-rows.wgsl.hbs", import.meta.url), [
     "title",
     "bindings",
@@ -42,7 +41,7 @@ export const matmulBlockedRows = defineKernel({
         blockRows: BLOCK_ROWS,
         columns: COLUMNS,
         lanes,
-        height: dimIndex(rows).text,
+        height: region.print.dim(rows),
       },
       functions: [
         region.loadFunction("load_a", a, ["row", "k"]),

@@ -1,7 +1,6 @@
 import { matmul } from "../../ir/ops/index.ts";
 import { count, defineKernel, fixed } from "../kernel.ts";
 import { loadTemplate } from "../template.ts";
-import { dimIndex } from "../wgsl-index.ts";
 import { matmulOf, refusesShapes, refusesVectors, refusesWidth } from "./matmul.ts";
 import { weightFunction, weightVectors } from "./matmul-vectors.ts";
 
@@ -11,7 +10,7 @@ const VECTORS = 2;
 export const matmulBlocked = defineKernel({
   name: "matmul_blocked",
   summary: "a block of rows and columns in registers",
-  kind: matmul.name,
+  kind: matmul,
   template: loadTemplate(new URL("./matmul-blocked.wgsl.hbs", import.meta.url), [
     "title",
     "bindings",
@@ -44,7 +43,7 @@ export const matmulBlocked = defineKernel({
         blockRows: tuning.blockRows,
         vectors: VECTORS,
         lanes,
-        height: dimIndex(rows).text,
+        height: region.print.dim(rows),
       },
       functions: [
         region.loadFunction("load_a", a, ["row", "k"]),

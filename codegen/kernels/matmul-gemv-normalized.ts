@@ -10,7 +10,7 @@ import { normFunctions, normParams, refusesNorm } from "./normalization.ts";
 export const matmulGemvNormalized = defineKernel({
   name: "matmul_gemv_normalized",
   summary: "one row, normalised on the way in, times a matrix",
-  kind: matmul.name,
+  kind: matmul,
   template: loadTemplate(new URL("./matmul-gemv-normalized.wgsl.hbs", import.meta.url), [
     "title",
     "bindings",

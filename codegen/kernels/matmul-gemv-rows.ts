@@ -19,7 +19,7 @@ const ROWS = 8;
 export const matmulGemvRows = defineKernel({
   name: "matmul_gemv_rows",
   summary: "one row times a transposed matrix, neighbouring rows by one invocation or a few",
-  kind: matmul.name,
+  kind: matmul,
   template: loadTemplate(new URL("./matmul-gemv-rows.wgsl.hbs", import.meta.url), [
     "title",
     "bindings",

@@ -9,7 +9,7 @@ import { elementFunction, longVector, longWeightFunction, longWeightVectors } fr
 export const matmulGemvVec4 = defineKernel({
   name: "matmul_gemv_vec4",
   summary: "one row times a matrix, four or eight columns a load",
-  kind: matmul.name,
+  kind: matmul,
   template: loadTemplate(new URL("./matmul-gemv-vec4.wgsl.hbs", import.meta.url), [
     "title",
     "bindings",

@@ -11,7 +11,7 @@ const COLUMNS = 4;
 export const matmulGemv = defineKernel({
   name: "matmul_gemv",
   summary: "one row times a matrix, neighbouring columns by one invocation",
-  kind: matmul.name,
+  kind: matmul,
   template: loadTemplate(new URL("./matmul-gemv.wgsl.hbs", import.meta.url), [
     "title",
     "bindings",

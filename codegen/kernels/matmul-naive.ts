@@ -4,7 +4,7 @@ import { indent } from "../indent.ts";
 import { count, defineKernel } from "../kernel.ts";
 import { loadTemplate } from "../template.ts";
 import { wgslLiteral } from "../wgsl-element.ts";
-import { callArguments, dimIndex, type Index, indexName, indexOf, mulIndex, unravel } from "../wgsl-index.ts";
+import { type Index, indexName, indexOf } from "../wgsl-index.ts";
 import { matmulOf } from "./matmul.ts";
 import { linearGroups } from "./pointwise.ts";
 
@@ -12,7 +12,7 @@ import { linearGroups } from "./pointwise.ts";
 export const matmulNaive = defineKernel({
   name: "matmul_naive",
   summary: "one invocation per element of the result",
-  kind: matmul.name,
+  kind: matmul,
   template: loadTemplate(new URL("./matmul-naive.wgsl.hbs", import.meta.url), [
     "title",
     "bindings",
@@ -30,25 +30,25 @@ export const matmulNaive = defineKernel({
   lower(region, target) {
     const { a, b, y, inner } = matmulOf(region);
     const lines: string[] = [];
-    const index = unravel("index", y.type.shape, lines);
+    const index = region.print.unravel("index", y.type.shape, lines);
     const batch = index.slice(0, -2);
     const k = indexName("k");
     const place = (shape: readonly unknown[], ...last: readonly Index[]) => {
       const own = shape.length - 2;
       const outer = batch.slice(batch.length - own).map((i, axis) => (shape[axis] === 1 ? indexOf(0) : i));
-      return callArguments([...outer, ...last]);
+      return region.print.args([...outer, ...last]);
     };
     const args = (n: number) => Array.from({ length: n }, (_, i) => `a${i}`);
     return {
       params: {
         workgroupSize: target.tuning.lanes,
-        elements: y.type.shape.map(dimIndex).reduce(mulIndex, indexOf(1)).text,
+        elements: region.print.elements(y.type.shape),
         coordinates: indent(lines.join("\n")),
-        inner: dimIndex(inner).text,
+        inner: region.print.dim(inner),
         zero: wgslLiteral(0, y.type.dtype),
         leftPlace: place(a.type.shape, at(index, -2), k),
         rightPlace: place(b.type.shape, k, at(index, -1)),
-        stored: callArguments(index, "sum"),
+        stored: region.print.args(index, "sum"),
       },
       functions: [
         region.loadFunction("load_a", a, args(a.type.shape.length)),

@@ -1,7 +1,6 @@
 import { matmul } from "../../ir/ops/index.ts";
 import { count, defineKernel, fixed } from "../kernel.ts";
 import { loadTemplate } from "../template.ts";
-import { dimIndex } from "../wgsl-index.ts";
 import { matmulOf, refusesShapes } from "./matmul.ts";
 
 /** Matrices of 8 × 8 f32, four times four of them, held by the 32 invocations of one subgroup. */
@@ -15,7 +14,7 @@ const LANES = 32;
 export const matmulSubgroupMatrix = defineKernel({
   name: "matmul_subgroup_matrix",
   summary: "matrices of 8 × 8 that a subgroup multiplies as a whole (never run: validated only)",
-  kind: matmul.name,
+  kind: matmul,
   template: loadTemplate(new URL("./matmul-subgroup-matrix.wgsl.hbs", import.meta.url), [
     "title",
     "bindings",
@@ -42,7 +41,7 @@ export const matmulSubgroupMatrix = defineKernel({
         blockRows: BLOCK,
         blockColumns: BLOCK,
         lanes: LANES,
-        height: dimIndex(rows).text,
+        height: region.print.dim(rows),
       },
       functions: [
         region.loadFunction("load_a", a, ["row", "k"]),

@@ -1,8 +1,9 @@
 // Loads of several elements in the matmul kernels: which operands are bound as vectors, and the WGSL functions that read
 // them. The fewer loads, the better, above all where a driver executes a load invocation by invocation.
 import type { Value } from "../../ir/index.ts";
+import type { VectorSize } from "../binding.ts";
 import { fixed } from "../kernel.ts";
-import type { Region, VectorSize } from "../region.ts";
+import type { Region } from "../region.ts";
 import { matmulOf, refusesLeftVectors } from "./matmul.ts";
 
 /** The weight four elements at a time, for kernels that take blocks of it. */

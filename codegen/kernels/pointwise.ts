@@ -2,7 +2,6 @@ import { at, type Node, POINTWISE_ANCHOR } from "../../ir/index.ts";
 import { indent } from "../indent.ts";
 import { count, defineKernel } from "../kernel.ts";
 import { loadTemplate } from "../template.ts";
-import { dimIndex, indexOf, mulIndex, unravel } from "../wgsl-index.ts";
 
 /** Any region of pointwise and moving ops with one result: the element is computed backwards from its place. */
 export const pointwiseKernel = defineKernel({
@@ -25,11 +24,11 @@ export const pointwiseKernel = defineKernel({
     const result = at(region.body.results, 0);
     const { shape } = result.type;
     const lines: string[] = [];
-    const index = unravel("index", shape, lines);
+    const index = region.print.unravel("index", shape, lines);
     return {
       params: {
         workgroupSize: target.tuning.lanes,
-        elements: shape.map(dimIndex).reduce(mulIndex, indexOf(1)).text,
+        elements: region.print.elements(shape),
         statements: indent(region.elementStatements(result, index, lines)),
       },
       functions: [],

@@ -3,7 +3,7 @@ import { indent } from "../indent.ts";
 import { count, defineKernel } from "../kernel.ts";
 import { loadTemplate } from "../template.ts";
 import { F32_OF_BITS, wgslLiteral, wgslMember } from "../wgsl-element.ts";
-import { callArguments, dimIndex, indexName, indexOf, mulIndex, unravel } from "../wgsl-index.ts";
+import { indexName } from "../wgsl-index.ts";
 import { linearGroups } from "./pointwise.ts";
 
 /** Any op with the trait `reduces`, along any axis. */
@@ -37,7 +37,7 @@ export const reduceKernel = defineKernel({
     const rank = x.type.shape.length;
     const axis = resolveAxis(Number(anchor.attrs["axis"]), rank) ?? 0;
     const lines: string[] = [];
-    const index = unravel("index", y.type.shape, lines);
+    const index = region.print.unravel("index", y.type.shape, lines);
     // With keepdims the axis has index 0 in the result and its own place in the operand; without, it is put in.
     const kept = y.type.shape.length === rank;
     const source = [...index.slice(0, axis), indexName("k"), ...index.slice(kept ? axis + 1 : axis)];
@@ -50,14 +50,14 @@ export const reduceKernel = defineKernel({
     return {
       params: {
         workgroupSize: target.tuning.lanes,
-        elements: y.type.shape.map(dimIndex).reduce(mulIndex, indexOf(1)).text,
+        elements: region.print.elements(y.type.shape),
         coordinates: indent(lines.join("\n")),
-        length: dimIndex(at(x.type.shape, axis)).text,
+        length: region.print.dim(at(x.type.shape, axis)),
         dtype,
         combine: wgslMember(anchor, "combineWgsl", () => fold.combineWgsl("a", "b")),
         identity: wgslLiteral(start, dtype),
-        source: callArguments(source),
-        stored: callArguments(index, finish),
+        source: region.print.args(source),
+        stored: region.print.args(index, finish),
       },
       functions: [
         region.loadFunction(

@@ -2,7 +2,7 @@ import { at, unreachable } from "../../ir/index.ts";
 import { indent } from "../indent.ts";
 import { count, defineKernel } from "../kernel.ts";
 import { loadTemplate } from "../template.ts";
-import { callArguments, dimIndex, indexName, indexOf, mulIndex, unravel } from "../wgsl-index.ts";
+import { indexName } from "../wgsl-index.ts";
 import { linearGroups } from "./pointwise.ts";
 
 /** An op that writes part of a buffer, alone: each new element is put in its place. */
@@ -25,14 +25,14 @@ export const scatterKernel = defineKernel({
     const moved = anchor?.op.traits.writes && at(anchor.operands, anchor.op.traits.writes.operand);
     if (!moved) return unreachable("scatter without a writing op");
     const lines: string[] = [];
-    const index = unravel("index", moved.type.shape, lines);
+    const index = region.print.unravel("index", moved.type.shape, lines);
     const args = index.map((_, axis) => `a${axis}`);
     return {
       params: {
         workgroupSize: target.tuning.lanes,
-        elements: moved.type.shape.map(dimIndex).reduce(mulIndex, indexOf(1)).text,
+        elements: region.print.elements(moved.type.shape),
         coordinates: indent(lines.join("\n")),
-        stored: callArguments(index, `load_element(${callArguments(index)})`),
+        stored: region.print.args(index, `load_element(${region.print.args(index)})`),
       },
       functions: [
         region.loadFunction("load_element", moved, args),

@@ -6,7 +6,7 @@ import { template } from "../../codegen/template.ts";
 import { at, CompileError } from "../../ir/errors.ts";
 import type { Graph } from "../../ir/graph.ts";
 import type { Emit, Op } from "../../ir/op.ts";
-import { add, gather, reduceSum } from "../../ir/ops/index.ts";
+import { add, argmax, gather, matmul, mul, reduceSum } from "../../ir/ops/index.ts";
 import type { Value } from "../../ir/value.ts";
 import { mergeRegion } from "../../passes/region.ts";
 import { applyRules } from "../../passes/rule.ts";
@@ -15,6 +15,7 @@ import { compileWith, kernelOf, made, opOf, passOf, productRule } from "../suppo
 const test = suite("plugin mistakes");
 
 const named = { name: "p" };
+const mine = made("mine");
 const any = (value: unknown): never => value as never;
 const MISTAKES: readonly (readonly [what: string, spec: PluginSpec | readonly PluginSpec[], message: RegExp])[] = [
   ["no name", any({}), /^plugin: its name is missing$/],
@@ -42,9 +43,9 @@ const MISTAKES: readonly (readonly [what: string, spec: PluginSpec | readonly Pl
     /^plugin p: op mine has no kernel, no decompose, and no trait that a kernel computes$/,
   ],
   [
-    "an op that is called like a trait",
-    { ...named, ops: [made("normalizes")] },
-    /^plugin p: "normalizes" is no name of an op$/,
+    "an op that is called like a region without anchor",
+    { ...named, ops: [made("pointwise")] },
+    /^plugin p: "pointwise" is no name of an op$/,
   ],
   ["an op whose name is no word", { ...named, ops: [made("my-op")] }, /^plugin p: "my-op" is no name of an op$/],
   [
@@ -54,22 +55,58 @@ const MISTAKES: readonly (readonly [what: string, spec: PluginSpec | readonly Pl
   ],
   [
     "a kernel for an op that is in no toolkit",
-    { ...named, kernels: [kernelOf("k", "mine")] },
+    { ...named, kernels: [kernelOf("k", mine)] },
     /^plugin p: kernel k computes mine, which is no op of the toolkit$/,
   ],
   [
+    "a kernel for an op that only bears the name of the toolkit's",
+    { ...named, ops: [mine], kernels: [kernelOf("k", made("mine"))] },
+    /^plugin p: kernel k computes another op called mine than the toolkit's$/,
+  ],
+  [
+    "a kernel whose kind is a name",
+    { ...named, kernels: [kernelOf("k", any("matmul"))] },
+    /^plugin p: kernel k has the kind "matmul", but a kind is an op itself, or pointwise, writes, reduces, normalizes$/,
+  ],
+  [
+    "a kernel without a kind",
+    { ...named, kernels: [kernelOf("k", any(undefined))] },
+    /^plugin p: kernel k has the kind undefined, but a kind is an op itself, or /,
+  ],
+  [
+    "a region around a name",
+    {
+      ...named,
+      ops: [mine],
+      passes: [
+        {
+          pass: passOf("a", {
+            run: (graph, report) =>
+              applyRules(
+                graph,
+                [productRule((m) => mergeRegion(m.index, any("mul"), [m.node, at(m.index.users(m.site), 0)]))],
+                report,
+              ),
+          }),
+          after: "fuse-gelu",
+        },
+      ],
+    },
+    /^pass a, rule mine at a, fused y: has the anchor "mul", which is a word \[V8\]$/,
+  ],
+  [
     "a kernel for a kind that is never asked",
-    { ...named, kernels: [kernelOf("k", gather.name)] },
+    { ...named, kernels: [kernelOf("k", gather)] },
     /^plugin p: kernel k computes gather, but an op with the trait reads is computed by kernels of the kind pointwise$/,
   ],
   [
     "two kernels of a name",
-    { ...named, kernels: [kernelOf("k", "matmul"), kernelOf("k", "argmax")] },
+    { ...named, kernels: [kernelOf("k", matmul), kernelOf("k", argmax)] },
     /^plugin p: two of its kernels are called k$/,
   ],
   [
     "a kernel that is called like one of ours",
-    { ...named, kernels: [kernelOf("matmul_gemv", "matmul")] },
+    { ...named, kernels: [kernelOf("matmul_gemv", matmul)] },
     /^plugin p: kernel matmul_gemv is there already$/,
   ],
   [
@@ -166,7 +203,7 @@ const MISTAKES: readonly (readonly [what: string, spec: PluginSpec | readonly Pl
             run: (graph, report) =>
               applyRules(
                 graph,
-                [productRule((m) => mergeRegion(m.index, "mul", [m.node, at(m.index.users(m.site), 0)]))],
+                [productRule((m) => mergeRegion(m.index, mul, [m.node, at(m.index.users(m.site), 0)]))],
                 report,
               ),
           }),
@@ -180,30 +217,30 @@ const MISTAKES: readonly (readonly [what: string, spec: PluginSpec | readonly Pl
     "a kernel that gives its template too little",
     {
       ...named,
-      ops: [made("mine")],
-      kernels: [kernelOf("k", "mine", { template: template("t", "{{title}} {{size}}", ["title", "size"]) })],
+      ops: [mine],
+      kernels: [kernelOf("k", mine, { template: template("t", "{{title}} {{size}}", ["title", "size"]) })],
     },
-    /^t: its kernel gives no size$/,
+    /^kernel k for mine y, template t: its kernel gives no size$/,
   ],
   [
     "a kernel that gives its template too much",
     {
       ...named,
-      ops: [made("mine")],
+      ops: [mine],
       kernels: [
-        kernelOf("k", "mine", { lower: () => ({ params: { size: 1 }, functions: [], workgroups: [[], [], []] }) }),
+        kernelOf("k", mine, { lower: () => ({ params: { size: 1 }, functions: [], workgroups: [[], [], []] }) }),
       ],
     },
-    /^mine: its kernel gives size, which it never reads$/,
+    /^kernel k for mine y, template mine: its kernel gives size, which it never reads$/,
   ],
   [
     "a kernel that stores nothing",
-    { ...named, ops: [made("mine")], kernels: [kernelOf("k", "mine")] },
-    /^kernel k for mine y: its WGSL never stores y$/,
+    { ...named, ops: [mine], kernels: [kernelOf("k", mine)] },
+    /^kernel k for mine y: asks for no function that stores y$/,
   ],
   [
     "a kernel that refuses without a reason",
-    { ...named, ops: [made("mine")], kernels: [kernelOf("k", "mine", { refuses: any(() => false) })] },
+    { ...named, ops: [mine], kernels: [kernelOf("k", mine, { refuses: any(() => false) })] },
     /kernel k for mine y: its refuses gives false$/,
   ],
   ["an op that is made of itself", { ...named, ops: [loop()] }, /mine y: its decompose is made of the op itself$/],

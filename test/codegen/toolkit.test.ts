@@ -3,17 +3,16 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { definePlugin, extend, standard } from "../../codegen/compile.ts";
-import { template } from "../../codegen/template.ts";
 import { attr } from "../../ir/attr.ts";
 import { at } from "../../ir/errors.ts";
 import { defineOp, type Emit, type Op } from "../../ir/op.ts";
-import { add, mul, slice } from "../../ir/ops/index.ts";
+import { add, matmul, mul, slice } from "../../ir/ops/index.ts";
 import { parseGraph } from "../../ir/parse.ts";
 import type { Value } from "../../ir/value.ts";
 import { mergeRegion } from "../../passes/region.ts";
 import { applyRules, type Rule } from "../../passes/rule.ts";
 import { onGpu } from "../support/gpu.ts";
-import { compileWith, kernelOf, made, passOf, productRule, TEXT } from "../support/plugin-parts.ts";
+import { compileWith, kernelOf, made, passOf, productRule, storing, TEXT } from "../support/plugin-parts.ts";
 import { checkKernels } from "./kernel-check.ts";
 
 const test = suite("toolkit");
@@ -33,7 +32,7 @@ test("places passes before and after others, those of one place in the order of 
 
 test("leaves the toolkit that it extends as it was", () => {
   const before = standard.kernels.length;
-  const extended = extend(standard, definePlugin({ ...named, kernels: [kernelOf("k", "matmul")] }));
+  const extended = extend(standard, definePlugin({ ...named, kernels: [kernelOf("k", matmul)] }));
   assert.is(standard.kernels.length, before);
   assert.equal(extended.plugins, ["p"]);
   assert.equal(standard.plugins, []);
@@ -49,12 +48,12 @@ test("an op that no kernel takes is computed as what it is made of, and its piec
 });
 
 test("an op that a kernel takes is left to it, and expanded where that refuses", () => {
-  const store = template("mine", "{{title}}{{bindings}}{{functions}} y[0] = 1.0;", ["title", "bindings", "functions"]);
-  const kernel = kernelOf("k", "mine", {
-    template: store,
+  const mine = made("mine");
+  const kernel = kernelOf("k", mine, {
+    lower: storing,
     refuses: ({ anchor }) => (anchor?.results[0]?.type.shape[0] === 4 ? undefined : "it computes four"),
   });
-  const plugin = { ...named, ops: [made("mine")], kernels: [kernel] };
+  const plugin = { ...named, ops: [mine], kernels: [kernel] };
   assert.equal(compileWith(plugin).kernels, ["pointwise.mul.4", "k.mine.4"]);
   assert.equal(compileWith(plugin, TEXT.replace("[4]", "[5]")).kernels, ["pointwise.mul.tanh.5"]);
 });
@@ -76,7 +75,7 @@ const pair = defineOp({
 });
 const twice: Op = { ...made("twice"), decompose: (emit: Emit, [x]: readonly Value[]) => emit(add, [x ?? 0, x ?? 0]) };
 const around: Rule = {
-  ...productRule((m) => mergeRegion(m.index, "twice", [m.node, at(m.index.users(m.site), 0)])),
+  ...productRule((m) => mergeRegion(m.index, twice, [m.node, at(m.index.users(m.site), 0)])),
   sites: (node, index) => (node.op === mul && index.users(at(node.results, 0))[0]?.op === twice ? node.results : []),
 };
 const toolkit = extend(

@@ -1,7 +1,7 @@
 // Graphs that break each invariant of the verifier, made by hand where the builder and the parser would refuse.
 import type { Attrs } from "../../ir/attr.ts";
 import { fused } from "../../ir/fused.ts";
-import type { Graph, Node } from "../../ir/graph.ts";
+import type { Anchor, Graph, Node } from "../../ir/graph.ts";
 import type { Op } from "../../ir/op.ts";
 import { add, cacheUpdate, gelu, matmul, neg, reduceSum, reshape } from "../../ir/ops/index.ts";
 import { parseGraph, parseType } from "../../ir/parse.ts";
@@ -18,11 +18,13 @@ const node = (
   results: readonly Value[],
   attrs: Attrs = {},
   body?: Graph,
+  anchor?: Anchor,
 ): Node => ({
   op,
   operands,
   results,
   attrs,
+  ...(anchor && { anchor }),
   ...(body && { body }),
 });
 
@@ -36,12 +38,11 @@ const graph = (inputs: readonly Value[], nodes: readonly Node[], results: readon
 /** A graph of `x`, `y` and one region over them, whose body is made by `fill` of its inputs `a` and `b`. */
 function region(
   operands: (x: Value, y: Value) => readonly Value[],
-  anchor: string,
+  anchor: Anchor | undefined,
   fill: (a: Value, b: Value) => Graph,
 ): Graph {
   const [x, y, z] = [value("x"), value("y"), value("z")];
-  const attrs: Attrs = anchor === "" ? {} : { anchor };
-  return graph([x, y], [node(fused, operands(x, y), [z], attrs, fill(value("a"), value("b")))], [z]);
+  return graph([x, y], [node(fused, operands(x, y), [z], {}, fill(value("a"), value("b")), anchor)], [z]);
 }
 
 const both = (x: Value, y: Value) => [x, y];
@@ -155,12 +156,6 @@ export const BROKEN: Readonly<Record<keyof typeof INVARIANTS, readonly Broken[]>
       place: "gelu z",
       facts: "attribute approximate is missing",
     },
-    {
-      when: "a region names no anchor",
-      graph: () => region(both, "", sum),
-      place: "fused z",
-      facts: "attribute anchor is missing",
-    },
   ],
   V5: [
     {
@@ -205,7 +200,7 @@ export const BROKEN: Readonly<Record<keyof typeof INVARIANTS, readonly Broken[]>
   V7: [
     {
       when: "a region has no body",
-      graph: () => graph([x], [node(fused, [x], [z], { anchor: "pointwise" })], [z]),
+      graph: () => graph([x], [node(fused, [x], [z])], [z]),
       place: "fused z",
       facts: "is a fused node without a body",
     },
@@ -242,14 +237,32 @@ export const BROKEN: Readonly<Record<keyof typeof INVARIANTS, readonly Broken[]>
   ],
   V8: [
     {
+      when: "a region names no anchor",
+      graph: () => region(both, undefined, sum),
+      place: "fused z",
+      facts: "names no anchor",
+    },
+    {
+      when: "the anchor is a word",
+      graph: () => region(both, "add" as never, sum),
+      place: "fused z",
+      facts: 'has the anchor "add", which is a word',
+    },
+    {
+      when: "the body holds another op of the anchor's name",
+      graph: () => region(both, { ...add }, sum),
+      place: "fused z",
+      facts: "its anchor is add, but its body holds another op of that name",
+    },
+    {
       when: "the anchor is not in the body",
-      graph: () => region(both, "matmul", sum),
+      graph: () => region(both, matmul, sum),
       place: "fused z",
       facts: "its body has 0 matmul nodes, but a region has one anchor",
     },
     {
       when: "the anchor is there twice",
-      graph: () => region(both, "add", (a, b) => graph([a, b], [node(add, [a, b], [y]), node(add, [y, b], [z])], [z])),
+      graph: () => region(both, add, (a, b) => graph([a, b], [node(add, [a, b], [y]), node(add, [y, b], [z])], [z])),
       place: "fused z",
       facts: "its body has 2 add nodes, but a region has one anchor",
     },
@@ -268,7 +281,7 @@ export const BROKEN: Readonly<Record<keyof typeof INVARIANTS, readonly Broken[]>
       when: "a region holds a region",
       graph: () =>
         region(both, "pointwise", (a, b) =>
-          graph([a, b], [node(fused, [a, b], [z], { anchor: "pointwise" }, sum(value("c"), value("d")))], [z]),
+          graph([a, b], [node(fused, [a, b], [z], {}, sum(value("c"), value("d")), "pointwise")], [z]),
         ),
       place: "fused z",
       facts: "its body holds the fused node z",

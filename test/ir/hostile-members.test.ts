@@ -56,7 +56,7 @@ test("an operand that is missing", () => {
 });
 
 test("a fused node that is made as an op", () => {
-  refuses(() => makeNode(fused, [x], { anchor: "pointwise" }, ["y"]), "fused y", /takes its types from its body/);
+  refuses(() => makeNode(fused, [x], {}, ["y"]), "fused y", /takes its types from its body/);
 });
 
 test("a node without results", () => {

@@ -1,5 +1,6 @@
 // What stays outside a region, and which predicate said so.
 import { suite } from "uvu";
+import { anchorName } from "../../ir/graph.ts";
 import { fusePointwise, type RegionPolicy } from "../../passes/fuse-pointwise.ts";
 import { expectPass } from "../support/expect-pass.ts";
 import { expectRefusal, expectSaysNo } from "./expect-report.ts";
@@ -203,7 +204,8 @@ test("no more than eight buffers where two caches are updated in place: each cou
 
 test("whatever a kernel says it can't take", () => {
   const policy: RegionPolicy = {
-    refuses: (anchor, body) => (body.nodes.some((n) => n.op.name === "tanh") ? `${anchor} has no tanh` : undefined),
+    refuses: (anchor, body) =>
+      body.nodes.some((n) => n.op.name === "tanh") ? `${anchorName(anchor)} has no tanh` : undefined,
   };
   expectRefusal(fusePointwise(policy), graph("m = matmul(x, w)\ny = tanh(m)"), {
     site: "m",

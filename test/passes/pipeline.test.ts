@@ -2,7 +2,7 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { CompileError } from "../../ir/errors.ts";
-import type { Graph, Node } from "../../ir/graph.ts";
+import { anchorName, type Graph, type Node } from "../../ir/graph.ts";
 import { buildGpt2 } from "../../ir/models/gpt2.ts";
 import { PRESETS } from "../../ir/models/gpt2-config.ts";
 import { parseGraph } from "../../ir/parse.ts";
@@ -22,7 +22,7 @@ const MOST_OUTSIDE = 3;
 
 const nameOf = (node: Node): string => node.results[0]?.name ?? "";
 const layerOf = (node: Node): number => Number(/^h\.(\d+)\./.exec(nameOf(node))?.[1] ?? -1);
-const kindOf = (node: Node): string => String(node.attrs["anchor"] ?? node.op.name);
+const kindOf = (node: Node): string => anchorName(node.anchor ?? node.op);
 
 /** The first layer and what is outside the layers: each node's name and what it is built around. */
 const outline = (nodes: readonly Node[]): readonly string[] =>
@@ -31,7 +31,7 @@ const outline = (nodes: readonly Node[]): readonly string[] =>
 /** Kernels that want their rows as they lie in memory. */
 const NORMS_APART: RegionPolicy = {
   refuses: (anchor, body) =>
-    body.nodes.some((n) => n.op.traits.normalizes && n.op.name !== anchor)
+    body.nodes.some((n) => n.op.traits.normalizes && n.op !== anchor)
       ? "no kernel normalises on the way in"
       : defaultPolicy.refuses(anchor, body),
 };

@@ -1,6 +1,6 @@
 // A plugin: a fusion with two results. A residual is added and normalised by one kernel, which gives the sum as well, for
 // what reads the residual later. It builds on the op of another plugin.
-import { count, defineKernel, definePlugin, dimIndex, fixed, template } from "wgpt/codegen";
+import { count, defineKernel, definePlugin, fixed, template } from "wgpt/codegen";
 import { add, at, attr, attrOf, CompileError, defineOp, printType, typeEquals } from "wgpt/ir";
 import { Emitter, has, on, predicate, rulePass } from "wgpt/passes";
 import { rmsNorm } from "./rms-norm.ts";
@@ -78,7 +78,7 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
 const addRmsNormRows = defineKernel({
   name: "add_rms_norm_rows",
   summary: "one invocation per row, two results",
-  kind: addRmsNorm.name,
+  kind: addRmsNorm,
   template: template("add-rms-norm-rows", WGSL, ["title", "bindings", "functions", "width", "lanes", "eps", "rows"]),
   refuses({ anchor }, { tuning }) {
     const shape = anchor?.operands[0]?.type.shape ?? [];
@@ -90,7 +90,7 @@ const addRmsNormRows = defineKernel({
     const [rows, width] = [at(at(operands, 0).type.shape, 0), fixed(at(operands, 0).type.shape[1])];
     const place = ["row", "column"];
     return {
-      params: { width, lanes: tuning.rowLanes, eps: attrOf<number>(attrs, "eps"), rows: dimIndex(rows).text },
+      params: { width, lanes: tuning.rowLanes, eps: attrOf<number>(attrs, "eps"), rows: region.print.dim(rows) },
       functions: [
         ...["load_x", "load_r"].map((name, i) => region.loadFunction(name, at(operands, i), place)),
         region.loadFunction("load_gain", at(operands, 2), ["column"]),

@@ -1,5 +1,5 @@
 // A plugin: RMS norm as an op, a pass that finds it in primitive ops, and a kernel of its own.
-import { count, defineKernel, definePlugin, dimIndex, fixed, template } from "wgpt/codegen";
+import { count, defineKernel, definePlugin, fixed, template } from "wgpt/codegen";
 import { add, at, attrOf, defineNormalization, dimEquals, mul, printType, reduceMean, rsqrt } from "wgpt/ir";
 import { Emitter, has, isPrivate, literalOf, on, onWhere, overLastAxis, predicate, rulePass } from "wgpt/passes";
 
@@ -70,7 +70,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
 const rmsNormRows = defineKernel({
   name: "rms_norm_rows",
   summary: "one workgroup per row",
-  kind: rmsNorm.name,
+  kind: rmsNorm,
   template: template("rms-norm-rows", WGSL, ["title", "bindings", "functions", "width", "lanes", "eps", "rows"]),
   refuses({ anchor }) {
     const { dtype, shape } = at(anchor?.operands ?? [], 0).type;
@@ -83,7 +83,7 @@ const rmsNormRows = defineKernel({
     const rows = at(x.type.shape, 0);
     const width = fixed(x.type.shape[1]);
     return {
-      params: { width, lanes: tuning.rowLanes, eps: attrOf<number>(attrs, "eps"), rows: dimIndex(rows).text },
+      params: { width, lanes: tuning.rowLanes, eps: attrOf<number>(attrs, "eps"), rows: region.print.dim(rows) },
       functions: [
         region.loadFunction("load_x", x, ["row", "column"]),
         region.loadFunction("load_gain", gain, ["column"]),

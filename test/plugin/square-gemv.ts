@@ -19,7 +19,7 @@ const SIZE = 128;
 const squareGemv = defineKernel({
   name: "square_gemv",
   summary: "a row of 128 times a square matrix, one invocation per column",
-  kind: matmul.name,
+  kind: matmul,
   template: template("square-gemv", WGSL, ["title", "bindings", "functions", "size"]),
   refuses(region) {
     const { flat, rows, inner, columns, a, y } = matmulOf(region);

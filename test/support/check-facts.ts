@@ -3,7 +3,7 @@
 import { targetByName } from "../../codegen/target.ts";
 import { makeNode } from "../../ir/builder.ts";
 import { at } from "../../ir/errors.ts";
-import { type Graph, type GraphIndex, indexGraph, type Node } from "../../ir/graph.ts";
+import { anchorName, type Graph, type GraphIndex, indexGraph, type Node } from "../../ir/graph.ts";
 import { interpret } from "../../ir/interpret.ts";
 import { add, cacheUpdate, div, matmul, mul, transpose } from "../../ir/ops/index.ts";
 import { literal } from "../../ir/print-literal.ts";
@@ -276,7 +276,7 @@ const KINDS: Readonly<Record<string, readonly Kind[]>> = {
   "reader-works-element-by-element": [
     [
       /^(\S+) is a region already, around (\w+)$/,
-      (c, name, anchor) => nameOf(readerOf(c)) === name && readerOf(c).attrs["anchor"] === anchor,
+      (c, name, anchor) => nameOf(readerOf(c)) === name && anchorName(readerOf(c).anchor ?? "pointwise") === anchor,
     ],
     [
       /^(\S+) is (\w+), which reads more than one element at a time$/,

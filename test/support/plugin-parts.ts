@@ -1,6 +1,6 @@
 // Parts of plugins for tests: an op, a kernel and a pass that do as little as they can, and a graph compiled with them.
 import { compileEntries, definePlugin, extend, type PluginSpec, standard } from "../../codegen/compile.ts";
-import { count, defineKernel, type Kernel } from "../../codegen/kernel.ts";
+import { count, defineKernel, type Kernel, type KernelKind } from "../../codegen/kernel.ts";
 import { template } from "../../codegen/template.ts";
 import { defineOp, type Emit, type Op, type Traits } from "../../ir/op.ts";
 import { mul, tanh } from "../../ir/ops/index.ts";
@@ -20,7 +20,7 @@ export const made = (name: string, traits: Traits = {}): Op => {
   return op;
 };
 const text = template("mine", "{{title}}{{bindings}}{{functions}}", ["title", "bindings", "functions"]);
-export const kernelOf = (name: string, kind: string, members: Partial<Kernel> = {}): Kernel => ({
+export const kernelOf = (name: string, kind: KernelKind, members: Partial<Kernel> = {}): Kernel => ({
   ...defineKernel<never>({
     name,
     summary: "mine",
@@ -30,6 +30,18 @@ export const kernelOf = (name: string, kind: string, members: Partial<Kernel> = 
     lower: () => ({ params: {}, functions: [], workgroups: [count(), count(), count()] }),
   }),
   ...members,
+});
+/** A `lower` whose functions store what the anchor makes. */
+export const storing: Kernel["lower"] = (region) => ({
+  params: {},
+  functions: (region.anchor?.results ?? []).map((r, i) =>
+    region.storeFunction(
+      `store_${i}`,
+      r,
+      r.type.shape.map((_, axis) => `a${axis}`),
+    ),
+  ),
+  workgroups: [count(), count(), count()],
 });
 export const passOf = (name: string, members: Partial<Pass> = {}): Pass => ({
   name,

@@ -37,6 +37,7 @@ export function assertSameGraph(a: Graph, b: Graph, bodyNames: "alike" | "differ
   a.nodes.forEach((node, i) => {
     const other = at(b.nodes, i);
     assert.is(node.op, other.op);
+    assert.is(node.anchor, other.anchor);
     assert.ok(attrsEqual(node.attrs, other.attrs), `attributes of ${node.op.name}`);
     read(node.operands, other.operands);
     assert.is(node.body === undefined, other.body === undefined);

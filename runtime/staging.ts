@@ -42,8 +42,8 @@ export class Staging {
       kept = true;
       return bytes;
     } finally {
-      this.#reading.delete(staging);
-      if (!kept) staging.destroy();
+      // It is no longer there where `close` has freed it.
+      if (this.#reading.delete(staging) && !kept) staging.destroy();
     }
   }
 
@@ -51,6 +51,7 @@ export class Staging {
   close(): void {
     this.#closed = true;
     for (const buffer of [...this.#free.splice(0), ...this.#reading]) buffer.destroy();
+    this.#reading.clear();
   }
 
   async #map(staging: GPUBuffer, size: number): Promise<string | undefined> {

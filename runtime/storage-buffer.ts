@@ -19,7 +19,7 @@ export const createStorageBuffer = (device: GpuDevice, plan: Plan, buffer: PlanB
  * @throws RuntimeError for bytes beyond the buffer's end.
  */
 export function writeStorageBuffer(
-  { queue }: GpuDevice,
+  device: GpuDevice,
   into: GpuBuffer,
   data: Uint8Array<ArrayBuffer> | TensorData,
   offset: number,
@@ -30,5 +30,5 @@ export function writeStorageBuffer(
       `has ${into.size} bytes, but ${data.byteLength} are written from byte ${offset} on`,
       "it is sized for the plan's largest symbols",
     );
-  queue.writeBuffer(into, offset, data);
+  device.queue.writeBuffer(into, offset, data);
 }

@@ -25,7 +25,8 @@ import { readConfig } from "../cli/read-config.ts";
 import { compileGpt2, targetByName, targetForAdapter } from "../codegen/index.ts";
 import { Executor, openCheckpoint, openDawn, type Plan, printAdapter, type WeightSource } from "../runtime/index.ts";
 import { matchWeights } from "../runtime/weights/match.ts";
-import { sourceOf, type UploadTarget, uploadWeights } from "../runtime/weights/upload.ts";
+import { sourcesOf } from "../runtime/weights/storage.ts";
+import { streamWeights, type UploadTarget } from "../runtime/weights/stream-weights.ts";
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -97,8 +98,7 @@ async function report(repeats: number): Promise<void> {
 const DROP: UploadTarget = { write() {}, async finish() {} };
 
 function upload(plan: Plan, source: WeightSource, target: UploadTarget): Promise<unknown> {
-  const wanted = new Map(plan.weights.map(sourceOf).map((w) => [w.name, w]));
-  return uploadWeights(target, plan.weights, source, matchWeights([...wanted.values()], source).found);
+  return streamWeights(target, plan.weights, source, matchWeights(sourcesOf(plan.weights), source).found);
 }
 
 function readIntoNewMemory(bytes: number): void {

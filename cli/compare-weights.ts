@@ -2,7 +2,8 @@
 
 import type { PlanWeight, WeightSource } from "../runtime/index.ts";
 import { matchWeights } from "../runtime/weights/match.ts";
-import { sourceOf, uploadWeights } from "../runtime/weights/upload.ts";
+import { sourcesOf } from "../runtime/weights/storage.ts";
+import { streamWeights } from "../runtime/weights/stream-weights.ts";
 
 /** The first weight that differs; undefined where all are equal. */
 export async function differingWeight(
@@ -10,7 +11,7 @@ export async function differingWeight(
   packed: WeightSource,
   checkpoint: WeightSource,
 ): Promise<string | undefined> {
-  const { found } = matchWeights([...new Map(weights.map(sourceOf).map((w) => [w.name, w])).values()], checkpoint);
+  const { found } = matchWeights(sourcesOf(weights), checkpoint);
   const names = new Map(weights.map((w) => [w.buffer, w.name]));
   let differing: string | undefined;
   let comparing = Promise.resolve();
@@ -29,6 +30,6 @@ export async function differingWeight(
     },
     finish: () => comparing,
   };
-  await uploadWeights(target, weights, checkpoint, found);
+  await streamWeights(target, weights, checkpoint, found);
   return differing;
 }

@@ -7,7 +7,8 @@ import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import type { BundleShard, NotFinite, PlanWeight, WeightSource } from "../runtime/index.ts";
 import { matchWeights, refuseOtherHead } from "../runtime/weights/match.ts";
-import { sourceOf, uploadWeights } from "../runtime/weights/upload.ts";
+import { sourceOf } from "../runtime/weights/storage.ts";
+import { streamWeights } from "../runtime/weights/stream-weights.ts";
 import { dataBytes, type TensorToWrite } from "../runtime/weights/write-safetensors.ts";
 import { createSafetensors } from "../runtime/weights/write-safetensors-file.ts";
 
@@ -100,7 +101,7 @@ async function writeShard(
     finish: () => writing,
   };
   try {
-    const notFinite = await uploadWeights(
+    const notFinite = await streamWeights(
       target,
       tensors.map((t) => t.weight),
       source,

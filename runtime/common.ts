@@ -8,7 +8,7 @@ export { folderOf } from "./bundle-place.ts";
 export { type AdapterReport, describeAdapter, type OpenDevice, openDevice, printAdapter, type Wait } from "./device.ts";
 export { type DrawOptions, drawAhead } from "./draw-ahead.ts";
 export { type Fix, RuntimeError, WgptError } from "./errors.ts";
-export { type BufferRange, Executor, type TensorData } from "./executor.ts";
+export { Executor } from "./executor.ts";
 export {
   type FinishReason,
   type GenerateOptions,
@@ -16,13 +16,15 @@ export {
   type GenerateStep,
   generate,
 } from "./generate.ts";
-export type { Address, Gpu, GpuAdapter, GpuDevice } from "./host-types.ts";
+export type { Address, Gpu, GpuAdapter, GpuBuffer, GpuDevice } from "./host-types.ts";
 export type { GpuChoice, LoadOptions, ModuleOptions, WeightsChoice } from "./load-bundle.ts";
+export { LoadedPlan } from "./loaded-plan.ts";
 export {
   checkMemory,
   largestBuffers,
   type MemoryBounds,
   type MemoryNeed,
+  type MemoryUse,
   memoryNeed,
   memoryParts,
   type PlanChange,
@@ -34,6 +36,8 @@ export { createRng, type Rng } from "./rng.ts";
 export { logSoftmax, type SamplerSettings, type TokenScore, topTokens } from "./sampler.ts";
 export { type ScoreOptions, type ScoreResult, score, type TokenLikelihood } from "./score.ts";
 export type { LogitsChunk, Sequence } from "./sequence.ts";
+export type { BufferRange, SequenceState } from "./sequence-state.ts";
+export type { TensorData } from "./storage-buffer.ts";
 export type { Tensor } from "./tensor.ts";
 export { StopMatcher, TextStream } from "./text-stream.ts";
 export { createTokenizer, type EncodeOptions, type Tokenizer } from "./tokenizer.ts";
@@ -42,4 +46,6 @@ export { endTokens } from "./vocabulary.ts";
 export { openRandomWeights, type RandomSource, type RandomTensor } from "./weights/random.ts";
 export type { RandomDType } from "./weights/random-values.ts";
 export type { StoredTensor, WeightSource } from "./weights/source.ts";
-export type { LoadProgress, NotFinite, UploadOptions } from "./weights/upload.ts";
+export type { LoadProgress, NotFinite, UploadOptions } from "./weights/stream-weights.ts";
+export { uploadWeights } from "./weights/upload-weights.ts";
+export { WeightBuffers, type WeightOrigin } from "./weights/weight-buffers.ts";

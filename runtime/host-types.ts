@@ -30,3 +30,15 @@ export type GpuDevice = Known<
     destroy(): void;
   }
 >;
+
+/** `GPUBuffer`. */
+export type GpuBuffer = Known<
+  "GPUBuffer",
+  {
+    readonly label: string;
+    /** In bytes. */
+    readonly size: number;
+    /** Frees what it holds. */
+    destroy(): void;
+  }
+>;

@@ -17,7 +17,7 @@ import { openPackedWeights } from "./packed-weights.ts";
 import { createTokenizer, type Tokenizer } from "./tokenizer.ts";
 import type { TurnOptions } from "./turns.ts";
 import type { WeightSource } from "./weights/source.ts";
-import type { LoadProgress } from "./weights/upload.ts";
+import type { LoadProgress } from "./weights/stream-weights.ts";
 
 /** How this side of the world opens files and GPUs. `G` are the options with which it chooses an adapter. */
 export interface Environment<G> {

@@ -5,7 +5,7 @@ import type { AdapterReport } from "./device.ts";
 import { RuntimeError } from "./errors.ts";
 import { bufferBytes, evalPlanDim, type Plan, type PlanBuffer, type PlanBufferKind, symbolMaxima } from "./plan.ts";
 import { symbolTableBytes } from "./symbol-table.ts";
-import { uploadBytes } from "./weights/upload.ts";
+import { uploadBytes } from "./weights/stream-weights.ts";
 
 /** In bytes. */
 export interface MemoryNeed {
@@ -30,17 +30,30 @@ export interface MemoryBounds {
   readonly limit?: number | undefined;
 }
 
-/** What a plan takes, in bytes; nothing is allocated for it. */
-export function memoryNeed(plan: Plan): MemoryNeed {
+/** How a plan is used. */
+export interface MemoryUse {
+  /** How many sequences live side by side on the loaded plan; 1 when absent. */
+  readonly sequences?: number;
+  /** Whether another plan has uploaded all its weights already; not when absent. */
+  readonly sharesWeights?: boolean;
+}
+
+/**
+ * What a plan takes, in bytes; nothing is allocated for it. A second sequence costs what
+ * `memoryNeed(plan, { sequences: 2 })` has more than `memoryNeed(plan)`: caches, activations, inputs, outputs and a buffer to
+ * read back through, but no weights.
+ */
+export function memoryNeed(plan: Plan, { sequences = 1, sharesWeights = false }: MemoryUse = {}): MemoryNeed {
   const sum = (...kinds: readonly PlanBufferKind[]) =>
     plan.buffers.reduce((n, b) => (kinds.includes(b.kind) ? n + bufferBytes(b, symbolMaxima(plan)) : n), 0);
+  const weights = sharesWeights ? 0 : sum("weight");
   const parts = {
-    weights: sum("weight"),
-    caches: sum("state"),
-    activations: sum("temporary"),
-    inputsAndOutputs: sum("input", "output") + symbolTableBytes(plan),
-    readBack: readBackBytes(plan),
-    upload: uploadBytes(sum("weight")),
+    weights,
+    caches: sequences * sum("state"),
+    activations: sequences * sum("temporary"),
+    inputsAndOutputs: sequences * sum("input", "output") + symbolTableBytes(plan),
+    readBack: sequences * readBackBytes(plan),
+    upload: uploadBytes(weights),
   };
   return { ...parts, total: Object.values(parts).reduce((n, bytes) => n + bytes, 0) };
 }

@@ -1,14 +1,16 @@
-// A loaded model: a plan on a device with its weights. It holds one sequence, so that its callers take turns.
+// A language model on a device: one sequence on a loaded plan, so that its callers take turns.
 import type { AdapterReport, OpenDevice } from "./device.ts";
 import { RuntimeError } from "./errors.ts";
-import { Executor } from "./executor.ts";
+import { LoadedPlan } from "./loaded-plan.ts";
 import { type Plan, type PlanModel, weightBytesRead } from "./plan.ts";
 import type { SamplerSettings } from "./sampler.ts";
 import { type LogitsChunk, Sequence } from "./sequence.ts";
+import type { SequenceState } from "./sequence-state.ts";
 import { closedError, type TurnOptions, Turns } from "./turns.ts";
-import { matchWeights, refuseOtherHead } from "./weights/match.ts";
 import type { WeightSource } from "./weights/source.ts";
-import { type NotFinite, sourceOf, type UploadOptions, uploadWeights } from "./weights/upload.ts";
+import type { NotFinite, UploadOptions } from "./weights/stream-weights.ts";
+import { matchPlans } from "./weights/upload-weights.ts";
+import { WeightBuffers } from "./weights/weight-buffers.ts";
 
 /** How to load a model, and what its calls do while another has it, unless they say otherwise. */
 export interface ModelOptions extends UploadOptions, TurnOptions {}
@@ -35,23 +37,28 @@ export class Model {
   readonly surplus: readonly string[];
   /** Weights with values that are not finite, when loading looked for them. */
   readonly notFinite: readonly NotFinite[];
-  readonly #executor: Executor;
+  readonly #loaded: LoadedPlan;
+  readonly #state: SequenceState;
   readonly #sequence: Sequence;
   readonly #turns: Turns;
+  /** Frees what is this model's alone beside its sequence. */
+  readonly #free: () => void;
 
   private constructor(
-    executor: Executor,
+    loaded: LoadedPlan,
+    state: SequenceState,
     facts: PlanModel,
-    adapter: AdapterReport,
-    surplus: readonly string[],
-    notFinite: readonly NotFinite[],
-    turns: Turns,
+    options: TurnOptions,
+    free: () => void,
   ) {
-    this.#executor = executor;
-    this.#sequence = new Sequence(executor, facts);
-    this.#turns = turns;
+    this.#loaded = loaded;
+    this.#state = state;
+    this.#sequence = new Sequence(state, facts);
+    this.#turns = new Turns(options);
+    this.#free = free;
     this.facts = facts;
-    this.adapter = adapter;
+    const { open, surplus, notFinite } = loaded.weights;
+    this.adapter = open.adapter;
     this.surplus = surplus;
     this.notFinite = notFinite;
   }
@@ -61,16 +68,33 @@ export class Model {
    * @throws RuntimeError when weights are missing or do not fit, or the adapter can not run the plan.
    */
   static async load(open: OpenDevice, plan: Plan, source: WeightSource, options: ModelOptions = {}): Promise<Model> {
-    const { model } = plan;
-    if (!model)
-      throw new RuntimeError(`plan ${plan.name}`, "describes no language model", "compile it with compileGpt2");
-    const wanted = new Map(plan.weights.map(sourceOf).map((w) => [w.name, w]));
-    const match = matchWeights([...wanted.values()], source);
-    const { found, surplus } = match;
-    await refuseOtherHead(match, source);
-    const executor = await Executor.create(open, plan);
-    const notFinite = await uploadWeights(executor, plan.weights, source, found, options);
-    return new Model(executor, model, open.adapter, surplus, notFinite, new Turns(options));
+    const facts = factsOf(plan);
+    const { found, surplus } = await matchPlans([plan], source);
+    const weights = await WeightBuffers.allocate(open, [plan], { place: source.place, surplus });
+    try {
+      const loaded = await LoadedPlan.load(plan, weights);
+      try {
+        const state = await loaded.sequence();
+        await weights.fill(source, found, options);
+        return new Model(loaded, state, facts, options, () => loaded.close());
+      } catch (error) {
+        loaded.close();
+        throw error;
+      }
+    } finally {
+      // From here on they are the loaded plan's, and go with it.
+      weights.close();
+    }
+  }
+
+  /**
+   * A model with a sequence of its own on a plan that is loaded: one of several on the same plan, or on several plans that share
+   * weights. `destroy` frees the sequence; the plan stays.
+   * @throws RuntimeError when the plan is closed or describes no language model, or WebGPU refuses a buffer.
+   */
+  static async on(loaded: LoadedPlan, options: TurnOptions = {}): Promise<Model> {
+    const facts = factsOf(loaded.plan);
+    return new Model(loaded, await loaded.sequence(), facts, options, () => undefined);
   }
 
   /** How many tokens the caches hold. */
@@ -81,18 +105,18 @@ export class Model {
   get chunk(): number {
     return this.#sequence.chunk;
   }
-  /** Bytes of all GPU buffers. */
+  /** Bytes of all GPU buffers that it uses, those of a loaded plan and of weights that it shares among them. */
   get bufferBytes(): number {
-    return this.#executor.bufferBytes;
+    return this.#loaded.weights.bufferBytes + this.#loaded.bufferBytes + this.#state.bufferBytes;
   }
   /** Kernel launches of one decode step. */
   get dispatchesPerToken(): number {
-    return this.#executor.entry("decode").steps.length;
+    return this.#loaded.entry("decode").steps.length;
   }
 
   /** Bytes of weights that a decode step reads. */
   get weightBytesPerToken(): number {
-    return weightBytesRead(this.#executor.entry("decode"), {});
+    return weightBytesRead(this.#loaded.entry("decode"), {});
   }
 
   /**
@@ -177,9 +201,15 @@ export class Model {
     );
   }
 
-  /** Frees the model's buffers; the device stays. Every call that waits or comes later says that the model is closed. */
+  /** Frees the model's buffers, and with `load` its plan and weights; the device stays. Every call that waits or comes later says that the model is closed. */
   destroy(): void {
     this.#turns.close();
     this.#sequence.close();
+    this.#free();
   }
+}
+
+function factsOf({ name, model }: Plan): PlanModel {
+  if (model) return model;
+  throw new RuntimeError(`plan ${name}`, "describes no language model", "compile it with compileGpt2");
 }

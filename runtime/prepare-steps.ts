@@ -1,5 +1,6 @@
-// From a plan's steps to what a compute pass is given: pipelines, bind groups, and workgroups where no symbol decides them.
-// Made once; a call makes nothing.
+// From a plan's steps to what a compute pass is given: pipelines, and workgroups where no symbol decides them, once for a
+// loaded plan; bind groups once for each sequence. A call makes nothing.
+import { unreachable } from "../base/index.ts";
 import type { OpenDevice } from "./device.ts";
 import { RuntimeError } from "./errors.ts";
 import {
@@ -15,19 +16,24 @@ import {
   type PlanSymbolValues,
 } from "./plan.ts";
 
-interface Pipeline {
+/** A kernel on a device. */
+export interface Pipeline {
   readonly pipeline: GPUComputePipeline;
   readonly layout: GPUBindGroupLayout;
 }
 
 type Workgroups = readonly [x: number, y: number, z: number];
 
-export interface PreparedStep {
+/** A step with what it shares with the same step of every sequence. */
+export interface PreparedStep extends Pipeline {
   readonly step: PlanStep;
-  readonly pipeline: GPUComputePipeline;
-  readonly group: GPUBindGroup;
   /** Where no symbol decides them. */
   readonly workgroups?: Workgroups;
+}
+
+/** A step with the buffers of one sequence. */
+export interface BoundStep extends PreparedStep {
+  readonly group: GPUBindGroup;
 }
 
 const MAX_GROUPS = 65535;
@@ -105,29 +111,36 @@ export async function createPipeline(
   }
 }
 
+/** @throws RuntimeError for a step that needs what the plan does not have, or more workgroups than there are. */
 export function prepareStep(
-  device: GPUDevice,
   plan: Plan,
   entry: PlanEntry,
   step: PlanStep,
   pipelines: ReadonlyMap<string, Pipeline>,
-  buffers: ReadonlyMap<string, GPUBuffer>,
 ): PreparedStep {
   const place = `plan ${plan.name}.${entry.name} ${step.label}`;
   const made = pipelines.get(step.kernel);
   if (!made) throw new RuntimeError(place, `runs kernel ${step.kernel}, which the plan does not have`);
-  const entries = step.bindings.map((name, binding): GPUBindGroupEntry => {
-    const buffer = buffers.get(name);
-    if (!buffer) throw new RuntimeError(place, `binds buffer ${name}, which the plan does not have`);
-    return { binding, resource: { buffer } };
-  });
+  const missing = step.bindings.find((name) => !plan.buffers.some((b) => b.name === name));
+  if (missing !== undefined) throw new RuntimeError(place, `binds buffer ${missing}, which the plan does not have`);
   const known = step.workgroups.every((c) => c.every((f) => isDecided(f.dim, entry)));
-  return {
-    step,
-    pipeline: made.pipeline,
-    group: device.createBindGroup({ label: step.label, layout: made.layout, entries }),
-    ...(known && { workgroups: foldWorkgroups(plan, entry, step, entry.fixed) }),
-  };
+  return { ...made, step, ...(known && { workgroups: foldWorkgroups(plan, entry, step, entry.fixed) }) };
+}
+
+/** Binds a sequence's buffers, in which every buffer of the plan is. */
+export function bindStep(
+  device: GPUDevice,
+  prepared: PreparedStep,
+  buffers: ReadonlyMap<string, GPUBuffer>,
+): BoundStep {
+  const { step, layout } = prepared;
+  const entries = step.bindings.map(
+    (name, binding): GPUBindGroupEntry => ({
+      binding,
+      resource: { buffer: buffers.get(name) ?? unreachable(`${step.label} binds ${name}, which was not made`) },
+    }),
+  );
+  return { ...prepared, group: device.createBindGroup({ label: step.label, layout, entries }) };
 }
 
 /** Whether the entry point fixes every symbol of the dim. */

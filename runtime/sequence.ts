@@ -1,9 +1,9 @@
-// The one sequence of tokens that a model holds, and what can be done with it. Every call submits its work to the GPU's
+// A sequence of tokens, and what can be done with it. Every call submits its work to the GPU's
 // queue before it first waits, so that calls one after the other never mix. Not here: who may call; see model.ts.
 import { RuntimeError } from "./errors.ts";
-import type { Executor } from "./executor.ts";
 import { type PlanModel, symbolMaxima } from "./plan.ts";
 import { checkSampler, checkSeed, type SamplerSettings, suppressedBits } from "./sampler.ts";
+import type { SequenceState } from "./sequence-state.ts";
 import { closedError } from "./turns.ts";
 import { checkIds } from "./vocabulary.ts";
 
@@ -19,12 +19,11 @@ export interface LogitsChunk {
 /** Tokens whose keys and values stay on the GPU. */
 export class Sequence {
   readonly facts: PlanModel;
-  readonly #executor: Executor;
+  readonly #state: SequenceState;
   #past = 0;
-  #closed = false;
 
-  constructor(executor: Executor, facts: PlanModel) {
-    this.#executor = executor;
+  constructor(state: SequenceState, facts: PlanModel) {
+    this.#state = state;
     this.facts = facts;
   }
 
@@ -34,7 +33,7 @@ export class Sequence {
   }
   /** The most tokens that one call takes. */
   get chunk(): number {
-    return symbolMaxima(this.#executor.plan)["T"] ?? 1;
+    return symbolMaxima(this.#state.plan)["T"] ?? 1;
   }
 
   /** Forgets all tokens. */
@@ -63,20 +62,17 @@ export class Sequence {
     checkSeed(seed);
     const { topK = 0, topP = 1, suppressTokens = [] } = settings;
     const suppressed = suppressedBits(suppressTokens, this.facts.n_vocab);
-    const canSuppress = this.#executor.plan.buffers.some((b) => b.name === "suppressed");
+    const canSuppress = this.#state.plan.buffers.some((b) => b.name === "suppressed");
     if (!canSuppress && suppressTokens.length > 0)
       throw new RuntimeError(
-        `plan ${this.#executor.plan.name}`,
+        `plan ${this.#state.plan.name}`,
         `can't leave out the ${suppressTokens.length} tokens that are not to be drawn`,
         "it was compiled by an older wgpt: compile it again",
       );
     const last = this.#append(ids);
-    this.#executor.write(
-      "settings",
-      Float32Array.of(f32Temperature(settings), Math.min(topK, this.facts.n_vocab), topP),
-    );
-    this.#executor.write("seed", Uint32Array.of(seed));
-    if (canSuppress) this.#executor.write("suppressed", suppressed);
+    this.#state.write("settings", Float32Array.of(f32Temperature(settings), Math.min(topK, this.facts.n_vocab), topP));
+    this.#state.write("seed", Uint32Array.of(seed));
+    if (canSuppress) this.#state.write("suppressed", suppressed);
     return this.#draw(last.entry, last.count);
   }
 
@@ -116,19 +112,17 @@ export class Sequence {
 
   /** Whether its buffers are freed. */
   get closed(): boolean {
-    return this.#closed;
+    return this.#state.closed;
   }
 
   /** @throws RuntimeError when it is closed. */
   checkOpen(): void {
-    if (this.#closed) throw closedError("model");
+    if (this.closed) throw closedError("model");
   }
 
   /** Frees the buffers. What waits for the GPU ends with an error, as does every call after it. */
   close(): void {
-    if (this.#closed) return;
-    this.#closed = true;
-    this.#executor.destroy();
+    this.#state.close();
   }
 
   /** Writes tokens to the sequence and runs all chunks of them but the last, whose run is left to the caller. */
@@ -147,7 +141,7 @@ export class Sequence {
   /** Chunk by chunk, for each call draws a token and puts it where the next chunk begins. */
   #write(ids: readonly number[]): void {
     this.checkOpen();
-    this.#executor.write("tokens", Int32Array.from(ids), 4 * this.#past);
+    this.#state.write("tokens", Int32Array.from(ids), 4 * this.#past);
   }
 
   #check(ids: readonly number[]): void {
@@ -165,7 +159,7 @@ export class Sequence {
   }
 
   #run(entry: string, count: number): void {
-    this.#executor.run(entry, { T: count, P: this.#past });
+    this.#state.run(entry, { T: count, P: this.#past });
     this.#past += count;
   }
 
@@ -180,7 +174,7 @@ export class Sequence {
       });
     this.#past = position;
     const bytes = await this.#read(
-      this.#executor.runAndRead(entry, symbols, { buffer: "tokens", offset: 4 * position, size: 4 }),
+      this.#state.runAndRead(entry, symbols, { buffer: "tokens", offset: 4 * position, size: 4 }),
     );
     const [token = -1] = new Int32Array(bytes);
     if (token < 0) throw notFinite(position);
@@ -188,9 +182,9 @@ export class Sequence {
   }
 
   async #logits(entry: string, rows: number): Promise<Float32Array> {
-    const [output] = this.#executor.entry(entry).outputs;
+    const [output] = this.#state.entry(entry).outputs;
     if (!output) throw new RuntimeError(`entry ${entry}`, "has no output");
-    const data = await this.#read(this.#executor.read(output, { T: rows, P: this.#past }));
+    const data = await this.#read(this.#state.read(output, { T: rows, P: this.#past }));
     return data instanceof Float32Array ? data : Float32Array.from(data);
   }
 

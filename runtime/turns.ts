@@ -130,9 +130,9 @@ async function* inTurn<T, R>(
   }
 }
 
-/** What any call says to a model that is closed. */
-export const closedError = (call: string): RuntimeError =>
-  new RuntimeError(call, "the model is closed", {
-    code: "closed",
-    hint: "load it again, and close it when the last call has ended",
-  });
+/** What any call says to a model that is closed, or to what else `what` names. */
+export const closedError = (
+  call: string,
+  what = "model",
+  hint = "load it again, and close it when the last call has ended",
+): RuntimeError => new RuntimeError(call, `the ${what} is closed`, { code: "closed", hint });

@@ -90,6 +90,14 @@ test("06 names its tasks when it is given another", async () => {
   assert.match(output, /there is no task sing; tasks are summarize, tldr, translate, answer, few-shot/);
 });
 
+gpuTest("08 runs two variants on one copy of the weights, and tells what a pass gains", async () => {
+  const output = await run("08-compare-variants.ts");
+  const [, a = "", b = ""] = /^A: (\d+) dispatches, [^\n]*\nB: (\d+) dispatches, /.exec(output) ?? [];
+  assert.ok(Number(a) < Number(b), output);
+  assert.match(output, /B is A without fuse-attention; both read the same 5\.\d MiB of weights\n/);
+  assert.match(output, SMALL);
+});
+
 test("none is left out here", () => {
   const here = numbered.filter((name) => name !== elsewhere);
   assert.equal(adapter ? [...ran].sort() : here, here);

@@ -6,7 +6,7 @@ import { targetByName, targetForAdapter } from "../../codegen/target.ts";
 import { RuntimeError } from "../../runtime/errors.ts";
 import { Model } from "../../runtime/model.ts";
 import { openCheckpoint } from "../../runtime/weights/file-source.ts";
-import type { LoadProgress } from "../../runtime/weights/upload.ts";
+import type { LoadProgress } from "../../runtime/weights/stream-weights.ts";
 import { onGpu } from "../support/gpu.ts";
 import { chainModel } from "../support/made-models.ts";
 import { f32, inFolder, type MadeTensor } from "../support/make-safetensors.ts";

@@ -15,8 +15,9 @@ import type { Graph } from "../../ir/graph.ts";
 import { type HostTensor, hostTensor } from "../../ir/tensor.ts";
 import type { DType, SymbolValues } from "../../ir/type.ts";
 import type { OpenDevice } from "../../runtime/device.ts";
-import { Executor, type TensorData } from "../../runtime/executor.ts";
+import { Executor } from "../../runtime/executor.ts";
 import { evalPlanDim, type Plan, type PlanTensor, planDim } from "../../runtime/plan.ts";
+import type { TensorData } from "../../runtime/storage-buffer.ts";
 import { toF16Bits } from "../../runtime/weights/convert.ts";
 import { gpuDevice } from "./gpu.ts";
 

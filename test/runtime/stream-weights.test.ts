@@ -5,10 +5,10 @@ import { RuntimeError } from "../../runtime/errors.ts";
 import type { PlanWeight } from "../../runtime/plan.ts";
 import { FLOAT_DTYPES, type FloatDType, toF16Bits, toF32 } from "../../runtime/weights/convert.ts";
 import { readMemory, type StoredTensor, type WeightSource } from "../../runtime/weights/source.ts";
-import { type UploadTarget, uploadBytes, uploadWeights } from "../../runtime/weights/upload.ts";
+import { streamWeights, type UploadTarget, uploadBytes } from "../../runtime/weights/stream-weights.ts";
 import { rejects } from "../support/rejects.ts";
 
-const test = suite("upload");
+const test = suite("stream weights");
 
 const MIB = 2 ** 20;
 /** More than one chunk of the smallest type, and an odd number. */
@@ -110,7 +110,7 @@ for (const from of FLOAT_DTYPES)
       const seen: number[] = [];
       const onProgress = ({ bytes, total }: { readonly bytes: number; readonly total: number }) =>
         seen.push(bytes / total);
-      await uploadWeights(target, [weight("x", to, [MANY])], source, names("x"), { onProgress });
+      await streamWeights(target, [weight("x", to, [MANY])], source, names("x"), { onProgress });
       // BF16 keeps 8 bits of these numbers' 11.
       const want = from === "BF16" ? toF32(tensor.bytes, from) : values(MANY);
       assert.ok(sameNumbers(numbers(buffers.get("x"), to, MANY), want));
@@ -125,7 +125,7 @@ test("as much is on its way to the GPU at most as it says", async () => {
   const { source } = sourceOf(Object.fromEntries(all.map((name) => [name, tensor])));
   const { target, way } = targetOf(Object.fromEntries(all.map((name) => [name, padded(2 * MANY)])));
   const weights = all.map((name) => weight(name, "f16", [MANY]));
-  await uploadWeights(target, weights, source, names(...all));
+  await streamWeights(target, weights, source, names(...all));
   assert.is(way.now, 0);
   const most = uploadBytes(12 * 2 * MANY);
   assert.ok(way.most <= most && way.most > most / 2, `${way.most} bytes on their way, but ${most} are said`);
@@ -134,7 +134,7 @@ test("as much is on its way to the GPU at most as it says", async () => {
 test("a source with memory of its own is as good", async () => {
   const { source } = sourceOf({ x: stored([MANY], "F16") }, false);
   const { target, buffers } = targetOf({ x: padded(2 * MANY) });
-  await uploadWeights(target, [weight("x", "f16", [MANY])], source, names("x"));
+  await streamWeights(target, [weight("x", "f16", [MANY])], source, names("x"));
   assert.ok(sameNumbers(numbers(buffers.get("x"), "f16", MANY), values(MANY)));
 });
 
@@ -162,7 +162,7 @@ for (const dtype of ["F32", "F16"] as const)
       const { target, buffers } = targetOf(
         Object.fromEntries(weights.map((w) => [w.name, padded(4 * w.shape.reduce((n, d) => n * d, 1))])),
       );
-      await uploadWeights(target, weights, source, names("table", "matrix"));
+      await streamWeights(target, weights, source, names("table", "matrix"));
       for (const { name, shape, part: place } of weights) {
         const [height = 0, width = 0] = shape;
         const got = numbers(buffers.get(name), to, height * width);
@@ -182,7 +182,7 @@ test("counts what f16 has no number for, unasked, and other infinities when aske
   const load = async (to: "f32" | "f16", checkFinite: boolean) => {
     const { source } = sourceOf({ x: tensor });
     const { target } = targetOf({ x: 28 });
-    return uploadWeights(target, [weight("x", to, [7])], source, names("x"), { checkFinite });
+    return streamWeights(target, [weight("x", to, [7])], source, names("x"), { checkFinite });
   };
   assert.equal(await load("f16", false), [{ weight: "x", count: 3 }]);
   assert.equal(await load("f32", false), []);
@@ -194,9 +194,9 @@ test("an error of the target or the source ends the upload", async () => {
   const { target } = targetOf({ x: padded(2 * MANY) });
   const weights = [weight("x", "f16", [MANY])];
   const lost = { ...target, finish: () => Promise.reject(new RuntimeError("gpu", "the device was lost")) };
-  await rejects(uploadWeights(lost, weights, source, names("x")), /the device was lost/);
+  await rejects(streamWeights(lost, weights, source, names("x")), /the device was lost/);
   const broken = { ...source, read: () => Promise.reject(new RuntimeError("disk", "the disk broke")) };
-  await rejects(uploadWeights(target, weights, broken, names("x")), /the disk broke/);
+  await rejects(streamWeights(target, weights, broken, names("x")), /the disk broke/);
 });
 
 test("says how much is on its way at most: all of a small model", () => {

@@ -1,4 +1,4 @@
-// Weights from a source to GPU buffers: in bounded chunks, the next ones read while the last one is uploaded, converted on
+// Weights from a source to buffers, on a GPU or not: in bounded chunks, the next ones read while the last one is uploaded, converted on
 // the way where source and plan store them differently. All of it in memory that is used again: new memory has to be
 // cleared by the system first, which takes longer than reading a file that is cached.
 
@@ -8,6 +8,7 @@ import { fileError } from "../errors.ts";
 import { CHUNK_BYTES, type Chunk, chunksOf, takeColumns } from "./chunks.ts";
 import { isFloatDType, toF16Bits, toF32 } from "./convert.ts";
 import type { StoredTensor, WeightSource } from "./source.ts";
+import { sourceOf } from "./storage.ts";
 
 /** How far loading is, in bytes, and at which weight. */
 export interface LoadProgress {
@@ -30,7 +31,7 @@ export interface NotFinite {
   readonly count: number;
 }
 
-/** What upload needs of an executor. */
+/** What streaming needs of whatever the weights go to. */
 export interface UploadTarget {
   write(buffer: string, data: Uint8Array<ArrayBuffer>, offset: number): void;
   /** Waits until everything written has left the host's memory. */
@@ -46,11 +47,11 @@ const WINDOW_BYTES = 16 * 1024 * 1024;
 export const uploadBytes = (weightBytes: number): number => Math.min(weightBytes, 2 * WINDOW_BYTES + CHUNK_BYTES);
 
 /**
- * Uploads all weights. `found` maps the names that the plan gives (or, for a part of a weight, the whole's name) to names in
- * the source. Returns the weights that hold values which are not finite, when asked to look, or when f32 is stored as f16,
- * whose largest number is 65504.
+ * Reads all weights, converts them to how the plan stores them, and writes them to the target's buffers. `found` maps the names
+ * of the checkpoint's tensors, as the plan has them, to names in the source. Returns the weights that hold values which are
+ * not finite, when asked to look, or when f32 is stored as f16, whose largest number is 65504.
  */
-export async function uploadWeights(
+export async function streamWeights(
   target: UploadTarget,
   weights: readonly PlanWeight[],
   source: WeightSource,
@@ -108,14 +109,6 @@ function readChunks(source: WeightSource, chunks: readonly Chunk[]) {
     release: begin,
   };
 }
-
-/** The tensor that a plan's weight is, or is a part of, as the checkpoint calls it. */
-export const sourceOf = ({
-  name,
-  shape,
-  part,
-}: PlanWeight): { readonly name: string; readonly shape: readonly number[] } =>
-  part ? { name: part.whole, shape: part.shape } : { name, shape };
 
 function storedTensor(source: WeightSource, found: ReadonlyMap<string, string>, weight: PlanWeight): StoredTensor {
   const stored = source.tensors.get(found.get(sourceOf(weight).name) ?? "");

@@ -1,6 +1,6 @@
 // What the files of a GPT-2 checkpoint say beside the numbers, as Hugging Face writes them: config.json, which tensor
 // goes into which file, and the index of the shards. Text and names only; checkpoint-folder.ts writes.
-import { buildGpt2, type Gpt2Config } from "../ir/index.ts";
+import { buildGpt2, type Gpt2Config, gpt2 } from "../ir/index.ts";
 import { optionError } from "../runtime/errors.ts";
 import type { RandomDType } from "../runtime/weights/random-values.ts";
 import { dataBytes, type TensorToWrite } from "../runtime/weights/write-safetensors.ts";
@@ -22,29 +22,10 @@ export const METADATA = { format: "pt" } as const;
 
 /** The text of a config.json that `readGpt2Config` reads back as `config`. */
 export function printConfig(config: Gpt2Config, dtype: RandomDType): string {
-  const [first = null, ...others] = config.eos_token_ids;
-  const json = {
-    activation_function: config.activation_function,
-    architectures: ["GPT2LMHeadModel"],
-    bos_token_id: first,
-    eos_token_id: others.length > 0 ? config.eos_token_ids : first,
-    layer_norm_epsilon: config.layer_norm_epsilon,
-    model_type: "gpt2",
-    n_ctx: config.n_ctx,
-    n_embd: config.n_embd,
-    n_head: config.n_head,
-    n_inner: config.n_inner === 4 * config.n_embd ? null : config.n_inner,
-    n_layer: config.n_layer,
-    n_positions: config.n_positions,
-    // Hugging Face has no such key and only learned positions.
-    ...(config.position_encoding === "learned" ? {} : { position_encoding: config.position_encoding }),
-    scale_attn_by_inverse_layer_idx: config.scale_attn_by_inverse_layer_idx,
-    scale_attn_weights: config.scale_attn_weights,
-    tie_word_embeddings: config.tie_word_embeddings,
-    torch_dtype: TORCH_DTYPES[dtype],
-    vocab_size: config.n_vocab,
-  };
-  return `${JSON.stringify(json, undefined, 2)}\n`;
+  // transformers writes its keys in the order of their names.
+  const json = { ...gpt2.printConfig(config), torch_dtype: TORCH_DTYPES[dtype] };
+  const sorted = Object.fromEntries(Object.entries(json).sort(([x], [y]) => (x < y ? -1 : 1)));
+  return `${JSON.stringify(sorted, undefined, 2)}\n`;
 }
 
 /** The model's weights under their released names, in the order in which the model uses them. */

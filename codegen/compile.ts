@@ -7,7 +7,6 @@
 import {
   type Plan,
   type PlanEntry,
-  type PlanModel,
   type PlanTensor,
   type PlanVersion,
   type PlanWeight,
@@ -15,13 +14,17 @@ import {
   symbolMaxima,
 } from "../base/plan.ts";
 import {
-  buildGpt2,
   type CompileError,
+  ENTRY_NAMES,
+  type EntryName,
+  type EntrySpec,
+  type Family,
   type Gpt2Config,
   type Graph,
+  gpt2,
   type Input,
+  type ModelConfig,
   optionError,
-  type SymbolValues,
   type Value,
   verify,
 } from "../ir/index.ts";
@@ -36,20 +39,16 @@ import { standard, type Toolkit } from "./toolkit.ts";
 import { weightTraffic } from "./traffic.ts";
 import { type WayOut, withWayOut } from "./way-out.ts";
 
-export { definePlugin, type Family, type PlacedPass, type Plugin, type PluginSpec } from "./plugin.ts";
+export { definePlugin, type PlacedPass, type Plugin, type PluginSpec } from "./plugin.ts";
 export { extend, standard, type Toolkit } from "./toolkit.ts";
 
 /** The format of the plans made here. */
 const VERSION: PlanVersion = 2;
 
-/** One way to call what is compiled: a graph, the symbols that this way fixes, and the largest values of the others. */
-export interface EntrySpec {
-  readonly name: string;
-  readonly graph: Graph;
-  readonly fixed?: SymbolValues;
-  /** Bounds for the symbols that are not fixed. Where entry points share a symbol, one may give it for all; the largest counts. */
-  readonly maxima?: SymbolValues;
-}
+export { ENTRY_NAMES, type EntryName, type EntrySpec, type Family } from "../ir/index.ts";
+
+/** Tokens of one prefill call. */
+const CHUNK = 128;
 
 /** How to compile: for which target, which passes, which entry points. */
 export interface CompileOptions {
@@ -92,32 +91,31 @@ export interface CompiledEntry {
   readonly bound: readonly (readonly Value[])[];
 }
 
-/** The ways to call a language model. */
-export const ENTRY_NAMES = ["prefill", "decode", "logits"] as const;
-/** `prefill` and `decode` give the last position's logits and draw a token, `logits` gives every position's. */
-export type EntryName = (typeof ENTRY_NAMES)[number];
-
 /**
- * Compiles a GPT-2 whose tokens stay on the GPU, in the state `tokens`: `prefill` and `decode` give the last position's
- * logits and append the token drawn from them; `logits` gives every position's and draws nothing.
+ * Compiles a model of a family: `prefill` and `decode` give the last position's logits and append the token drawn from them;
+ * `logits` gives every position's and draws nothing.
  * @throws CompileError for a pass to leave out that there is none of, and a model that the target can't hold: with what would
  * make it fit, if anything does.
  */
-export function compileGpt2(config: Gpt2Config, options: CompileOptions = {}): Compilation {
-  return withWayOut(config, options, compileOnce);
+export function compileModel<C extends ModelConfig>(
+  family: Family<C>,
+  config: C,
+  options: CompileOptions = {},
+): Compilation {
+  return withWayOut(family, config, options, (c, o) => {
+    const { n_layer, n_ctx, n_vocab, eos_token_ids } = c;
+    const entries = (o.entries ?? ENTRY_NAMES).map((name) => family.entry(c, name, o.chunk ?? CHUNK));
+    const compiled = compileEntries(family.name, entries, o);
+    return { ...compiled, plan: { ...compiled.plan, model: { n_layer, n_ctx, n_vocab, eos_token_ids } } };
+  });
 }
 
-function compileOnce(config: Gpt2Config, options: CompileOptions): Compilation {
-  const { n_layer, n_ctx, n_vocab, eos_token_ids } = config;
-  const model: PlanModel = { n_layer, n_ctx, n_vocab, eos_token_ids };
-  const maxima = { T: Math.min(options.chunk ?? 128, n_ctx), P: n_ctx };
-  const entries = (options.entries ?? ENTRY_NAMES).map((name): EntrySpec => {
-    const graph = buildGpt2(config, name === "logits" ? "all" : "last", "sequence");
-    return { name, graph, maxima, ...(name === "decode" && { fixed: { T: 1 } }) };
-  });
-  const compiled = compileEntries("gpt2", entries, options);
-  return { ...compiled, plan: { ...compiled.plan, model } };
-}
+/**
+ * Compiles a GPT-2, whose tokens stay on the GPU, in the state `tokens`.
+ * @throws CompileError as `compileModel` does.
+ */
+export const compileGpt2 = (config: Gpt2Config, options: CompileOptions = {}): Compilation =>
+  compileModel(gpt2, config, options);
 
 /**
  * Compiles any graphs that share their weights and states by name.

@@ -1,21 +1,13 @@
 // The symbols of a plan: those of its entry points' graphs, each with the range of its values.
 import type { PlanSymbol } from "../base/plan.ts";
-import { CompileError, type Graph, graphSymbols, optionError, type SymbolValues } from "../ir/index.ts";
-
-/** What is known of an entry point's symbols. */
-export interface SymbolSpec {
-  readonly name: string;
-  readonly graph: Graph;
-  readonly fixed?: SymbolValues;
-  readonly maxima?: SymbolValues;
-}
+import { CompileError, type EntrySpec, graphSymbols, optionError } from "../ir/index.ts";
 
 /**
  * The symbols of the graphs, in the order in which they name them.
  * @throws CompileError for a maximum or a fixed value that is none, for a fixed symbol that no graph has, for one that an entry
  * point leaves free and none bounds, and where graphs disagree on the least value.
  */
-export function planSymbols(plan: string, specs: readonly SymbolSpec[]): readonly PlanSymbol[] {
+export function planSymbols(plan: string, specs: readonly EntrySpec[]): readonly PlanSymbol[] {
   const place = `plan ${plan}`;
   const least = leastValues(place, specs);
   const most = new Map<string, number>();
@@ -44,7 +36,7 @@ export function planSymbols(plan: string, specs: readonly SymbolSpec[]): readonl
   return [...least].map(([name, min]) => ({ name, min, max: most.get(name) ?? min }));
 }
 
-function leastValues(place: string, specs: readonly SymbolSpec[]): ReadonlyMap<string, number> {
+function leastValues(place: string, specs: readonly EntrySpec[]): ReadonlyMap<string, number> {
   const least = new Map<string, number>();
   for (const { name: entry, graph } of specs)
     for (const s of graphSymbols(graph)) {

@@ -1,13 +1,8 @@
 // What a plugin is: a user's ops, kernels, passes and families under one name. What can be wrong with it by itself is found
 // here; what is wrong beside other plugins, where a toolkit is extended.
-import { CompileError, type Op, POINTWISE_ANCHOR } from "../ir/index.ts";
+import { CompileError, type Family, type Op, POINTWISE_ANCHOR } from "../ir/index.ts";
 import { PASS_ROLES, type PassSpec } from "../passes/index.ts";
 import { type Kernel, TRAIT_KINDS } from "./kernel.ts";
-
-/** A family of models. */
-export interface Family {
-  readonly name: string;
-}
 
 /** A pass and its place: directly before or after another one, by name. */
 export type PlacedPass =
@@ -109,7 +104,14 @@ function problemOf(part: unknown, what: string): string | undefined {
       return wrong({ name: "string", summary: "string" });
     }
     default:
-      return wrong({ name: "string" });
+      return wrong({
+        name: "string",
+        presets: "object",
+        readConfig: "function",
+        printConfig: "function",
+        shortenContext: "function",
+        entry: "function",
+      });
   }
 }
 

@@ -1,10 +1,10 @@
 // The compiler as a value: the ops, kernels, passes and families that it works with. Ours are one such value; a plugin makes
 // another of it.
-import { CompileError, causedBy, OPS, type Op, type OpSet } from "../ir/index.ts";
+import { CompileError, causedBy, FAMILIES, type Family, OPS, type Op, type OpSet } from "../ir/index.ts";
 import { PASSES, type PassSpec } from "../passes/index.ts";
 import { type Kernel, TRAIT_KINDS } from "./kernel.ts";
 import { KERNELS } from "./kernels/index.ts";
-import { definedAt, definePlugin, type Family, isPlugin, type PlacedPass, type Plugin } from "./plugin.ts";
+import { definedAt, definePlugin, isPlugin, type PlacedPass, type Plugin } from "./plugin.ts";
 
 /** What the compiler is made of. It is asked wherever wgpt's own parts are. */
 export interface Toolkit extends OpSet {
@@ -26,7 +26,7 @@ export const standard: Toolkit = {
   ops: OPS,
   kernels: KERNELS,
   passes: PASSES,
-  families: [],
+  families: FAMILIES,
   plugins: [],
   placedAfter: new Map(),
 };

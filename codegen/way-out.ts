@@ -1,6 +1,6 @@
 // What to change when a model does not fit its target. Nothing is suggested that was not compiled first.
 import type { Fix } from "../base/index.ts";
-import { CompileError, type Gpt2Config, shortenContext } from "../ir/index.ts";
+import { CompileError, type Family, type ModelConfig } from "../ir/index.ts";
 import type { WeightDType } from "../passes/index.ts";
 import { TARGETS, type Target } from "./target.ts";
 import { BeyondTarget } from "./target-limits.ts";
@@ -19,8 +19,8 @@ interface Adjustable {
   readonly ways?: readonly WayOut[];
 }
 
-interface Change {
-  readonly config: Gpt2Config;
+interface Change<C> {
+  readonly config: C;
   readonly options: Adjustable;
   readonly words: string;
   readonly fix: Fix;
@@ -30,16 +30,19 @@ interface Change {
  * Compiles, and where the target can't hold the model tries what else would: the error then says what does.
  * @throws CompileError with a way out that works, or with the word that there is none.
  */
-export function withWayOut<O extends Adjustable, T>(
-  config: Gpt2Config,
+export function withWayOut<C extends ModelConfig, O extends Adjustable, T>(
+  family: Family<C>,
+  config: C,
   options: O,
-  compile: (config: Gpt2Config, options: O) => T,
+  compile: (config: C, options: O) => T,
 ): T {
   try {
     return compile(config, options);
   } catch (error) {
     if (!(error instanceof BeyondTarget)) throw error;
-    const change = findWayOut(config, options, (c) => fits(() => compile(c.config, { ...options, ...c.options })));
+    const change = findWayOut(family, config, options, (c) =>
+      fits(() => compile(c.config, { ...options, ...c.options })),
+    );
     throw new BeyondTarget(error.place, error.facts, change?.words ?? "no option alone makes it fit", change?.fix);
   }
 }
@@ -55,10 +58,15 @@ function fits(compile: () => unknown): boolean {
   }
 }
 
-function findWayOut(config: Gpt2Config, options: Adjustable, works: (c: Change) => boolean): Change | undefined {
+function findWayOut<C extends ModelConfig>(
+  family: Family<C>,
+  config: C,
+  options: Adjustable,
+  works: (c: Change<C>) => boolean,
+): Change<C> | undefined {
   const { ways = ALL } = options;
   for (const way of ways)
-    for (const candidates of candidatesOf(way, config, options)) {
+    for (const candidates of candidatesOf(way, family, config, options)) {
       // The last goes furthest: what it can't do, those before it can't.
       const last = candidates.at(-1);
       if (!last || !works(last)) continue;
@@ -68,10 +76,15 @@ function findWayOut(config: Gpt2Config, options: Adjustable, works: (c: Change) 
 }
 
 /** Lists of changes of which each goes further than the one before it. */
-function candidatesOf(way: WayOut, config: Gpt2Config, options: Adjustable): readonly (readonly Change[])[] {
+function candidatesOf<C extends ModelConfig>(
+  way: WayOut,
+  family: Family<C>,
+  config: C,
+  options: Adjustable,
+): readonly (readonly Change<C>[])[] {
   const { disable = [], weights = "f32", chunk = 128, target } = options;
   const plain = { config, options };
-  const option = (flag: string, value: string | number): Pick<Change, "words" | "fix"> => ({
+  const option = (flag: string, value: string | number): Pick<Change<C>, "words" | "fix"> => ({
     words: `${flag} ${value} makes it fit`,
     fix: { kind: "options", add: [flag, String(value)] },
   });
@@ -102,7 +115,11 @@ function candidatesOf(way: WayOut, config: Gpt2Config, options: Adjustable): rea
       ];
     case "context":
       return [
-        halves(config.n_ctx).map((n) => ({ ...plain, config: shortenContext(config, n), ...option("--context", n) })),
+        halves(config.n_ctx).map((n) => ({
+          ...plain,
+          config: family.shortenContext(config, n),
+          ...option("--context", n),
+        })),
       ];
     case "target":
       return Object.values(TARGETS)

@@ -7,7 +7,7 @@ import { initialChecks, instrumentPlan, instrumentWgsl } from "../../codegen/ins
 import { renderShader } from "../../codegen/kernel.ts";
 import { candidates } from "../../codegen/select-kernel.ts";
 import { TARGETS, targetByName } from "../../codegen/target.ts";
-import { readGpt2Config } from "../../ir/models/gpt2-config.ts";
+import { readGpt2Config } from "../../ir/models/gpt2/config.ts";
 import { parseGraph } from "../../ir/parse.ts";
 import { hostTensor } from "../../ir/tensor.ts";
 import type { SymbolValues } from "../../ir/type.ts";

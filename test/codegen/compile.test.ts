@@ -5,7 +5,7 @@ import { compileEntries, compileGpt2, type EntryName } from "../../codegen/compi
 import { bundleTexts, compileBundle } from "../../codegen/emit/bundle.ts";
 import { TARGETS, targetByName } from "../../codegen/target.ts";
 import { CompileError } from "../../ir/errors.ts";
-import { type Gpt2Config, PRESETS, readGpt2Config } from "../../ir/models/gpt2-config.ts";
+import { type Gpt2Config, PRESETS, readGpt2Config } from "../../ir/models/gpt2/config.ts";
 import { parseGraph } from "../../ir/parse.ts";
 
 const test = suite("compile");

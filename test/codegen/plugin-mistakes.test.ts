@@ -4,7 +4,9 @@ import * as assert from "uvu/assert";
 import type { PluginSpec } from "../../codegen/compile.ts";
 import { template } from "../../codegen/template.ts";
 import { at, CompileError } from "../../ir/errors.ts";
+import type { Family } from "../../ir/family.ts";
 import type { Graph } from "../../ir/graph.ts";
+import { gpt2 } from "../../ir/models/gpt2/family.ts";
 import type { Emit, Op } from "../../ir/op.ts";
 import { add, argmax, gather, matmul, mul, reduceSum } from "../../ir/ops/index.ts";
 import type { Value } from "../../ir/value.ts";
@@ -16,6 +18,7 @@ const test = suite("plugin mistakes");
 
 const named = { name: "p" };
 const mine = made("mine");
+const familyOf = (name: string): Family => ({ ...gpt2, name });
 const any = (value: unknown): never => value as never;
 const MISTAKES: readonly (readonly [what: string, spec: PluginSpec | readonly PluginSpec[], message: RegExp])[] = [
   ["no name", any({}), /^plugin: its name is missing$/],
@@ -153,8 +156,18 @@ const MISTAKES: readonly (readonly [what: string, spec: PluginSpec | readonly Pl
   ],
   [
     "two families of a name",
-    { ...named, families: [{ name: "f" }, { name: "f" }] },
+    { ...named, families: [familyOf("f"), familyOf("f")] },
     /^plugin p: two of its families are called f$/,
+  ],
+  [
+    "a family that is called like one of ours",
+    { ...named, families: [familyOf("gpt2")] },
+    /^plugin p: family gpt2 is there already$/,
+  ],
+  [
+    "a family that reads no config",
+    { ...named, families: [{ ...familyOf("f"), readConfig: undefined } as unknown as Family] },
+    /^plugin p: family f has no readConfig$/,
   ],
   [
     "a pass that yields an invalid graph",

@@ -6,7 +6,7 @@ import { compileBundle, type VariantName } from "../../codegen/emit/bundle.ts";
 import { shaderNeeds } from "../../codegen/shader-needs.ts";
 import { TARGETS, type TargetLimits, targetByName } from "../../codegen/target.ts";
 import { BeyondTarget } from "../../codegen/target-limits.ts";
-import { type Gpt2Config, PRESETS, readGpt2Config, shortenContext } from "../../ir/models/gpt2-config.ts";
+import { type Gpt2Config, PRESETS, readGpt2Config, shortenContext } from "../../ir/models/gpt2/config.ts";
 import { parseGraph } from "../../ir/parse.ts";
 import { bufferBytes, symbolMaxima } from "../../runtime/plan.ts";
 import { FUSING_PASSES } from "../support/fusing-passes.ts";

@@ -5,7 +5,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { compileGpt2, ENTRY_NAMES, standard } from "../../codegen/compile.ts";
 import { type Target, targetByName, targetForAdapter, USED_FEATURES } from "../../codegen/target.ts";
-import { PRESETS } from "../../ir/models/gpt2-config.ts";
+import { PRESETS } from "../../ir/models/gpt2/config.ts";
 import { type AdapterReport, OPTIONAL_FEATURES } from "../../runtime/device.ts";
 import { assertValidWgsl } from "../support/tint.ts";
 

@@ -4,7 +4,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { compileEntries, compileGpt2, ENTRY_NAMES } from "../../codegen/compile.ts";
 import { TARGETS } from "../../codegen/target.ts";
-import { type Gpt2Config, PRESETS, readGpt2Config } from "../../ir/models/gpt2-config.ts";
+import { type Gpt2Config, PRESETS, readGpt2Config } from "../../ir/models/gpt2/config.ts";
 import { parseGraph } from "../../ir/parse.ts";
 import type { WeightDType } from "../../passes/pass-maker.ts";
 import { FUSING_PASSES } from "../support/fusing-passes.ts";

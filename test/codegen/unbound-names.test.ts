@@ -12,7 +12,7 @@ import { template } from "../../codegen/template.ts";
 import { dimIndex, indexName, indexOf, lessIndex, modIndex, mulIndex } from "../../codegen/wgsl-index.ts";
 import { defineReads } from "../../ir/define-reads.ts";
 import { at, CompileError } from "../../ir/errors.ts";
-import { readGpt2Config } from "../../ir/models/gpt2-config.ts";
+import { readGpt2Config } from "../../ir/models/gpt2/config.ts";
 import { parseGraph } from "../../ir/parse.ts";
 import { symbol } from "../../ir/type.ts";
 import { withOps } from "../support/own-ops.ts";

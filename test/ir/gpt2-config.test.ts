@@ -1,7 +1,7 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { CompileError } from "../../ir/errors.ts";
-import { type Gpt2Config, readGpt2Config } from "../../ir/models/gpt2-config.ts";
+import { type Gpt2Config, readGpt2Config } from "../../ir/models/gpt2/config.ts";
 
 const test = suite("gpt2-config");
 

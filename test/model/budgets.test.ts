@@ -4,7 +4,7 @@ import * as assert from "uvu/assert";
 import { compileGpt2 } from "../../codegen/compile.ts";
 import { TARGETS, targetByName } from "../../codegen/target.ts";
 import { at } from "../../ir/errors.ts";
-import { PRESETS } from "../../ir/models/gpt2-config.ts";
+import { PRESETS } from "../../ir/models/gpt2/config.ts";
 import { Executor } from "../../runtime/executor.ts";
 import { bufferBytes, type Plan, symbolMaxima, weightBytesRead } from "../../runtime/plan.ts";
 import { countCalls } from "../support/count-calls.ts";

@@ -90,7 +90,7 @@ test("every property is described, and no object takes properties that are not",
 });
 
 test("they have the properties, the optional ones and the words of the TypeScript types of the same names", () => {
-  const types = typesOf(["base/bundle.ts", "base/plan.ts", "base/dtype.ts", "ir/models/gpt2-config.ts"]);
+  const types = typesOf(["base/bundle.ts", "base/plan.ts", "base/dtype.ts", "ir/models/gpt2/config.ts"]);
   const compared = [PLAN, WEIGHTS].flatMap((schema) =>
     Object.entries({ [schema.title ?? ""]: schema, ...schema.$defs }).filter(([name, s]) => {
       const type = types.get(name);

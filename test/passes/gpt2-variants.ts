@@ -1,8 +1,8 @@
 // Small GPT-2s, one for each choice that a config has: what the pipeline is tried on.
 
 import type { Graph } from "../../ir/graph.ts";
-import { buildGpt2, type LogitsOf } from "../../ir/models/gpt2.ts";
-import { ACTIVATIONS, type Gpt2Config, POSITION_ENCODINGS, readGpt2Config } from "../../ir/models/gpt2-config.ts";
+import { ACTIVATIONS, type Gpt2Config, POSITION_ENCODINGS, readGpt2Config } from "../../ir/models/gpt2/config.ts";
+import { buildGpt2, type LogitsOf } from "../../ir/models/gpt2/graph.ts";
 import type { SymbolValues } from "../../ir/type.ts";
 
 const TINY = { n_layer: 2, n_head: 2, n_embd: 8, n_ctx: 8, vocab_size: 11 };

@@ -3,7 +3,7 @@ import { suite } from "uvu";
 import { at } from "../../ir/errors.ts";
 import type { Graph } from "../../ir/graph.ts";
 import { interpret } from "../../ir/interpret.ts";
-import { buildGpt2 } from "../../ir/models/gpt2.ts";
+import { buildGpt2 } from "../../ir/models/gpt2/graph.ts";
 import type { SymbolValues } from "../../ir/type.ts";
 import { runPasses } from "../../passes/pass.ts";
 import { type PipelineOptions, pipeline } from "../../passes/pipeline.ts";

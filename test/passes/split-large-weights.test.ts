@@ -1,7 +1,7 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { CompileError } from "../../ir/errors.ts";
-import { buildGpt2 } from "../../ir/models/gpt2.ts";
+import { buildGpt2 } from "../../ir/models/gpt2/graph.ts";
 import { parseGraph } from "../../ir/parse.ts";
 import { runPasses } from "../../passes/pass.ts";
 import { pipeline } from "../../passes/pipeline.ts";

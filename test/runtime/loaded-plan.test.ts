@@ -4,7 +4,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { compileEntries, compileGpt2 } from "../../codegen/compile.ts";
 import { targetByName, targetForAdapter } from "../../codegen/target.ts";
-import { readGpt2Config } from "../../ir/models/gpt2-config.ts";
+import { readGpt2Config } from "../../ir/models/gpt2/config.ts";
 import { parseGraph } from "../../ir/parse.ts";
 import { openDawn } from "../../runtime/dawn.ts";
 import type { OpenDevice } from "../../runtime/device.ts";

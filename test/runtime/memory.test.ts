@@ -3,7 +3,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { type CompileOptions, compileGpt2 } from "../../codegen/compile.ts";
 import { targetByName } from "../../codegen/target.ts";
-import { type Gpt2Config, PRESETS, readGpt2Config, shortenContext } from "../../ir/models/gpt2-config.ts";
+import { type Gpt2Config, PRESETS, readGpt2Config, shortenContext } from "../../ir/models/gpt2/config.ts";
 import type { AdapterReport, OpenDevice } from "../../runtime/device.ts";
 import { RuntimeError } from "../../runtime/errors.ts";
 import { Executor } from "../../runtime/executor.ts";

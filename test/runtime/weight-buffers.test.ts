@@ -3,7 +3,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { compileEntries, compileGpt2 } from "../../codegen/compile.ts";
 import { targetByName } from "../../codegen/target.ts";
-import { readGpt2Config } from "../../ir/models/gpt2-config.ts";
+import { readGpt2Config } from "../../ir/models/gpt2/config.ts";
 import { parseGraph } from "../../ir/parse.ts";
 import { openDawn } from "../../runtime/dawn.ts";
 import { RuntimeError } from "../../runtime/errors.ts";

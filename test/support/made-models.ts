@@ -1,7 +1,8 @@
 // Checkpoints that a test makes up, as the files of a folder: seeded weights for any configuration, and a model whose
 // answer is known beforehand. There is no reference for them but the interpreter.
-import { buildGpt2 } from "../../ir/models/gpt2.ts";
-import { type Gpt2Config, readGpt2Config } from "../../ir/models/gpt2-config.ts";
+
+import { type Gpt2Config, readGpt2Config } from "../../ir/models/gpt2/config.ts";
+import { buildGpt2 } from "../../ir/models/gpt2/graph.ts";
 import { BYTE_CHARACTERS } from "../../runtime/tokenizer-bytes.ts";
 import { toF16Bits } from "../../runtime/weights/convert.ts";
 import { type MadeTensor, makeSafetensors } from "./make-safetensors.ts";

@@ -7,7 +7,7 @@ import * as assert from "uvu/assert";
 import { compileBundle, VARIANTS, type VariantName } from "../../../codegen/emit/bundle.ts";
 import { TARGETS, targetByName } from "../../../codegen/target.ts";
 import { at } from "../../../ir/errors.ts";
-import { PRESETS, readGpt2Config } from "../../../ir/models/gpt2-config.ts";
+import { PRESETS, readGpt2Config } from "../../../ir/models/gpt2/config.ts";
 import { nullDevice, withErrorScopes } from "../../support/gpu.ts";
 import { GOLDEN, readTexts, TINY_CONFIG, tinyBundle, tinyTexts } from "./tiny-bundle.ts";
 

@@ -4,7 +4,7 @@ import { join, relative, sep } from "node:path";
 import { fileURLToPath } from "node:url";
 import { bundleTexts, compileBundle } from "../../../codegen/emit/bundle.ts";
 import { targetByName } from "../../../codegen/target.ts";
-import { readGpt2Config } from "../../../ir/models/gpt2-config.ts";
+import { readGpt2Config } from "../../../ir/models/gpt2/config.ts";
 
 export const TINY_CONFIG = { n_layer: 2, n_head: 2, n_embd: 16, n_ctx: 32, vocab_size: 61, eos_token_id: 60 };
 export const GOLDEN = fileURLToPath(new URL("../../golden/bundle", import.meta.url));

@@ -1,7 +1,7 @@
 // What a config.json says besides GPT-2's hyper-parameters. Keys of another architecture are refused by name: published
 // models carry GPT-2's model_type and compute something else. Keys that change no number are known and passed over; all
 // others are named in a warning, for transformers' GPT-2 does not read them either.
-import { type ConfigFile, flag, refuse } from "./config-keys.ts";
+import { type ConfigFile, flag, refuse } from "../config-keys.ts";
 
 /** GPT-2's own classes that compute its logits, in each framework. */
 const COMPUTED = /^(TF|Flax)?GPT2(LMHead|DoubleHeads)?Model$/;

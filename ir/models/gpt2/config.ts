@@ -1,17 +1,10 @@
 // GPT-2's hyper-parameters: read from a checkpoint's config.json or from a preset, and refused where the graph could not
 // express what they ask for.
-import { configError } from "../errors.ts";
-import {
-  type ConfigFile,
-  configFile,
-  flag,
-  oneOf,
-  positiveNumber,
-  refuse,
-  tokenIds,
-  wholeNumber,
-} from "./config-keys.ts";
-import { checkExtras } from "./gpt2-config-extras.ts";
+import { configError } from "../../errors.ts";
+import type { ReadConfigOptions } from "../../family.ts";
+import { type ConfigFile, configFile, flag, oneOf, positiveNumber, refuse, wholeNumber } from "../config-keys.ts";
+import { readEndTokens } from "../end-tokens.ts";
+import { checkExtras } from "./config-extras.ts";
 
 /** The functions that an MLP can have. */
 export const ACTIVATIONS = ["gelu_new", "gelu", "relu"] as const;
@@ -61,20 +54,12 @@ export interface Gpt2Config {
   readonly eos_token_ids: readonly number[];
 }
 
-/** What reading a config may take into account besides it. */
-export interface ReadConfigOptions {
-  /** generation_config.json, parsed, and what errors call it: its end tokens count before those of config.json. */
-  readonly generation?: { readonly json: unknown; readonly place: string };
-  /** Hears what is no error, but should be known: a token id that is ignored, a key that is. */
-  readonly warn?: (text: string) => void;
-}
-
 /**
  * Reads a parsed config.json. Defaults are those of Hugging Face's GPT2Config. `place` is what errors call it.
  * @throws CompileError that names the key for anything the graph can't express.
  */
 export function readGpt2Config(json: unknown, place = "config.json", options: ReadConfigOptions = {}): Gpt2Config {
-  const { generation, warn = () => undefined } = options;
+  const { warn = () => undefined } = options;
   const file = configFile(json, place);
   checkExtras(file, warn);
   const n_embd = wholeNumber(file, ["n_embd", "hidden_size"], 768);
@@ -99,7 +84,7 @@ export function readGpt2Config(json: unknown, place = "config.json", options: Re
     scale_attn_weights: flag(file, "scale_attn_weights", true),
     scale_attn_by_inverse_layer_idx: flag(file, "scale_attn_by_inverse_layer_idx", false),
     position_encoding: oneOf(file, "position_encoding", POSITION_ENCODINGS, {}, "learned"),
-    eos_token_ids: readEndTokens(file, generation && configFile(generation.json, generation.place), n_vocab, warn),
+    eos_token_ids: readEndTokens(file, n_vocab, options),
   };
 }
 
@@ -108,29 +93,6 @@ function readPositions(file: ConfigFile): number {
   const { n_positions = null, max_position_embeddings = null, n_ctx = null } = file.json;
   const onlyContext = n_positions === null && max_position_embeddings === null && n_ctx !== null;
   return wholeNumber(file, onlyContext ? ["n_ctx"] : ["n_positions", "max_position_embeddings"], 1024);
-}
-
-/** The end tokens of generation_config.json where it has some, else those of config.json; ids of no token are left out. */
-function readEndTokens(
-  file: ConfigFile,
-  generation: ConfigFile | undefined,
-  n_vocab: number,
-  warn: (text: string) => void,
-): readonly number[] {
-  const isToken = (id: number): boolean => id >= 0 && id < n_vocab;
-  /** The ids of each key; one warning for those that are none. */
-  const read = (from: ConfigFile, keys: readonly string[]): ReadonlyMap<string, readonly number[]> => {
-    const all = keys.map((key) => [key, tokenIds(from, key)] as const);
-    const wrong = all.flatMap(([key, ids]) => ids.filter((id) => !isToken(id)).map((id) => `${key} ${id}`));
-    if (wrong.length > 0)
-      warn(`${from.place}: ${wrong.join(", ")} ignored, for the vocabulary has ids 0 to ${n_vocab - 1} only`);
-    return new Map(all.map(([key, ids]) => [key, ids.filter(isToken)]));
-  };
-  const generated = (generation && read(generation, ["eos_token_id"]).get("eos_token_id")) ?? [];
-  // No number depends on the other two, but whoever reads them in the file should not go on believing them.
-  const own = read(file, ["eos_token_id", "eos_token_ids", "bos_token_id", "pad_token_id"]);
-  const ends = [...(own.get("eos_token_id") ?? []), ...(own.get("eos_token_ids") ?? [])];
-  return generated.length > 0 ? generated : [...new Set(ends)];
 }
 
 /**

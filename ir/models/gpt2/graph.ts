@@ -1,9 +1,9 @@
 // GPT-2 in primitive ops and in its own words (wte, wpe, ln_1, c_attn, …). Nothing is fused here: that is the passes' work.
-import type { Attrs } from "../attr.ts";
-import { GraphBuilder } from "../builder.ts";
-import { at } from "../errors.ts";
-import type { Graph } from "../graph.ts";
-import type { Op } from "../op.ts";
+import type { Attrs } from "../../attr.ts";
+import { GraphBuilder } from "../../builder.ts";
+import { at } from "../../errors.ts";
+import type { Graph } from "../../graph.ts";
+import type { Op } from "../../op.ts";
 import {
   add,
   cacheUpdate,
@@ -25,7 +25,6 @@ import {
   reduceSum,
   reshape,
   rsqrt,
-  sampleToken,
   select,
   sin,
   slice,
@@ -33,12 +32,12 @@ import {
   sub,
   tanh,
   transpose,
-} from "../ops/index.ts";
-import { suppressedWords } from "../ops/sample-token.ts";
-import { MASKED } from "../ops/scaled-dot-product-attention.ts";
-import { addDims, type Dim, symbol, tensorType } from "../type.ts";
-import type { Value } from "../value.ts";
-import type { Gpt2Config } from "./gpt2-config.ts";
+} from "../../ops/index.ts";
+import { MASKED } from "../../ops/scaled-dot-product-attention.ts";
+import { addDims, type Dim, symbol, tensorType } from "../../type.ts";
+import type { Value } from "../../value.ts";
+import { drawToken } from "../draw.ts";
+import type { Gpt2Config } from "./config.ts";
 
 /** How many tokens are new. */
 const T = symbol("T");
@@ -87,18 +86,8 @@ class Gpt2 {
     x = this.#layerNorm(x, "ln_f");
     const head = tie_word_embeddings ? wte : this.#weight("lm_head.weight", n_vocab, n_embd);
     const y = this.#op(matmul, [x, this.#op(transpose, [head], "lm_head.t", { perm: [1, 0] })], "logits"); // [T, V]
-    if (sequence && logits === "last") this.#states.push(this.#drawn(y, sequence));
+    if (sequence && logits === "last") this.#states.push(drawToken(this.#graph, y, sequence, n_vocab, addDims(P, T)));
     return this.#graph.build([y, ...this.#states]);
-  }
-
-  /** The sequence with the token that follows the last one. */
-  #drawn(logits: Value, sequence: Value): Value {
-    const settings = this.#graph.input("settings", tensorType("f32", [3]));
-    const seed = this.#graph.input("seed", tensorType("u32", [1]));
-    const suppressed = this.#graph.input("suppressed", tensorType("u32", [suppressedWords(this.#config.n_vocab)]));
-    const step = addDims(P, T);
-    const token = this.#op(sampleToken, [logits, settings, seed, suppressed], "token", { step });
-    return this.#op(cacheUpdate, [sequence, token], "tokens.drawn", { start: step });
   }
 
   /** x + attn(ln_1(x)), then x + mlp(ln_2(x)). */

@@ -1,0 +1,32 @@
+// A second family of models as a plugin: a decoder of Llama's shape. The compiler knows nothing of it but what stands here.
+import { definePlugin, type Family } from "wgpt/codegen";
+import { type LlamaConfig, printLlamaConfig, readLlamaConfig, shortenLlama } from "./config.ts";
+import { buildLlama } from "./graph.ts";
+
+export const llama: Family<LlamaConfig> = {
+  name: "llama",
+  presets: {
+    // TinyLlama-1.1B (arXiv 2401.02385).
+    "tinyllama-1.1b": readLlamaConfig({
+      hidden_size: 2048,
+      intermediate_size: 5632,
+      max_position_embeddings: 2048,
+      num_attention_heads: 32,
+      num_hidden_layers: 22,
+      num_key_value_heads: 4,
+      rms_norm_eps: 1e-5,
+      vocab_size: 32000,
+      eos_token_id: 2,
+    }),
+  },
+  readConfig: readLlamaConfig,
+  printConfig: printLlamaConfig,
+  shortenContext: shortenLlama,
+  entry(config, name, chunk) {
+    const graph = buildLlama(config, name === "logits" ? "all" : "last");
+    const maxima = { T: Math.min(chunk, config.n_ctx), P: config.n_ctx };
+    return { name, graph, maxima, ...(name === "decode" && { fixed: { T: 1 } }) };
+  },
+};
+
+export default definePlugin({ name: "llama", families: [llama] });

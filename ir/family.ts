@@ -1,0 +1,53 @@
+// What a family of language models is to the compiler and to the commands: which config.json it reads, and the graphs of its
+// entry points. A family is a value in a toolkit; no other file knows one by name.
+import type { PlanModel } from "../base/plan.ts";
+import type { Graph } from "./graph.ts";
+import type { Json } from "./models/config-keys.ts";
+import type { SymbolValues } from "./type.ts";
+
+/** What every configuration says, whatever its family: layers, context, vocabulary and end tokens, under GPT-2's names. */
+export type ModelConfig = PlanModel;
+
+/** The ways to call a language model. */
+export const ENTRY_NAMES = ["prefill", "decode", "logits"] as const;
+/** `prefill` and `decode` give the last position's logits and draw a token, `logits` gives every position's. */
+export type EntryName = (typeof ENTRY_NAMES)[number];
+
+/** One way to call what is compiled: a graph, the symbols that this way fixes, and the largest values of the others. */
+export interface EntrySpec {
+  readonly name: string;
+  readonly graph: Graph;
+  readonly fixed?: SymbolValues;
+  /** Bounds for the symbols that are not fixed. Where entry points share a symbol, one may give it for all; the largest counts. */
+  readonly maxima?: SymbolValues;
+}
+
+/** What reading a config may take into account besides it. */
+export interface ReadConfigOptions {
+  /** generation_config.json, parsed, and what errors call it: its end tokens count before those of config.json. */
+  readonly generation?: { readonly json: unknown; readonly place: string };
+  /** Hears what is no error, but should be known: a token id that is ignored, a key that is. */
+  readonly warn?: (text: string) => void;
+}
+
+/** A family of language models, over its own type of configuration. */
+export interface Family<C extends ModelConfig = ModelConfig> {
+  /** As `model_type` of a config.json has it: `gpt2`. */
+  readonly name: string;
+  /** Configurations that have a name. */
+  readonly presets: Readonly<Record<string, C>>;
+  /**
+   * Reads a parsed config.json. `place` is what errors call it.
+   * @throws CompileError that names the key for anything that the family's graphs can't express.
+   */
+  readConfig(json: unknown, place?: string, options?: ReadConfigOptions): C;
+  /** The keys of a config.json that `readConfig` reads back as `config`. */
+  printConfig(config: C): Json;
+  /**
+   * The same model for texts of up to `tokens` tokens, with smaller caches.
+   * @throws CompileError when the model has no such context.
+   */
+  shortenContext(config: C, tokens: number): C;
+  /** The entry point of that name; a call of it takes `chunk` new tokens at most. */
+  entry(config: C, name: EntryName, chunk: number): EntrySpec;
+}

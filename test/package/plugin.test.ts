@@ -17,7 +17,8 @@ mkdirSync(folder);
 const COMPARE = `
 import { loadToolkit } from "../node_modules/wgpt/dist/cli/plugins.js";
 const modules = { wgpt: "wgpt", ir: "wgpt/ir", passes: "wgpt/passes", codegen: "wgpt/codegen", runtime: "wgpt/runtime" };
-const { families: [{ seen }] } = await loadToolkit([process.argv[2]]);
+const { families } = await loadToolkit([process.argv[2]]);
+const { seen } = families.at(-1);
 let count = 0;
 for (const [name, specifier] of Object.entries(modules))
   for (const [key, value] of Object.entries(await import(specifier)))

@@ -10,7 +10,7 @@ const PASS = `{
 }`;
 const plugin = (definition: string): string => `${definition}({
   name: "probe",
-  families: [{ name: "probe", seen: { wgpt, ir, passes, codegen, runtime, helper } }],
+  families: [{ ...ir.gpt2, name: "probe", seen: { wgpt, ir, passes, codegen, runtime, helper } }],
   passes: [{ after: "canonicalize", pass: ${PASS} }],
 })`;
 const MODULES = {

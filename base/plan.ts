@@ -71,8 +71,10 @@ export interface PlanTensor {
 /** One way to call the model: `prefill` a chunk of tokens, `decode` one. */
 export interface PlanEntry {
   readonly name: string;
-  /** Symbols that the entry fixes; the others are given with each call. */
+  /** Symbols that the entry fixes. */
   readonly fixed: PlanSymbolValues;
+  /** Symbols that each call gives, by name: those of the entry's graph that it does not fix. */
+  readonly symbols: readonly string[];
   readonly inputs: readonly PlanTensor[];
   readonly outputs: readonly PlanTensor[];
   readonly steps: readonly PlanStep[];

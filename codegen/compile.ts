@@ -31,13 +31,13 @@ import {
 import { type PassObserver, pipeline, runPasses, type WeightDType } from "../passes/index.ts";
 import { KernelTable, lowerGraph, refuseDtypes, refuseLiteralResults } from "./lower.ts";
 import { MemoryPlan } from "./plan-memory.ts";
-import { planSymbols } from "./plan-symbols.ts";
+import { freeSymbols, planSymbols } from "./plan-symbols.ts";
 import { type KernelChoice, kernelPolicy } from "./select-kernel.ts";
 import { type Target, targetByName } from "./target.ts";
 import { findExcess } from "./target-limits.ts";
 import { standard, type Toolkit } from "./toolkit.ts";
 import { weightTraffic } from "./traffic.ts";
-import { type WayOut, withWayOut } from "./way-out.ts";
+import { DEFAULT_CHUNK, type WayOut, withWayOut } from "./way-out.ts";
 
 export { definePlugin, type PlacedPass, type Plugin, type PluginSpec } from "./plugin.ts";
 export { extend, standard, type Toolkit } from "./toolkit.ts";
@@ -46,9 +46,6 @@ export { extend, standard, type Toolkit } from "./toolkit.ts";
 const VERSION: PlanVersion = 2;
 
 export { ENTRY_NAMES, type EntryName, type EntrySpec, type Family } from "../ir/index.ts";
-
-/** Tokens of one prefill call. */
-const CHUNK = 128;
 
 /** How to compile: for which target, which passes, which entry points. */
 export interface CompileOptions {
@@ -102,9 +99,13 @@ export function compileModel<C extends ModelConfig>(
   config: C,
   options: CompileOptions = {},
 ): Compilation {
-  return withWayOut(family, config, options, (c, o) => {
+  return withWayOut(config, options, (c, o) => {
     const { n_layer, n_ctx, n_vocab, eos_token_ids } = c;
-    const entries = (o.entries ?? ENTRY_NAMES).map((name) => family.entry(c, name, o.chunk ?? CHUNK));
+    const maxima = { T: Math.min(o.chunk ?? DEFAULT_CHUNK, n_ctx), P: n_ctx };
+    const entries = (o.entries ?? ENTRY_NAMES).map((name): EntrySpec => {
+      const graph = family.graph(c, name);
+      return { name, graph, maxima, ...(name === "decode" && { fixed: { T: 1 } }) };
+    });
     const compiled = compileEntries(family.name, entries, o);
     return { ...compiled, plan: { ...compiled.plan, model: { n_layer, n_ctx, n_vocab, eos_token_ids } } };
   });
@@ -152,6 +153,7 @@ export function compileEntries(name: string, specs: readonly EntrySpec[], option
     const entry: PlanEntry = {
       name: spec.name,
       fixed: spec.fixed ?? {},
+      symbols: freeSymbols(spec),
       inputs: fused.inputs.filter((i) => i.kind === "input").map((i) => tensor(i.value)),
       // States stay on the GPU; what a caller reads are the other results.
       outputs: fused.results

@@ -25,16 +25,22 @@ export function planSymbols(plan: string, specs: readonly EntrySpec[]): readonly
       note(name, value, "the fixed");
     }
   }
-  for (const { name: entry, graph, fixed = {} } of specs)
-    for (const { name } of graphSymbols(graph))
-      if (fixed[name] === undefined && !specs.some((s) => s.maxima?.[name] !== undefined))
+  for (const spec of specs)
+    for (const name of freeSymbols(spec))
+      if (!specs.some((s) => s.maxima?.[name] !== undefined))
         throw optionError(
-          `${place} ${entry}`,
+          `${place} ${spec.name}`,
           `has the symbol ${name}, which has no largest value`,
           `give the entry point \`maxima: { ${name}: … }\``,
         );
   return [...least].map(([name, min]) => ({ name, min, max: most.get(name) ?? min }));
 }
+
+/** The symbols of the entry point's graph that it does not fix, by name. */
+export const freeSymbols = ({ graph, fixed = {} }: EntrySpec): readonly string[] =>
+  graphSymbols(graph)
+    .map((s) => s.name)
+    .filter((name) => fixed[name] === undefined);
 
 function leastValues(place: string, specs: readonly EntrySpec[]): ReadonlyMap<string, number> {
   const least = new Map<string, number>();

@@ -109,8 +109,7 @@ function problemOf(part: unknown, what: string): string | undefined {
         presets: "object",
         readConfig: "function",
         printConfig: "function",
-        shortenContext: "function",
-        entry: "function",
+        graph: "function",
       });
   }
 }

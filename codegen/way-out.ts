@@ -1,12 +1,15 @@
 // What to change when a model does not fit its target. Nothing is suggested that was not compiled first.
 import type { Fix } from "../base/index.ts";
-import { CompileError, type Family, type ModelConfig } from "../ir/index.ts";
+import { CompileError, type ModelConfig, shortenContext } from "../ir/index.ts";
 import type { WeightDType } from "../passes/index.ts";
 import { TARGETS, type Target } from "./target.ts";
 import { BeyondTarget } from "./target-limits.ts";
 
 /** An option that a way out may change; the context is that of the configuration. */
 export type WayOut = "disable" | "weights" | "chunk" | "context" | "target";
+
+/** Tokens of one prefill call, where the options say nothing. */
+export const DEFAULT_CHUNK = 128;
 
 const ALL: readonly WayOut[] = ["disable", "weights", "chunk", "context", "target"];
 
@@ -31,7 +34,6 @@ interface Change<C> {
  * @throws CompileError with a way out that works, or with the word that there is none.
  */
 export function withWayOut<C extends ModelConfig, O extends Adjustable, T>(
-  family: Family<C>,
   config: C,
   options: O,
   compile: (config: C, options: O) => T,
@@ -40,9 +42,7 @@ export function withWayOut<C extends ModelConfig, O extends Adjustable, T>(
     return compile(config, options);
   } catch (error) {
     if (!(error instanceof BeyondTarget)) throw error;
-    const change = findWayOut(family, config, options, (c) =>
-      fits(() => compile(c.config, { ...options, ...c.options })),
-    );
+    const change = findWayOut(config, options, (c) => fits(() => compile(c.config, { ...options, ...c.options })));
     throw new BeyondTarget(error.place, error.facts, change?.words ?? "no option alone makes it fit", change?.fix);
   }
 }
@@ -59,14 +59,13 @@ function fits(compile: () => unknown): boolean {
 }
 
 function findWayOut<C extends ModelConfig>(
-  family: Family<C>,
   config: C,
   options: Adjustable,
   works: (c: Change<C>) => boolean,
 ): Change<C> | undefined {
   const { ways = ALL } = options;
   for (const way of ways)
-    for (const candidates of candidatesOf(way, family, config, options)) {
+    for (const candidates of candidatesOf(way, config, options)) {
       // The last goes furthest: what it can't do, those before it can't.
       const last = candidates.at(-1);
       if (!last || !works(last)) continue;
@@ -78,11 +77,10 @@ function findWayOut<C extends ModelConfig>(
 /** Lists of changes of which each goes further than the one before it. */
 function candidatesOf<C extends ModelConfig>(
   way: WayOut,
-  family: Family<C>,
   config: C,
   options: Adjustable,
 ): readonly (readonly Change<C>[])[] {
-  const { disable = [], weights = "f32", chunk = 128, target } = options;
+  const { disable = [], weights = "f32", chunk = DEFAULT_CHUNK, target } = options;
   const plain = { config, options };
   const option = (flag: string, value: string | number): Pick<Change<C>, "words" | "fix"> => ({
     words: `${flag} ${value} makes it fit`,
@@ -117,7 +115,7 @@ function candidatesOf<C extends ModelConfig>(
       return [
         halves(config.n_ctx).map((n) => ({
           ...plain,
-          config: family.shortenContext(config, n),
+          config: shortenContext(config, n),
           ...option("--context", n),
         })),
       ];

@@ -1,9 +1,10 @@
 // What a family of language models is to the compiler and to the commands: which config.json it reads, and the graphs of its
 // entry points. A family is a value in a toolkit; no other file knows one by name.
 import type { PlanModel } from "../base/plan.ts";
+import { configError } from "./errors.ts";
 import type { Graph } from "./graph.ts";
 import type { Json } from "./models/config-keys.ts";
-import type { SymbolValues } from "./type.ts";
+import { type SymbolValues, symbol } from "./type.ts";
 
 /** What every configuration says, whatever its family: layers, context, vocabulary and end tokens, under GPT-2's names. */
 export type ModelConfig = PlanModel;
@@ -12,6 +13,11 @@ export type ModelConfig = PlanModel;
 export const ENTRY_NAMES = ["prefill", "decode", "logits"] as const;
 /** `prefill` and `decode` give the last position's logits and draw a token, `logits` gives every position's. */
 export type EntryName = (typeof ENTRY_NAMES)[number];
+
+/** How many tokens a call adds to the sequence: `T`, 1 or more. */
+export const NEW_TOKENS = symbol("T");
+/** How many tokens were there before: `P`, 0 or more. */
+export const PAST_TOKENS = symbol("P", 0);
 
 /** One way to call what is compiled: a graph, the symbols that this way fixes, and the largest values of the others. */
 export interface EntrySpec {
@@ -44,10 +50,22 @@ export interface Family<C extends ModelConfig = ModelConfig> {
   /** The keys of a config.json that `readConfig` reads back as `config`. */
   printConfig(config: C): Json;
   /**
-   * The same model for texts of up to `tokens` tokens, with smaller caches.
-   * @throws CompileError when the model has no such context.
+   * The graph of an entry point, over `NEW_TOKENS` and `PAST_TOKENS` (P + T ≤ n_ctx). Its tokens lie in the state `tokens`
+   * i32[n_ctx + 1]; its first result are the logits, f32[T, n_vocab] for `logits`, else f32[1, n_vocab], where `drawToken` ends it.
    */
-  shortenContext(config: C, tokens: number): C;
-  /** The entry point of that name; a call of it takes `chunk` new tokens at most. */
-  entry(config: C, name: EntryName, chunk: number): EntrySpec;
+  graph(config: C, entry: EntryName): Graph;
+}
+
+/**
+ * The same model for texts of up to `tokens` tokens: its caches shrink, the checkpoint's weights stay what they are.
+ * @throws CompileError when the model has no such context.
+ */
+export function shortenContext<C extends ModelConfig>(config: C, tokens: number): C {
+  if (!Number.isInteger(tokens) || tokens < 1 || tokens > config.n_ctx)
+    throw configError(
+      "context",
+      `is to be ${tokens} tokens, but the model's is ${config.n_ctx}`,
+      `give a whole number from 1 to ${config.n_ctx}`,
+    );
+  return { ...config, n_ctx: tokens };
 }

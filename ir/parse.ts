@@ -1,5 +1,5 @@
 // Text to graph: the inverse of `print`. Types may be left out; where they stand they are checked.
-import { type Attr, type AttrKind, isWhole } from "./attr.ts";
+import type { Attr, AttrKind } from "./attr.ts";
 import { makeNode } from "./builder.ts";
 import { at, CompileError } from "./errors.ts";
 import { fusedNode } from "./fused.ts";
@@ -15,21 +15,10 @@ import {
 import { type Lexer, lex } from "./lex.ts";
 import type { Op, OpSet } from "./op.ts";
 import { OPS } from "./ops/index.ts";
+import { DimParser } from "./parse-dim.ts";
 import { literal, printTypes } from "./print-literal.ts";
-import {
-  addDims,
-  type Dim,
-  DTYPES,
-  type DType,
-  mulDims,
-  printDim,
-  SYMBOL_NAME,
-  symbol,
-  type TensorType,
-  typeEquals,
-} from "./type.ts";
+import { DTYPES, type DType, type TensorType, typeEquals } from "./type.ts";
 import { isLiteral, type Value } from "./value.ts";
-import { isKeptWord } from "./verify.ts";
 
 /**
  * Reads one graph. It may name the ops given, a toolkit's for instance; wgpt's own when absent.
@@ -58,11 +47,11 @@ const isKind = (word: string): word is InputKind => (INPUT_KINDS as readonly str
 class Parser {
   readonly #lexer: Lexer;
   readonly #ops: ReadonlyMap<string, Op>;
-  /** The symbols that the graph has declared so far. */
-  readonly #symbols = new Map<string, Dim>();
+  readonly #dims: DimParser;
 
   constructor(lexer: Lexer, ops: readonly Op[]) {
     this.#lexer = lexer;
+    this.#dims = new DimParser(lexer);
     const byName = new Map<string, Op>();
     for (const op of ops) {
       if (byName.has(op.name))
@@ -80,7 +69,7 @@ class Parser {
     const l = this.#lexer;
     l.word("graph");
     const name = l.name();
-    if (l.take("[")) l.listUntil("]", () => this.#declareSymbol());
+    if (l.take("[")) l.listUntil("]", () => this.#dims.declare());
     const scope = new Map<string, Value>();
     l.punct("(");
     const inputs = l.listUntil(")", () => this.#input(scope));
@@ -96,7 +85,7 @@ class Parser {
     const dtype = DTYPES.find((d): d is DType => d === word);
     if (!dtype) return l.fail(`${word} is no dtype`, `dtypes are ${DTYPES.join(", ")}`, place);
     l.punct("[");
-    return { dtype, shape: l.listUntil("]", () => this.#axis(declares)) };
+    return { dtype, shape: l.listUntil("]", () => this.#dims.axis(declares)) };
   }
 
   #input(scope: Map<string, Value>): Input {
@@ -251,88 +240,13 @@ class Parser {
     );
   }
 
-  /** `T`, or `P>=0` for a symbol that may be 0. */
-  #declareSymbol(): void {
-    const l = this.#lexer;
-    const { place } = l;
-    const name = this.#symbolName();
-    if (this.#symbols.has(name)) l.fail(`the symbol ${name} is declared twice`, "once is enough", place);
-    const least = l.take(">=") ? l.takeNumber()?.value : 1;
-    if (least !== 0 && least !== 1)
-      return void l.fail(
-        `${name} has a least value other than 0 and 1`,
-        "write `P>=0` for a symbol that may be 0",
-        place,
-      );
-    this.#symbols.set(name, symbol(name, least));
-  }
-
-  #symbolName(): string {
-    const l = this.#lexer;
-    const { place } = l;
-    const name = l.name();
-    if (!SYMBOL_NAME.test(name) || isKeptWord(name))
-      l.fail(`${name} is no symbol`, "symbols match [A-Za-z][A-Za-z0-9_]*, and are no word of the text form", place);
-    return name;
-  }
-
   #attr(kind: AttrKind | undefined): Attr {
     const l = this.#lexer;
-    if (l.take("[")) return l.listUntil("]", () => this.#dim());
+    if (l.take("[")) return l.listUntil("]", () => this.#dims.dim());
     const word = l.peekName();
-    if (word === undefined || kind === "dim" || (!isNamed(kind) && this.#symbols.has(word))) return this.#dim();
+    if (word === undefined || kind === "dim" || (!isNamed(kind) && this.#dims.isSymbol(word))) return this.#dims.dim();
     l.name();
     return word === "true" || word === "false" ? word === "true" : word;
-  }
-
-  /** A dim of a type: no axis has half an element, or less than none. */
-  #axis(declares: boolean): Dim {
-    const l = this.#lexer;
-    const { place } = l;
-    const dim = this.#dim(declares);
-    if (!isWhole(dim) || (typeof dim === "number" && dim < 0))
-      l.fail(`${printDim(dim)} is no dim`, "dims are whole numbers from 0 on", place);
-    return dim;
-  }
-
-  /** `P+T`, `2T-1`, `3*B*T` */
-  #dim(declares = false): Dim {
-    const l = this.#lexer;
-    let sum: Dim = 0;
-    do {
-      const sign = l.take("-") ? -1 : 1;
-      sum = addDims(sum, mulDims(this.#product(declares), sign));
-    } while (l.take("+") || l.peek("-") || l.peekNegative());
-    return sum;
-  }
-
-  #product(declares: boolean): Dim {
-    const l = this.#lexer;
-    const number = l.takeNumber();
-    let product: Dim | undefined = number?.value;
-    // A factor may stand right before a symbol.
-    if (product === undefined || l.peekName() !== undefined) product = mulDims(product ?? 1, this.#symbol(declares));
-    while (l.take("*")) product = mulDims(product, l.takeNumber()?.value ?? this.#symbol(declares));
-    return product;
-  }
-
-  #symbol(declares: boolean): Dim {
-    const l = this.#lexer;
-    if (l.peekName() === undefined)
-      return l.fail(`expected a dim, found ${l.found}`, "dims are numbers, symbols, and sums and products of them");
-    const { place } = l;
-    const name = this.#symbolName();
-    const known = this.#symbols.get(name);
-    if (known !== undefined) return known;
-    if (!declares)
-      return l.fail(
-        `${name} is no symbol of the graph`,
-        `an input's type declares it, or brackets after the graph's name: graph g[${[...this.#symbols.keys(), name].join(", ")}](…)`,
-        place,
-      );
-    const made = symbol(name);
-    this.#symbols.set(name, made);
-    return made;
   }
 }
 

@@ -211,5 +211,5 @@ export class Model {
 
 function factsOf({ name, model }: Plan): PlanModel {
   if (model) return model;
-  throw new RuntimeError(`plan ${name}`, "describes no language model", "compile it with compileGpt2");
+  throw new RuntimeError(`plan ${name}`, "describes no language model", "compile it with compileModel");
 }

@@ -26,7 +26,7 @@ function layOut(plan: Plan): { readonly rows: ReadonlyMap<string, Rows>; readonl
   const rows = new Map<string, Rows>();
   let slots = 1;
   for (const entry of plan.entries) {
-    const [symbol, ...others] = freeSymbols(plan, entry);
+    const [symbol, ...others] = plan.symbols.filter((s) => entry.symbols.includes(s.name));
     const count = symbol === undefined ? 1 : symbol.max + 1;
     if (others.length > 0 || count > MOST_ROWS) continue;
     rows.set(entry.name, { first: slots, count, symbol: symbol?.name });
@@ -85,7 +85,7 @@ export class SymbolTable {
    * @throws RuntimeError for a symbol that is missing, or out of the plan's range.
    */
   place(entry: PlanEntry, given: PlanSymbolValues): number {
-    for (const s of freeSymbols(this.#plan, entry)) this.#check(entry, s, given[s.name]);
+    for (const s of this.#plan.symbols) if (entry.symbols.includes(s.name)) this.#check(entry, s, given[s.name]);
     const rows = this.#rows.get(entry.name);
     if (rows) return (rows.first + (rows.symbol === undefined ? 0 : (given[rows.symbol] ?? 0))) * this.#stride;
     for (const [i, { name: s }] of this.#plan.symbols.entries()) this.#values[i] = entry.fixed[s] ?? given[s] ?? 0;
@@ -114,7 +114,3 @@ export class SymbolTable {
     return words;
   }
 }
-
-/** What each call of the entry point gives. */
-const freeSymbols = (plan: Plan, entry: PlanEntry): readonly PlanSymbol[] =>
-  plan.symbols.filter((s) => entry.fixed[s.name] === undefined);

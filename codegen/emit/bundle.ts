@@ -3,7 +3,7 @@
 
 import type { BundleKernel, BundlePlan, BundleVariant, BundleVersion, BundleWeights } from "../../base/bundle.ts";
 import type { Plan, PlanKernel } from "../../base/plan.ts";
-import { type Gpt2Config, gpt2, printGraph } from "../../ir/index.ts";
+import { type Gpt2Config, printGraph } from "../../ir/index.ts";
 import { type Compilation, type CompileOptions, compileGpt2 } from "../compile.ts";
 import { targetByName } from "../target.ts";
 import { withWayOut } from "../way-out.ts";
@@ -49,7 +49,7 @@ export interface Bundle {
  * @throws CompileError as `compileGpt2` does, for any of the variants.
  */
 export function compileBundle(config: Gpt2Config, options: BundleOptions = {}): Bundle {
-  return withWayOut(gpt2, config, options, compileVariants);
+  return withWayOut(config, options, compileVariants);
 }
 
 function compileVariants(config: Gpt2Config, options: BundleOptions): Bundle {

@@ -1,6 +1,5 @@
 // The hyper-parameters of a decoder of Llama's shape, and which config.json says them (LlamaForCausalLM of transformers).
 import {
-  CompileError,
   type ConfigFile,
   configFile,
   flag,
@@ -86,14 +85,3 @@ export const printLlamaConfig = (config: LlamaConfig): Readonly<Record<string, u
   tie_word_embeddings: config.tie_word_embeddings,
   vocab_size: config.n_vocab,
 });
-
-/** @throws CompileError when the model has no such context. */
-export function shortenLlama(config: LlamaConfig, tokens: number): LlamaConfig {
-  if (!Number.isInteger(tokens) || tokens < 1 || tokens > config.n_ctx)
-    throw new CompileError(
-      "context",
-      `is to be ${tokens} tokens, but the model's is ${config.n_ctx}`,
-      `give a whole number from 1 to ${config.n_ctx}`,
-    );
-  return { ...config, n_ctx: tokens };
-}

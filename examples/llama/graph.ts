@@ -18,7 +18,9 @@ import {
   lessEqual,
   matmul,
   mul,
+  NEW_TOKENS,
   neg,
+  PAST_TOKENS,
   reduceMax,
   reduceMean,
   reduceSum,
@@ -28,14 +30,13 @@ import {
   sin,
   slice,
   sub,
-  symbol,
   tensorType,
   transpose,
   type Value,
 } from "wgpt/ir";
 import type { LlamaConfig } from "./config.ts";
 
-const [T, P] = [symbol("T"), symbol("P", 0)];
+const [T, P] = [NEW_TOKENS, PAST_TOKENS];
 const S = addDims(P, T);
 
 /** The cosines and sines of all positions' angles, f32[T, 1, head_size / 2]. */

@@ -1,6 +1,6 @@
 // A second family of models as a plugin: a decoder of Llama's shape. The compiler knows nothing of it but what stands here.
 import { definePlugin, type Family } from "wgpt/codegen";
-import { type LlamaConfig, printLlamaConfig, readLlamaConfig, shortenLlama } from "./config.ts";
+import { type LlamaConfig, printLlamaConfig, readLlamaConfig } from "./config.ts";
 import { buildLlama } from "./graph.ts";
 
 export const llama: Family<LlamaConfig> = {
@@ -21,12 +21,7 @@ export const llama: Family<LlamaConfig> = {
   },
   readConfig: readLlamaConfig,
   printConfig: printLlamaConfig,
-  shortenContext: shortenLlama,
-  entry(config, name, chunk) {
-    const graph = buildLlama(config, name === "logits" ? "all" : "last");
-    const maxima = { T: Math.min(chunk, config.n_ctx), P: config.n_ctx };
-    return { name, graph, maxima, ...(name === "decode" && { fixed: { T: 1 } }) };
-  },
+  graph: (config, entry) => buildLlama(config, entry === "logits" ? "all" : "last"),
 };
 
 export default definePlugin({ name: "llama", families: [llama] });

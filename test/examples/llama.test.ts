@@ -7,6 +7,7 @@ import { targetForAdapter } from "../../codegen/target.ts";
 import { type LlamaConfig, readLlamaConfig } from "../../examples/llama/config.ts";
 import plugin, { llama } from "../../examples/llama/plugin.ts";
 import { CompileError } from "../../ir/errors.ts";
+import { shortenContext } from "../../ir/family.ts";
 import { Executor } from "../../runtime/executor.ts";
 import { createRng } from "../../runtime/rng.ts";
 import { onGpu } from "../support/gpu.ts";
@@ -53,7 +54,7 @@ test("refuses what its graph can't express, by the key's name", () => {
       () => llama.readConfig({ ...json, ...more }),
       (e: Error) => e instanceof CompileError && e.facts === facts,
     );
-  assert.throws(() => llama.shortenContext(small, 33), /33 tokens, but the model's is 32/);
+  assert.throws(() => shortenContext(small, 33), /33 tokens, but the model's is 32/);
 });
 
 for (const tie_word_embeddings of [false, true])

@@ -83,6 +83,34 @@ gpuTest("refuses a dispatch that WebGPU has no axis for, naming the value", asyn
   executor.destroy();
 });
 
+gpuTest("asks of a call the symbols of its own entry point only", async (gpu) => {
+  const entry = (name: string, symbol: string) => ({
+    name,
+    graph: parseGraph(
+      `graph g[${symbol}](x.${name}: f32[${symbol}]) { y.${name} = add(x.${name}, 1.0) return y.${name} }`,
+    ),
+    maxima: { [symbol]: 4 },
+  });
+  const { plan: both } = compileEntries("g", [entry("a", "rows"), entry("b", "columns")]);
+  assert.equal(
+    both.entries.map((e) => e.symbols),
+    [["rows"], ["columns"]],
+  );
+  const executor = await Executor.create(gpu, both);
+  for (const [name, symbols] of [
+    ["b", { columns: 3 }],
+    ["a", { rows: 2 }],
+  ] as const) {
+    executor.write(`x.${name}`, Float32Array.of(1, 2, 3, 4));
+    executor.run(name, symbols);
+    const [y] = executor.entry(name).outputs;
+    if (!y) throw new Error("no output");
+    assert.equal([...(await executor.read(y, symbols))], [2, 3, 4].slice(0, Object.values(symbols)[0]));
+  }
+  assert.throws(() => executor.run("a", { columns: 3 }), /g\.a: rows is not given/);
+  executor.destroy();
+});
+
 gpuTest("gives each call its own symbols, whether their rows were made before or not", async (gpu) => {
   const text = "graph g[T, P>=0](x: f32[1]) { a = iota(start=P, length=T) f = cast(a, to=f32) y = add(f, x) return y }";
   const { plan: rows } = compileEntries("g", [

@@ -1,6 +1,5 @@
 // GPT-2's hyper-parameters: read from a checkpoint's config.json or from a preset, and refused where the graph could not
 // express what they ask for.
-import { configError } from "../../errors.ts";
 import type { ReadConfigOptions } from "../../family.ts";
 import { type ConfigFile, configFile, flag, oneOf, positiveNumber, refuse, wholeNumber } from "../config-keys.ts";
 import { readEndTokens } from "../end-tokens.ts";
@@ -93,20 +92,6 @@ function readPositions(file: ConfigFile): number {
   const { n_positions = null, max_position_embeddings = null, n_ctx = null } = file.json;
   const onlyContext = n_positions === null && max_position_embeddings === null && n_ctx !== null;
   return wholeNumber(file, onlyContext ? ["n_ctx"] : ["n_positions", "max_position_embeddings"], 1024);
-}
-
-/**
- * The same model for texts of up to `tokens` tokens: its caches shrink, the checkpoint's weights stay what they are.
- * @throws CompileError when the model has no such context.
- */
-export function shortenContext(config: Gpt2Config, tokens: number): Gpt2Config {
-  if (!Number.isInteger(tokens) || tokens < 1 || tokens > config.n_ctx)
-    throw configError(
-      "context",
-      `is to be ${tokens} tokens, but the model's is ${config.n_ctx}`,
-      `give a whole number from 1 to ${config.n_ctx}`,
-    );
-  return { ...config, n_ctx: tokens };
 }
 
 const family = (n_layer: number, n_head: number, n_embd: number, more: object = {}): Gpt2Config =>

@@ -1,6 +1,6 @@
 // GPT-2 as a family: all that the compiler and the commands ask of it.
 import type { Family } from "../../family.ts";
-import { type Gpt2Config, PRESETS, readGpt2Config, shortenContext } from "./config.ts";
+import { type Gpt2Config, PRESETS, readGpt2Config } from "./config.ts";
 import { buildGpt2 } from "./graph.ts";
 
 /** OpenAI's GPT-2 (2019), as `GPT2LMHeadModel` of transformers computes it. */
@@ -9,13 +9,7 @@ export const gpt2: Family<Gpt2Config> = {
   presets: PRESETS,
   readConfig: readGpt2Config,
   printConfig,
-  shortenContext,
-  entry(config, name, chunk) {
-    // Its tokens stay on the GPU, in the state `tokens`.
-    const graph = buildGpt2(config, name === "logits" ? "all" : "last", "sequence");
-    const maxima = { T: Math.min(chunk, config.n_ctx), P: config.n_ctx };
-    return { name, graph, maxima, ...(name === "decode" && { fixed: { T: 1 } }) };
-  },
+  graph: (config, entry) => buildGpt2(config, entry === "logits" ? "all" : "last", "sequence"),
 };
 
 function printConfig(config: Gpt2Config): Readonly<Record<string, unknown>> {

@@ -2,6 +2,7 @@
 import type { Attrs } from "../../attr.ts";
 import { GraphBuilder } from "../../builder.ts";
 import { at } from "../../errors.ts";
+import { NEW_TOKENS, PAST_TOKENS } from "../../family.ts";
 import type { Graph } from "../../graph.ts";
 import type { Op } from "../../op.ts";
 import {
@@ -34,15 +35,12 @@ import {
   transpose,
 } from "../../ops/index.ts";
 import { MASKED } from "../../ops/scaled-dot-product-attention.ts";
-import { addDims, type Dim, symbol, tensorType } from "../../type.ts";
+import { addDims, type Dim, tensorType } from "../../type.ts";
 import type { Value } from "../../value.ts";
 import { drawToken } from "../draw.ts";
 import type { Gpt2Config } from "./config.ts";
 
-/** How many tokens are new. */
-const T = symbol("T");
-/** How many tokens were there before. */
-const P = symbol("P", 0);
+const [T, P] = [NEW_TOKENS, PAST_TOKENS];
 
 /** Whether the head is applied to every new position or to the last one only. */
 export type LogitsOf = "all" | "last";

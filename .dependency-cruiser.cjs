@@ -1,9 +1,9 @@
 // Who may import whom. ARCHITECTURE.md tells the reasons; this file makes them hold, in `npm run check`.
 //
-//   base <── ir <── passes <── codegen     runtime ──> base     cli, bench, examples, test ──> anything
+//   base <── ir <── passes <── codegen     runtime ──> base     engine ──> all of them     cli, bench, examples, test ──> anything
 
-const OURS = "^(base|ir|passes|codegen|runtime|cli|bench|examples|test|tools)/";
-const SHIPPED = "^(base|ir|passes|codegen|runtime|cli)/";
+const OURS = "^(base|ir|passes|codegen|runtime|engine|cli|bench|examples|test|tools)/";
+const SHIPPED = "^(base|ir|passes|codegen|runtime|engine|cli)/";
 
 /** `layer` sees itself and what is listed; of our own folders, nothing else. */
 const layerImportsOnly = (layer, allowed, comment) => ({
@@ -30,6 +30,22 @@ module.exports = {
     layerImportsOnly("passes", ["base", "ir"], "A pass is graph to graph. It knows no kernel and no device."),
     layerImportsOnly("codegen", ["base", "ir", "passes"], "Compiling must not need what runs the result."),
     layerImportsOnly("runtime", ["base"], "A server that runs a bundle never loads the compiler."),
+    layerImportsOnly(
+      "engine",
+      ["base", "ir", "passes", "codegen", "runtime"],
+      "What opens models must not need a terminal.",
+    ),
+    {
+      name: "cli-imports-indexes",
+      severity: "error",
+      comment:
+        "The command is a thin caller: what it needs of another folder, that folder's index offers to everybody.",
+      from: { path: "^cli/" },
+      to: {
+        path: "^(base|ir|passes|codegen|runtime|engine)/",
+        pathNot: "^((base|ir|passes|codegen|runtime|engine)/index|codegen/(wgpt|template-compiler))\\.ts$",
+      },
+    },
     {
       name: "ir-imports-no-package",
       severity: "error",
@@ -43,10 +59,28 @@ module.exports = {
       ["handlebars", "ts-morph"],
       "Printing kernels and host modules is codegen's work; no other layer needs, or may load, these packages.",
     ),
+    {
+      name: "compiling-needs-no-eval",
+      severity: "error",
+      comment:
+        "Handlebars' compiler makes code from text. Only wgpt/template and what writes templates.ts may load it.",
+      from: { path: "^codegen/", pathNot: "^codegen/(precompile|template-compiler)\\.ts$" },
+      to: {
+        path: "(^codegen/(precompile|template-compiler)\\.ts|(^|/)node_modules/handlebars/)",
+        pathNot: "node_modules/handlebars/runtime",
+      },
+    },
+    {
+      name: "compiling-needs-no-node",
+      severity: "error",
+      comment: "A model compiles in a browser: nothing on its way reads files or asks the process.",
+      from: { path: "^(passes|codegen)/" },
+      to: { dependencyTypes: ["core"] },
+    },
     packagesStayIn(
       "device-packages-stay-in-runtime",
-      "^(runtime|cli)/",
-      ["webgpu", "@huggingface/tokenizers"],
+      "^(runtime|engine|cli)/",
+      ["webgpu", "@huggingface/tokenizers", "@cfworker/json-schema", "re2js"],
       "Kernels are made without a GPU: what talks to one lives in runtime.",
     ),
     packagesStayIn(
@@ -79,9 +113,10 @@ module.exports = {
     {
       name: "imports-resolve",
       severity: "error",
-      comment: "A path that leads nowhere hides from every rule above. (@webgpu/types has declarations and no module.)",
+      comment:
+        "A path that leads nowhere hides from every rule above. (@webgpu/types has declarations and no module; example 07's bundle is compiled by whoever runs it.)",
       from: {},
-      to: { couldNotResolve: true, pathNot: "^@webgpu/types$" },
+      to: { couldNotResolve: true, pathNot: ["^@webgpu/types$", "^\\./shakespeare/index\\.js$"] },
     },
   ],
   options: {

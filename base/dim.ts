@@ -1,5 +1,7 @@
 // Lengths of axes: whole numbers, or polynomials in symbols that a graph declares.
 
+import { own } from "./own.ts";
+
 /** A symbol of a shape, such as `T`: a whole number that is known when a graph runs. */
 export interface Sym {
   /** An identifier. Within a graph, symbols are told apart by it. */
@@ -24,6 +26,10 @@ export interface Polynomial {
 
 /** A length: a number, or a polynomial in symbols. */
 export type Dim = number | Polynomial;
+
+/** Whether a value of a program's own is a length. */
+export const isDim = (x: unknown): x is Dim =>
+  typeof x === "number" || (typeof x === "object" && x !== null && "terms" in x && Array.isArray(x.terms));
 
 /** What symbols stand for in one run, by name. */
 export type SymbolValues = Readonly<Partial<Record<string, number>>>;
@@ -58,14 +64,20 @@ const termsOf = (d: Dim): readonly Term[] => [
   ...(parts(d).constant === 0 ? [] : [{ factor: parts(d).constant, symbols: [] }]),
 ];
 
+// Most lengths of a graph are numbers: each function has a way for these that makes no polynomial.
+
 /** a + b */
 export function addDims(a: Dim, b: Dim): Dim {
+  if (typeof a === "number" && typeof b === "number") return a + b;
   const [x, y] = [parts(a), parts(b)];
   return polynomial(x.constant + y.constant, [...x.terms, ...y.terms]);
 }
 
 /** a · b */
 export function mulDims(a: Dim, b: Dim): Dim {
+  // A product with −1 may be −0, which is no length.
+  if (typeof a === "number") return typeof b === "number" ? a * b + 0 : scaled(b, a);
+  if (typeof b === "number") return scaled(a, b);
   const products = termsOf(a).flatMap((x) =>
     termsOf(b).map((y): Term => ({ factor: x.factor * y.factor, symbols: [...x.symbols, ...y.symbols] })),
   );
@@ -76,6 +88,14 @@ export function mulDims(a: Dim, b: Dim): Dim {
   );
 }
 
+const scaled = ({ constant, terms }: Polynomial, by: number): Dim =>
+  by === 0
+    ? 0
+    : {
+        constant: constant * by + 0,
+        terms: terms.map(({ factor, symbols }) => ({ factor: factor * by, symbols })),
+      };
+
 /** a − b */
 export const subDims = (a: Dim, b: Dim): Dim => addDims(a, mulDims(b, -1));
 
@@ -84,12 +104,12 @@ export const productOf = (dims: readonly Dim[]): Dim => dims.reduce<Dim>(mulDims
 
 /** Whether two lengths are equal for every value of the symbols. */
 export function dimEquals(a: Dim, b: Dim): boolean {
-  const [x, y] = [parts(a), parts(b)];
+  if (typeof a === "number" || typeof b === "number") return a === b;
   return (
-    x.constant === y.constant &&
-    x.terms.length === y.terms.length &&
-    x.terms.every((term, i) => {
-      const other = y.terms[i];
+    a.constant === b.constant &&
+    a.terms.length === b.terms.length &&
+    a.terms.every((term, i) => {
+      const other = b.terms[i];
       return other !== undefined && term.factor === other.factor && keyOf(term) === keyOf(other);
     })
   );
@@ -101,8 +121,8 @@ export function bindDim(d: Dim, values: SymbolValues): Dim {
   let { constant } = d;
   const terms: Term[] = [];
   for (const term of d.terms) {
-    const free = term.symbols.filter((s) => values[s.name] === undefined);
-    const factor = term.symbols.reduce((product, s) => product * (values[s.name] ?? 1), term.factor);
+    const free = term.symbols.filter((s) => own(values, s.name) === undefined);
+    const factor = term.symbols.reduce((product, s) => product * (own(values, s.name) ?? 1), term.factor);
     if (free.length === 0) constant += factor;
     else terms.push({ factor, symbols: free });
   }
@@ -117,6 +137,7 @@ export function evalDim(d: Dim, values: SymbolValues): number | undefined {
 
 /** Whether a dim is 0 or more whatever its symbols stand for, as far as the signs of its terms show it. */
 export function isNeverNegative(d: Dim): boolean {
+  if (typeof d === "number") return d >= 0;
   // With each symbol written as its least value and what it has beyond that, no term may lower the sum.
   const shifted = termsOf(d).reduce<Dim>(
     (sum, { factor, symbols }) =>
@@ -131,9 +152,14 @@ export function isNeverNegative(d: Dim): boolean {
 
 /** The symbols that a dim depends on, each once. */
 export function symbolsOf(d: Dim): readonly Sym[] {
-  const byName = new Map(parts(d).terms.flatMap((t) => t.symbols.map((s) => [s.name, s] as const)));
+  if (typeof d === "number") return NONE;
+  const [only, ...more] = d.terms;
+  if (only?.symbols.length === 1 && more.length === 0) return only.symbols;
+  const byName = new Map(d.terms.flatMap((t) => t.symbols.map((s) => [s.name, s] as const)));
   return [...byName.values()];
 }
+
+const NONE: readonly Sym[] = [];
 
 /** `2T+1`, `B*T`, `3*rows*T-1` */
 export function printDim(d: Dim): string {

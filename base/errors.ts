@@ -1,5 +1,6 @@
 // The one way in which wgpt says no, for every layer: the place, the two facts that disagree, and the way out, in words for
 // people and as data for programs.
+import { printableLines } from "./printable.ts";
 
 /**
  * A way out that a program can follow. Following it ends in a run, or in another refusal: never in the same one.
@@ -30,6 +31,7 @@ export type Fix =
  * - `bad-config`: a config asks for what can't be expressed.
  * - `missing-weights`: a checkpoint lacks tensors, or has them in other shapes.
  * - `bad-bundle`: a bundle is of another version, or no bundle.
+ * - `bad-dim`: a call's symbols are out of range, or read or write beyond what there is.
  * - `bad-token`: an id that is no token; a text without a tokenizer.
  * - `context-full`: more tokens than the context holds.
  * - `busy`: the sequence is another call's, and this one was told not to wait.
@@ -38,6 +40,7 @@ export type Fix =
  * - `out-of-memory`: the memory is not there.
  * - `not-finite`: logits that are no distribution.
  * - `device`: WebGPU reported an error.
+ * - `device-lost`: the device is gone, with all that was on it.
  * - `run`: any other, of the runtime.
  */
 export type ErrorCode =
@@ -48,6 +51,7 @@ export type ErrorCode =
   | "bad-config"
   | "missing-weights"
   | "bad-bundle"
+  | "bad-dim"
   | "bad-token"
   | "context-full"
   | "busy"
@@ -56,6 +60,7 @@ export type ErrorCode =
   | "out-of-memory"
   | "not-finite"
   | "device"
+  | "device-lost"
   | "run";
 
 /** What an error may say beyond the place and the facts. */
@@ -84,7 +89,7 @@ export class WgptError extends Error {
 
   constructor(code: ErrorCode, place: string, facts: string, details: ErrorDetails = {}) {
     const { hint, fix } = details;
-    super(hint === undefined ? `${place}: ${facts}` : `${place}: ${facts}\nhint: ${hint}`);
+    super(printableLines(hint === undefined ? `${place}: ${facts}` : `${place}: ${facts}\nhint: ${hint}`));
     this.code = details.code ?? code;
     this.place = place;
     this.facts = facts;

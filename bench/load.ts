@@ -14,15 +14,15 @@
 // Host memory is the largest resident size of the process, as the system counts it; on a software adapter less the bytes
 // of the weights, since the adapter's memory is part of the same process. `before` is what Node, the compiler and Dawn
 // took before the first byte was read. Each repeat of `adapter` is a process of its own.
+
 import { spawnSync } from "node:child_process";
 import { openSync, readdirSync, readSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { chooseDType } from "../cli/check-checkpoint.ts";
 import { spreadOf } from "../cli/measure.ts";
 import { peakRssBytes } from "../cli/memory.ts";
-import { readConfig } from "../cli/read-config.ts";
-import { compileGpt2, targetByName, targetForAdapter } from "../codegen/index.ts";
+import { compileModel, standard, targetByName, targetForAdapter } from "../codegen/index.ts";
+import { chooseDType, readModel } from "../engine/index.ts";
 import { Executor, openCheckpoint, openDawn, type Plan, printAdapter, type WeightSource } from "../runtime/index.ts";
 import { matchWeights } from "../runtime/weights/match.ts";
 import { sourcesOf } from "../runtime/weights/storage.ts";
@@ -38,9 +38,8 @@ const { values, positionals } = parseArgs({
 });
 const [folder] = positionals;
 if (folder === undefined) throw new Error("give the folder of a checkpoint");
-const config = await readConfig(folder);
-const weights =
-  values.dtype === "f32" || values.dtype === "f16" ? values.dtype : await chooseDType("auto", folder, config);
+const model = await readModel(folder, standard);
+const weights = values.dtype === "f32" || values.dtype === "f16" ? values.dtype : await chooseDType("auto", model);
 const paths = readdirSync(folder)
   .filter((name) => name.endsWith(".safetensors"))
   .map((name) => join(folder, name));
@@ -57,7 +56,11 @@ interface Adapter {
 
 async function report(repeats: number): Promise<void> {
   const bytes = paths.reduce((n, path) => n + statSync(path).size, 0);
-  const { plan } = compileGpt2(config, { target: targetByName("webgpu-default"), weights, entries: ["decode"] });
+  const { plan } = compileModel(model.family, model.config, {
+    target: targetByName("webgpu-default"),
+    weights,
+    entries: ["decode"],
+  });
   console.log(`${folder}: ${(bytes / 1e9).toFixed(2)} GB in ${paths.length} file(s), loaded as ${weights}`);
   const cat = () => {
     const { status } = spawnSync("sh", ["-c", 'cat "$@" > /dev/null', "sh", ...paths]);
@@ -98,7 +101,7 @@ async function report(repeats: number): Promise<void> {
 const DROP: UploadTarget = { write() {}, async finish() {} };
 
 function upload(plan: Plan, source: WeightSource, target: UploadTarget): Promise<unknown> {
-  return streamWeights(target, plan.weights, source, matchWeights(sourcesOf(plan.weights), source).found);
+  return streamWeights(target, plan.weights, source, matchWeights(sourcesOf(plan.weights), source, plan.names).found);
 }
 
 function readIntoNewMemory(bytes: number): void {
@@ -122,7 +125,7 @@ function inOwnProcess(): Adapter {
 async function loadOnce(): Promise<Adapter> {
   const source = await openCheckpoint(folder as string);
   const open = await openDawn({ quiet: true });
-  const { plan } = compileGpt2(config, {
+  const { plan } = compileModel(model.family, model.config, {
     target: targetForAdapter(open.adapter),
     weights,
     entries: ["prefill", "decode"],

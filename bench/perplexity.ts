@@ -4,9 +4,11 @@
 //     node --import tsx bench/perplexity.ts TEXT
 //
 // TEXT is tiny shakespeare as a file, 1,115,394 bytes. Exits with 1 when the figures differ in the first 4 decimals.
+
 import { readFileSync } from "node:fs";
-import { embeddedModel, openModel } from "../cli/open-model.ts";
-import { printAdapter, score } from "../runtime/index.ts";
+import { openModel } from "../cli/open-model.ts";
+import { embeddedModel } from "../engine/index.ts";
+import { printAdapter } from "../runtime/index.ts";
 
 interface Evaluation {
   readonly first_token: number;
@@ -24,7 +26,7 @@ const wanted = reference.evaluation as Evaluation;
 const opened = await openModel({ progress: true });
 const ids = opened.tokenizer?.encode(readFileSync(path, "utf8")) ?? [];
 const began = performance.now();
-const result = await score(opened.model, ids.slice(wanted.first_token), { window: wanted.window });
+const result = await opened.session.score(ids.slice(wanted.first_token), { window: wanted.window });
 const seconds = (performance.now() - began) / 1000;
 await opened.close();
 

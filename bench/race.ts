@@ -6,14 +6,15 @@
 // DIR of --peers holds llama/bench.mjs with its packages, which prints a measurement as one line of JSON, and common.mjs,
 // whose `measure` waits for a quiet machine, for both sides alike; --model is a checkpoint folder, --gguf the same weights
 // for llama.cpp. Exits with 1 when the two pick different tokens.
+
 import { execFile } from "node:child_process";
 import { basename, join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { parseArgs, promisify } from "node:util";
 import { spreadOf } from "../cli/measure.ts";
-import { readConfig } from "../cli/read-config.ts";
-import { compileGpt2, targetForAdapter } from "../codegen/index.ts";
-import { drawAhead, Model, openCheckpoint, openDawn, printAdapter } from "../runtime/index.ts";
+import { compileModel, standard, targetForAdapter } from "../codegen/index.ts";
+import { readModel } from "../engine/index.ts";
+import { drawAhead, Model, openCheckpoint, openDawn, printAdapter, type Session } from "../runtime/index.ts";
 
 /** What one side measured in one round, in tokens a second, and the tokens it picked. */
 interface Lap {
@@ -47,26 +48,26 @@ interface Common {
 }
 const { promptIds, measure } = (await import(pathToFileURL(resolve(peers, "common.mjs")).href)) as Common;
 
-async function lapOf(model: Model): Promise<Lap> {
+async function lapOf(session: Session): Promise<Lap> {
   let greedy: number[] = [];
   const decode = async () => {
-    await model.reset();
+    await session.reset();
     greedy = [];
     let start = 0;
-    for await (const token of drawAhead(model, promptIds(16), { temperature: 0, seed: 0, count: tokens })) {
+    for await (const token of drawAhead(session, promptIds(16), { temperature: 0, seed: 0, count: tokens })) {
       if (greedy.length === 0) start = performance.now();
       greedy.push(token);
     }
     return ((tokens - 1) * 1000) / (performance.now() - start);
   };
   const prefill = async () => {
-    await model.reset();
+    await session.reset();
     const start = performance.now();
-    await model.drawAfter(promptIds(128), { temperature: 0 }, 0);
+    await session.drawAfter(promptIds(128), { temperature: 0 }, 0);
     return 128000 / (performance.now() - start);
   };
   const [decoded, prefilled] = [await measure(decode, { runs }), await measure(prefill, { runs })];
-  return { adapter: printAdapter(model.adapter), decode: decoded.median, prefill: prefilled.median, greedy };
+  return { adapter: printAdapter(gpu.adapter), decode: decoded.median, prefill: prefilled.median, greedy };
 }
 
 async function peerLap(folderOfPeers: string): Promise<Lap> {
@@ -88,22 +89,23 @@ async function peerLap(folderOfPeers: string): Promise<Lap> {
 
 const gpu = await openDawn({ quiet: true });
 const source = await openCheckpoint(folder);
-const config = await readConfig(folder);
+const read = await readModel(folder, standard);
 const target = targetForAdapter(gpu.adapter);
-const { plan } = compileGpt2(config, { target, weights, entries: ["prefill", "decode"] });
+const { plan } = compileModel(read.family, read.config, { target, weights, entries: ["prefill", "decode"] });
 const model = await Model.load(gpu, plan, source);
+const session = await model.session();
 
 const ours: Lap[] = [];
 const theirs: Lap[] = [];
 let seen = "";
 for (let round = 1; round <= rounds; round++) {
-  ours.push(await lapOf(model));
+  ours.push(await lapOf(session));
   theirs.push(await peerLap(peers));
   const [a, b] = [ours.at(-1), theirs.at(-1)];
   seen = b?.adapter ?? "";
   console.error(`round ${round}: decode ${a?.decode.toFixed(1)} and ${b?.decode.toFixed(1)} tokens/s`);
 }
-model.destroy();
+await model.close();
 gpu.close();
 await source.close();
 

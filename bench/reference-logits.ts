@@ -6,12 +6,13 @@
 // MODEL is a preset, whose weights are made of seed 1 in DIR/MODEL if they are not there (GPT-2 XL takes 6.2 GB), or the
 // folder of a checkpoint; where that holds a reference.json, the f64 logits are compared with it too. All four presets
 // when absent. Exits with 1 when an error is more than 1e-3 of the largest logit.
+
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { makeCheckpoint } from "../cli/make-checkpoint.ts";
-import { readConfig } from "../cli/read-config.ts";
-import { compileGpt2, targetForAdapter } from "../codegen/index.ts";
+import { compileModel, standard, targetForAdapter } from "../codegen/index.ts";
+import { readModel } from "../engine/index.ts";
 import { PRESETS, shortenContext } from "../ir/index.ts";
 import { Model, type OpenDevice, openCheckpoint, openDawn, printAdapter } from "../runtime/index.ts";
 import { referenceLogits } from "./gpt2-f64.ts";
@@ -63,25 +64,26 @@ function compareWithPublished(folder: string): void {
 }
 
 async function compare(gpu: OpenDevice, name: string, folder: string, weights: "f32" | "f16"): Promise<void> {
-  const config = await readConfig(folder);
+  const { family, config } = await readModel(folder, standard);
   const ids = TOKENS.map((id) => id % config.n_vocab);
   const began = performance.now();
   const want = referenceLogits(folder, ids, { half: weights === "f16" });
   const seconds = ((performance.now() - began) / 1000).toFixed(0);
-  const { plan } = compileGpt2(shortenContext(config, Math.min(config.n_ctx, 64)), {
+  const { plan } = compileModel(family, shortenContext(config, Math.min(config.n_ctx, 64)), {
     target: targetForAdapter(gpu.adapter),
     weights,
   });
   const source = await openCheckpoint(folder);
   const model = await Model.load(gpu, plan, source).finally(() => source.close());
+  const session = await model.session();
   let all = 0;
-  for await (const { start, logits } of model.feedAll(ids))
+  for await (const { start, logits } of session.feedAll(ids))
     all = Math.max(all, farthest(logits, want, start * config.n_vocab));
   const row = (i: number) => i * config.n_vocab;
-  await model.reset();
-  const prefill = farthest(await model.feed(ids.slice(0, -1)), want, row(ids.length - 2));
-  const decode = farthest(await model.feed(ids.slice(-1)), want, row(ids.length - 1));
-  model.destroy();
+  await session.reset();
+  const prefill = farthest(await session.feed(ids.slice(0, -1)), want, row(ids.length - 2));
+  const decode = farthest(await session.feed(ids.slice(-1)), want, row(ids.length - 1));
+  await model.close();
   const largest = want.reduce((most, x) => Math.max(most, Math.abs(x)), 0);
   const relative = Math.max(all, prefill, decode) / largest;
   if (!(relative <= ALLOWED)) process.exitCode = 1;

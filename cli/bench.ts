@@ -1,15 +1,15 @@
 import { Command } from "commander";
-import { compileGpt2, targetByName } from "../codegen/index.ts";
-import { isPreset } from "../ir/index.ts";
-import { optionError } from "../runtime/errors.ts";
-import { type AdapterReport, openDawn, printAdapter, printBytes } from "../runtime/index.ts";
-import { chooseDType } from "./check-checkpoint.ts";
+import { compileModel, targetByName } from "../codegen/index.ts";
+import { chooseDType, embeddedModel, readModel, withContext } from "../engine/index.ts";
+import { type AdapterReport, openDawn, optionError, printAdapter, printBytes } from "../runtime/index.ts";
+import { printWarning } from "./errors.ts";
 import { measureHost, measureSpeeds, type Speeds, type Spread } from "./measure.ts";
 import { peakRssBytes } from "./memory.ts";
-import { contextOption, dtypeOption, type MemoryOptions, withContext } from "./memory-options.ts";
-import { embeddedModel, type OpenModel, openModel } from "./open-model.ts";
+import { contextOption, dtypeOption, type MemoryOptions } from "./memory-options.ts";
+import { type OpenModel, openModel } from "./open-model.ts";
 import { loadToolkit, type PluginOptions, pluginOption } from "./plugins.ts";
-import { readConfig } from "./read-config.ts";
+import { targetOption } from "./target-option.ts";
+import { printJson, printLines } from "./terminal.ts";
 import { collect, filePath, wholeNumber, wholeNumbers } from "./usage.ts";
 
 interface Options extends MemoryOptions, PluginOptions {
@@ -38,7 +38,7 @@ export const benchCommand = new Command("bench")
   .addOption(dtypeOption())
   .addOption(contextOption())
   .option("--host", "measure the host's part of a decode step, on a device that computes nothing")
-  .option("--target <name>", "with --host: what the kernels may count on", "webgpu-default")
+  .addOption(targetOption("with --host: "))
   .addOption(pluginOption())
   .option("--disable-pass <name>", "leave a compiler pass out; may be given several times", collect)
   .option("--json", "print one object")
@@ -63,7 +63,7 @@ async function runModel(model: string | undefined, options: Options): Promise<vo
     if (long !== undefined)
       throw optionError("--prefill", `is ${long}, but the context is ${n_ctx} tokens`, `give ${n_ctx} or less`);
     const tokens = Math.min(options.maxNewTokens, n_ctx - PROMPT);
-    const speeds = await measureSpeeds(opened.model, {
+    const speeds = await measureSpeeds(opened.session, {
       runs: options.runs,
       prompt: PROMPT,
       tokens,
@@ -71,7 +71,8 @@ async function runModel(model: string | undefined, options: Options): Promise<vo
       ...(process.stderr.isTTY && !options.json ? { onRun: showRun } : {}),
     });
     const facts = factsOf(opened, model, tokens);
-    process.stdout.write(options.json ? `${JSON.stringify(jsonOf(facts, speeds))}\n` : textOf(facts, speeds));
+    if (options.json) printJson(jsonOf(facts, speeds));
+    else printLines(textOf(facts, speeds));
   } finally {
     await opened.close();
   }
@@ -99,7 +100,7 @@ function factsOf(opened: OpenModel, name: string | undefined, tokens: number): F
   const { model, adapter, dtype, load } = opened;
   return {
     model: name ?? "embedded",
-    weights: name !== undefined && isPreset(name) ? "random" : "checkpoint",
+    weights: opened.randomWeights ? "random" : "checkpoint",
     dtype,
     adapter,
     loadMs: load.ms,
@@ -158,12 +159,13 @@ const range = ({ median, min, max, runs }: Spread, unit: string): string =>
 
 async function runHost(name: string | undefined, options: Options): Promise<void> {
   const model = name ?? (await embeddedModel());
-  const config = withContext(await readConfig(model), options.context);
-  const { plan } = compileGpt2(config, {
+  const toolkit = await loadToolkit(options.plugin);
+  const read = withContext(await readModel(model, toolkit, printWarning), options.context);
+  const { plan } = compileModel(read.family, read.config, {
     target: targetByName(options.target),
-    toolkit: await loadToolkit(options.plugin),
+    toolkit,
     disable: options.disablePass ?? [],
-    weights: await chooseDType(options.dtype, model, config),
+    weights: await chooseDType(options.dtype, read),
     ways: ["disable", "weights", "context", "target"],
     entries: ["decode"],
   });
@@ -172,13 +174,13 @@ async function runHost(name: string | undefined, options: Options): Promise<void
     const { encodeMs, stepMs } = await measureHost(open, plan, HOST_STEPS);
     const dispatches = plan.entries[0]?.steps.length ?? 0;
     if (options.json) {
-      const object = { model: name ?? "embedded", target: options.target, dispatches_per_token: dispatches };
-      process.stdout.write(`${JSON.stringify({ ...object, backend: "null", encode_ms: encodeMs, step_ms: stepMs })}\n`);
+      const object = { model: name ?? "embedded", target: plan.target, dispatches_per_token: dispatches };
+      printJson({ ...object, backend: "null", encode_ms: encodeMs, step_ms: stepMs });
       return;
     }
     const us = ({ median, min, max }: Spread) =>
       `${median.toFixed(3)} ms (${min.toFixed(3)} to ${max.toFixed(3)} of ${HOST_STEPS} steps)`;
-    process.stdout.write(
+    printLines(
       `${name ?? "embedded"}: the host's part of a decode step of ${dispatches} dispatches, on Dawn's null backend\n` +
         `  encode and submit  ${us(encodeMs)}\n  with its token id  ${us(stepMs)}\n`,
     );

@@ -1,13 +1,16 @@
 // A folder that a new checkpoint is written into. All files are made in a folder of their own inside it and moved at the
 // end, so that a failure, Ctrl-C or a full disk leaves it as it was. Files that belong to no checkpoint, such as a
 // tokenizer's, stay untouched, and so does what comes while the checkpoint is made.
-import { randomBytes } from "node:crypto";
-import { mkdir, readdir, realpath, rename, rm, statfs } from "node:fs/promises";
+
+import { mkdirSync, readdirSync, renameSync } from "node:fs";
+import { readdir, realpath, stat, statfs } from "node:fs/promises";
 import { join } from "node:path";
-import { fileError } from "../runtime/errors.ts";
-import { RuntimeError } from "../runtime/index.ts";
-import { isSystemError, makeFolder, removeEmpty } from "./output-folder.ts";
-import { reasonOf } from "./usage.ts";
+import { realPath, reasonOf, wayOutOf } from "../engine/index.ts";
+import { fileError } from "../runtime/index.ts";
+import { makeFolder } from "./output-folder.ts";
+import { writeRefused } from "./refused.ts";
+import { removeStage, STAGE, type Stage, takeStage } from "./stage.ts";
+import { type Note, undoable } from "./undo.ts";
 
 const CONFIG = "config.json";
 const WEIGHTS = /^model(-\d{5}-of-\d{5})?\.safetensors(\.index\.json)?$/;
@@ -31,14 +34,21 @@ export async function inspectFolder(
   force: boolean,
 ): Promise<CheckpointFolder> {
   if (path === "") throw fileError('""', "is no path, but a checkpoint is written to a folder", "give its name");
-  const entries = await readdir(path, { withFileTypes: true }).catch((error: NodeJS.ErrnoException) => {
+  const entries = await readdir(path, { withFileTypes: true }).catch(async (error: NodeJS.ErrnoException) => {
     if (error.code === "ENOENT") return [];
-    if (error.code === "ENOTDIR") throw fileError(path, "is a file, but a checkpoint is a folder");
-    throw fileError(path, `can't be read: ${reasonOf(error)}`, "give a folder that you may read and write");
+    if (error.code === "ENOTDIR") {
+      const isThere = await stat(path).catch(() => undefined);
+      throw fileError(
+        path,
+        isThere ? "is a file, but a checkpoint is a folder" : "can't be a folder, as it lies in a file",
+      );
+    }
+    const hint = wayOutOf(error, "give a folder that you may read and write");
+    throw fileError(path, `can't be read: ${reasonOf(error)}`, hint);
   });
   const there = entries.map(({ name }) => name);
   const keepsConfig = model !== undefined && there.includes(CONFIG) && (await isSame(path, model));
-  const older = there.filter((name) => WEIGHTS.test(name) || (name === CONFIG && !keepsConfig));
+  const older = there.filter((name) => isReplaced(name, keepsConfig));
   if (older.length > 0 && !force)
     throw fileError(
       path,
@@ -50,50 +60,53 @@ export async function inspectFolder(
   return { path, keepsConfig, older };
 }
 
+const isReplaced = (name: string, keepsConfig: boolean): boolean =>
+  WEIGHTS.test(name) || (name === CONFIG && !keepsConfig);
+
 const isSame = async (a: string, b: string): Promise<boolean> => (await realpath(a)) === (await realpath(b));
 
 /**
  * Lets `make` write files into a new folder, then moves them all into place and removes what they replace.
- * @throws RuntimeError when the disk has no room for `bytes`, the system refuses, or a file has come meanwhile that one of
- * the new would replace. Whatever is thrown, by `make` too, the folder is as it was.
+ * @throws RuntimeError when the disk has no room for `bytes`, the system refuses, another process writes there too, or the
+ * checkpoint that is there has become another one meanwhile. Whatever is thrown, by `make` too, the folder is as it was.
  */
 export async function writeInto(
-  { path, older }: CheckpointFolder,
+  folder: CheckpointFolder,
   bytes: number,
-  make: (temporary: string) => Promise<void>,
+  make: (made: string) => Promise<void>,
 ): Promise<void> {
-  const temporary = join(path, `.wgpt-${randomBytes(6).toString("hex")}.part`);
-  const replaced = join(temporary, "replaced");
-  const undo: (() => Promise<void>)[] = [];
-  try {
-    const made = await makeFolder(path);
-    if (made !== undefined) undo.unshift(() => removeEmpty(path, made));
-    await mkdir(temporary);
-    undo.unshift(() => rm(temporary, { recursive: true, force: true }));
-    await checkSpace(path, bytes);
-    await make(temporary);
-    const names = await readdir(temporary);
-    await mkdir(replaced);
-    const move = async (from: string, to: string): Promise<void> => {
-      await rename(from, to);
-      undo.unshift(() => rename(to, from));
-    };
-    // Also those that the new one lacks: a single file would be read in place of the new shards.
-    for (const name of older) await move(join(path, name), join(replaced, name));
-    const come = (await readdir(path)).find((name) => names.includes(name));
-    if (come !== undefined)
-      throw fileError(path, `${come} has come while the checkpoint was made`, "give another folder");
-    for (const name of names) await move(join(temporary, name), join(path, name));
-  } catch (error) {
-    for (const step of undo) await step();
-    if (isSystemError(error))
-      throw fileError(path, `can't be written: ${reasonOf(error)}`, "give a folder that you may write to");
-    // The user has not heard of the temporary folder.
-    if (error instanceof RuntimeError && error.place.startsWith(temporary))
-      throw fileError(join(path, error.place.slice(temporary.length)), error.facts, error.hint, error.fix);
-    throw error;
-  }
-  await rm(temporary, { recursive: true, force: true });
+  const { path } = folder;
+  const real = await realPath(path);
+  const stage = await undoable(async (note) => {
+    try {
+      makeFolder(real, note);
+      const taken = takeStage(join(real, STAGE), path, note);
+      await checkSpace(path, bytes);
+      await make(taken.made);
+      putInPlace(folder, real, taken, note);
+      return taken;
+    } catch (error) {
+      throw writeRefused(path, join(real, STAGE, "made"), error);
+    }
+  });
+  removeStage(stage);
+}
+
+/** In one turn of the event loop, so that no signal is heard between. */
+function putInPlace({ path, older, keepsConfig }: CheckpointFolder, real: string, stage: Stage, note: Note): void {
+  const move = (from: string, to: string): void => {
+    renameSync(from, to);
+    note(() => renameSync(to, from));
+  };
+  const names = readdirSync(stage.made);
+  const there = readdirSync(real).filter((name) => isReplaced(name, keepsConfig));
+  const come = there.find((name) => !older.includes(name));
+  if (come !== undefined)
+    throw fileError(path, `${come} has come while the checkpoint was made`, "give another folder");
+  mkdirSync(stage.older);
+  // Also those that the new one lacks: a single file would be read in place of the new shards.
+  for (const name of there) move(join(real, name), join(stage.older, name));
+  for (const name of names) move(join(stage.made, name), join(real, name));
 }
 
 async function checkSpace(path: string, bytes: number): Promise<void> {

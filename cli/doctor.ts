@@ -1,10 +1,10 @@
 import { arch, cpus, platform, release } from "node:os";
 import { Command } from "commander";
 import { targetForAdapter } from "../codegen/index.ts";
-import { OPTIONAL_FEATURES } from "../runtime/device.ts";
-import { type AdapterReport, findAdapter, openDawn, printAdapter } from "../runtime/index.ts";
+import { type AdapterReport, findAdapter, OPTIONAL_FEATURES, openDawn, printAdapter } from "../runtime/index.ts";
 import { planDriver, printSteps } from "./driver/driver-plan.mjs";
 import { readMachine } from "./driver/machine.mjs";
+import { printJson, printLines } from "./terminal.ts";
 
 export const doctorCommand = new Command("doctor")
   .summary("what wgpt would run on, and what to install")
@@ -42,11 +42,15 @@ async function run(options: { readonly json?: boolean }): Promise<void> {
   };
   if (options.json) {
     const target = adapter && targetForAdapter(adapter).name;
-    process.stdout.write(
-      `${JSON.stringify({ machine, adapter: adapter ?? null, target: target ?? null, problem: problem ?? null, advice: adapter ? null : advice() })}\n`,
-    );
+    printJson({
+      machine,
+      adapter: adapter ?? null,
+      target: target ?? null,
+      problem: problem ?? null,
+      advice: adapter ? null : advice(),
+    });
   } else
-    process.stdout.write(
+    printLines(
       adapter
         ? describe(machine, adapter)
         : `node ${machine.node} on ${machine.platform} ${machine.arch}\nno adapter: ${problem ?? "unknown"}\n\n${advice()}\n`,
@@ -74,7 +78,7 @@ function describe(
   ].join("\n")}\n`;
 }
 
-/** Those that kernels can use; an adapter has dozens for drawing. --json lists all. */
+/** The features that kernels can use; --json lists all, of which dozens are for drawing. */
 function describeFeatures({ features }: AdapterReport): string {
   const used = OPTIONAL_FEATURES.filter((feature) => features.includes(feature));
   return `${used.join(", ") || "none that kernels can use"} (of ${features.length})`;

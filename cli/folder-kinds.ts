@@ -1,7 +1,9 @@
 // The kinds of folders that commands write whole, and which files of such a folder are ours: those that it lists itself.
-import { readdir, readFile, writeFile } from "node:fs/promises";
+
+import { readdir, writeFile } from "node:fs/promises";
 import { join, relative, sep } from "node:path";
-import { BUNDLE_FILES } from "../codegen/emit/bundle.ts";
+import { BUNDLE_FILES } from "../codegen/index.ts";
+import { parseJson } from "../engine/index.ts";
 
 export interface FolderKind {
   readonly name: string;
@@ -9,8 +11,11 @@ export interface FolderKind {
   readonly mark: string;
   /** The mark's `format`. */
   readonly format: string;
-  /** The files that the folder lists, the mark among them, with `/` between names; `mark` is what the mark holds. */
-  list(folder: string, mark: object): Promise<Iterable<string>>;
+  /**
+   * The files that the folder lists, the mark among them, with `/` between names; `mark` is what the mark holds, and `read`
+   * gives the text of another file that lists some, or nothing where there is none.
+   */
+  list(mark: object, read: (name: string) => Promise<string>): Promise<Iterable<string>>;
   /** Writes the mark into a folder that is otherwise whole. A bundle has its own already. */
   writeMark?(folder: string): Promise<void>;
 }
@@ -19,8 +24,8 @@ export const BUNDLE: FolderKind = {
   name: "bundle",
   mark: "plan.json",
   format: "wgpt-bundle",
-  async list(folder, plan) {
-    const weights = await readFile(join(folder, "weights.json"), "utf8").catch(() => "");
+  async list(plan, read) {
+    const weights = await read("weights.json");
     return [...BUNDLE_FILES, ...stringsAt("tokenizer", plan), ...filesNamed(plan), ...filesNamed(parseObject(weights))];
   },
 };
@@ -32,7 +37,7 @@ const listedFolder = (name: string): FolderKind => {
     name,
     mark,
     format,
-    list: async (_, json) => [mark, ...stringsAt("files", json)],
+    list: async (json) => [mark, ...stringsAt("files", json)],
     async writeMark(folder) {
       const entries = await readdir(folder, { recursive: true, withFileTypes: true });
       const files = entries
@@ -52,7 +57,7 @@ export const SITE = listedFolder("site");
 /** The object that a text of JSON holds; undefined where it holds none. */
 export function parseObject(text: string): object | undefined {
   try {
-    const json: unknown = JSON.parse(text);
+    const json = parseJson(text);
     return typeof json === "object" && json !== null ? json : undefined;
   } catch {
     return undefined;

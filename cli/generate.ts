@@ -1,14 +1,33 @@
 import { Command } from "commander";
 import pc from "picocolors";
-import { optionError } from "../runtime/errors.ts";
-import { endTokens, type FinishReason, type GenerateResult, generate, printAdapter } from "../runtime/index.ts";
+import {
+  endTokens,
+  type FinishReason,
+  type GenerateResult,
+  type GenerateStep,
+  optionError,
+  printAdapter,
+  type Tokenizer,
+} from "../runtime/index.ts";
 import { printWarning } from "./errors.ts";
 import { loadStats } from "./memory.ts";
 import { contextOption, dtypeOption, type LoadOptions, memoryLimitOption } from "./memory-options.ts";
 import { type OpenModel, openModel } from "./open-model.ts";
 import { loadToolkit, type PluginOptions, pluginOption } from "./plugins.ts";
 import { readInput } from "./prompt.ts";
-import { collect, filePath, probability, seed, temperature, tokenIds, wholeNumber } from "./usage.ts";
+import { printJson, printLines, shownText } from "./terminal.ts";
+import {
+  collect,
+  count,
+  filePath,
+  penalty,
+  probability,
+  seed,
+  share,
+  temperature,
+  tokenIds,
+  wholeNumber,
+} from "./usage.ts";
 
 interface Options extends LoadOptions, PluginOptions {
   readonly model?: string;
@@ -17,6 +36,9 @@ interface Options extends LoadOptions, PluginOptions {
   readonly temperature: number;
   readonly topK?: number;
   readonly topP?: number;
+  readonly minP?: number;
+  readonly repetitionPenalty?: number;
+  readonly logprobs?: number;
   readonly seed?: number;
   readonly stop?: readonly string[];
   readonly ahead?: number;
@@ -31,6 +53,7 @@ const FINISH: Readonly<Record<FinishReason, string>> = {
   "end-token": "; the model ended its text",
   "stop-string": "; a stop string came",
   context: "; the context is full",
+  aborted: "; it was interrupted",
 };
 
 export const generateCommand = new Command("generate")
@@ -49,6 +72,17 @@ export const generateCommand = new Command("generate")
   .option("--temperature <t>", "0 takes the likeliest token; higher is wilder", temperature, 0.8)
   .option("--top-k <k>", "keep the k likeliest tokens", wholeNumber)
   .option("--top-p <p>", "keep the likeliest tokens that together reach p", probability)
+  .option("--min-p <p>", "keep the tokens at least so likely as this share of the likeliest", share)
+  .option(
+    "--repetition-penalty <r>",
+    "make less likely what stands in the text already: 1 changes nothing, 1.1 to 1.3 are usual",
+    penalty,
+  )
+  .option(
+    "--logprobs <n>",
+    "show the log-probability of each token, and the n likeliest in its place; a line a token",
+    count,
+  )
   .option("--seed <s>", "the same seed gives the same text (default: a random one, which is printed)", seed)
   .option("--stop <text>", "end before this text; may be given several times", collect)
   .option(
@@ -63,7 +97,10 @@ export const generateCommand = new Command("generate")
   .addOption(memoryLimitOption())
   .addOption(pluginOption())
   .option("--disable-pass <name>", "leave a compiler pass out; may be given several times", collect)
-  .option("--json", "print one object: prompt_tokens, tokens, text, stats")
+  .option(
+    "--json",
+    "print one object: prompt_tokens, tokens, text, stats, and with --logprobs log_probabilities and top",
+  )
   .action(run);
 
 async function run(text: string | undefined, options: Options): Promise<void> {
@@ -107,16 +144,27 @@ async function generateWith(opened: OpenModel, options: Options): Promise<void> 
     ...(options.ahead === undefined ? {} : { ahead: options.ahead }),
     ...(options.topK === undefined ? {} : { topK: options.topK }),
     ...(options.topP === undefined ? {} : { topP: options.topP }),
+    ...(options.minP === undefined ? {} : { minP: options.minP }),
+    ...(options.repetitionPenalty === undefined ? {} : { repetitionPenalty: options.repetitionPenalty }),
+    ...(options.logprobs === undefined ? {} : { logprobs: options.logprobs }),
   };
-  const stream = generate(model, tokenizer, prompt.ids, settings);
-  if (process.stdout.isTTY && prompt.text !== undefined && !options.json) process.stdout.write(pc.dim(prompt.text));
+  const stream = opened.session.generate(prompt.ids, settings);
+  const asLines = options.logprobs !== undefined;
+  if (process.stdout.isTTY && prompt.text !== undefined && !options.json && !asLines)
+    process.stdout.write(pc.dim(shownText(prompt.text)));
+  const steps: GenerateStep[] = [];
   let step = await stream.next();
-  for (let separator = ""; !step.done; step = await stream.next(), separator = " ")
-    if (!options.json) process.stdout.write(tokenizer ? step.value.text : `${separator}${step.value.token}`);
+  for (let separator = ""; !step.done; step = await stream.next(), separator = " ") {
+    steps.push(step.value);
+    if (options.json) continue;
+    const { token, text } = step.value;
+    if (asLines) printLines(likelihoodLine(step.value, tokenizer));
+    else process.stdout.write(tokenizer ? shownText(text) : `${separator}${token}`);
+  }
   const result = step.value;
-  if (options.json) printJson(opened, prompt.ids, result);
+  if (options.json) printJson(jsonOf(opened, prompt.ids, result, asLines ? steps : undefined));
   else {
-    process.stdout.write("\n");
+    if (!asLines) process.stdout.write("\n");
     process.stderr.write(
       `${pc.dim(summary(result, model.dispatchesPerToken, printAdapter(adapter), options.seed === undefined ? result.seed : undefined))}\n`,
     );
@@ -130,13 +178,40 @@ function summary(result: GenerateResult, dispatches: number, adapter: string, dr
   return `[${speed}; ${dispatches} dispatches per token on ${adapter}${seedText}${FINISH[result.finish]}]`;
 }
 
-function printJson(opened: OpenModel, prompt: readonly number[], result: GenerateResult): void {
-  const object = {
+/** `   258  " the"            -0.8124   " the" -0.8124, " a" -1.9310` */
+function likelihoodLine(
+  { token, logprob = Number.NaN, top = [] }: GenerateStep,
+  tokenizer: Tokenizer | undefined,
+): string {
+  const show = (id: number): string => (tokenizer?.has(id) ? JSON.stringify(tokenizer.decode([id])) : String(id));
+  const others = top.map(({ id, probability }) => `${show(id)} ${Math.log(probability).toFixed(4)}`).join(", ");
+  const line = `${String(token).padStart(6)}  ${show(token).padEnd(16)} ${logprob.toFixed(4).padStart(9)}   ${others}`;
+  return `${line.trimEnd()}\n`;
+}
+
+function jsonOf(
+  opened: OpenModel,
+  prompt: readonly number[],
+  result: GenerateResult,
+  steps: readonly GenerateStep[] | undefined,
+): object {
+  const { tokenizer } = opened;
+  return {
     prompt_tokens: prompt,
     tokens: result.tokens,
     text: result.text,
     finish: result.finish,
     seed: result.seed,
+    ...(steps && {
+      log_probabilities: steps.map((s) => s.logprob),
+      top: steps.map(({ top = [] }) =>
+        top.map(({ id, probability }) => ({
+          token: id,
+          ...(tokenizer?.has(id) && { text: tokenizer.decode([id]) }),
+          log_probability: Math.log(probability),
+        })),
+      ),
+    }),
     stats: {
       tokens_per_second: result.tokensPerSecond,
       time_to_first_token_ms: result.timeToFirstTokenMs,
@@ -146,5 +221,4 @@ function printJson(opened: OpenModel, prompt: readonly number[], result: Generat
       ...loadStats(opened),
     },
   };
-  process.stdout.write(`${JSON.stringify(object)}\n`);
 }

@@ -9,21 +9,21 @@ export function printMemoryTable(model: string, plan: Plan, json: boolean): stri
   const largest = largestBuffers(plan, LARGEST);
   const entries = plan.entries.map((e) => e.name);
   const dtype = plan.weights.some((w) => w.dtype === "f16") ? "f16" : "f32";
-  const context = plan.model?.n_ctx ?? 0;
+  const context = plan.model?.n_ctx;
   if (json)
     return `${JSON.stringify({
       model,
       entries,
       target: plan.target,
       dtype,
-      context,
+      ...(context !== undefined && { context }),
       bytes: memoryJson(need),
       largest: largest.map(({ name, kind, size }) => ({ name, kind, bytes: size })),
     })}\n`;
   const row = (name: string, bytes: number, more = "") =>
     `  ${name.padEnd(28)} ${printBytes(bytes).padStart(10)}${more}`;
   return `${[
-    `${model} as ${dtype} with a context of ${context}, for ${entries.join(" and ")} on ${plan.target}`,
+    `${model} as ${dtype}${context === undefined ? "" : ` with a context of ${context}`}, for ${entries.join(" and ")} on ${plan.target}`,
     ...memoryParts(need).map(([name, bytes]) => row(name, bytes)),
     row("all", need.total),
     "largest buffers",

@@ -1,28 +1,33 @@
 import { Command, Option } from "commander";
-import { type Compilation, compileGpt2, ENTRY_NAMES, type EntryName, targetByName } from "../codegen/index.ts";
-import { type Gpt2Config, type Graph, indexGraph, printGraph, printNode } from "../ir/index.ts";
+import { type Compilation, ENTRY_NAMES, standard, targetByName } from "../codegen/index.ts";
+import { presetNames } from "../engine/index.ts";
+import { type Graph, indexGraph, printGraph, printNode, unreachable } from "../ir/index.ts";
 import { Explainer, type Pass, type PassReport } from "../passes/index.ts";
-import { optionError } from "../runtime/errors.ts";
 import {
   bufferBytes,
+  optionError,
+  type Plan,
   type PlanCount,
   type PlanDim,
   type PlanEntry,
+  type PlanKernel,
   printPlanDim,
   symbolMaxima,
 } from "../runtime/index.ts";
-import { chooseDType } from "./check-checkpoint.ts";
+import { printWarning } from "./errors.ts";
 import { printMemoryTable } from "./inspect-memory.ts";
-import { contextOption, dtypeOption, type MemoryOptions, withContext } from "./memory-options.ts";
+import { openSubject, type Subject, type SubjectOptions } from "./inspect-subject.ts";
+import { maxOption } from "./max-option.ts";
+import { contextOption, dtypeOption } from "./memory-options.ts";
 import { loadToolkit, type PluginOptions, pluginOption } from "./plugins.ts";
-import { readConfig } from "./read-config.ts";
+import { targetOption } from "./target-option.ts";
+import { printLines } from "./terminal.ts";
 import { collect, filePath } from "./usage.ts";
 
 const STAGES = ["graph", "fused", "plan", "wgsl"] as const;
 
-interface Options extends MemoryOptions, PluginOptions {
+interface Options extends SubjectOptions, PluginOptions {
   readonly stage?: (typeof STAGES)[number];
-  readonly entry: EntryName;
   readonly only?: string;
   readonly explain?: boolean;
   readonly memory?: boolean;
@@ -35,19 +40,19 @@ interface Options extends MemoryOptions, PluginOptions {
 export const inspectCommand = new Command("inspect")
   .summary("show a model's graph, fused graph, plan or kernels")
   .description(
-    "Shows what becomes of MODEL, a preset or a checkpoint folder, on its way to kernels. Needs no GPU and no weights.",
+    "Shows what becomes of MODEL, a preset, a checkpoint folder or a file of graphs, on its way to kernels. Needs no GPU and no weights.",
   )
-  .argument(
-    "<model>",
-    "a preset (gpt2, gpt2-medium, gpt2-large, gpt2-xl, gpt2-xl-overview) or a folder with config.json",
-    filePath,
-  )
+  .argument("<model>", `a preset (${presetNames(standard)}), a folder with config.json, or a file of graphs`, filePath)
   .addOption(new Option("--stage <stage>", "what to show; a summary when absent").choices(STAGES))
-  .addOption(new Option("--entry <entry>", "which entry point").choices(ENTRY_NAMES).default("decode"))
-  .option("--only <name>", "only what has NAME in its own name: values, steps, kernels, sites")
+  .option(
+    "--entry <entry>",
+    `which entry point: ${ENTRY_NAMES.join(", ")}, or a graph of the file (default: decode, or the first)`,
+  )
+  .addOption(maxOption())
+  .option("--only <name>", "only what has NAME in its own name: values, steps and their kernels, sites")
   .option("--explain", "list every candidate site of every rule: fired, or the first predicate that said no")
   .option("--memory", "what the model takes of the GPU's memory, by kind and by its largest buffers")
-  .option("--target <name>", "what the kernels may count on", "webgpu-default")
+  .addOption(targetOption())
   .addOption(dtypeOption())
   .addOption(contextOption())
   .addOption(pluginOption())
@@ -56,37 +61,50 @@ export const inspectCommand = new Command("inspect")
   .option("--json", "print JSON where a script would want it: the summary, the plan, the explanation, the memory")
   .action(run);
 
-async function run(model: string, options: Options, command: Command): Promise<void> {
-  const config = withContext(await readConfig(model), options.context);
+async function run(model: string, options: Options): Promise<void> {
+  if (options.only !== undefined && !narrows(options))
+    throw optionError(
+      `--only ${options.only}`,
+      options.memory
+        ? "is given, but --memory counts the whole model"
+        : "is given, but the summary is of the whole model",
+      "give --stage, --explain or --print-ir-after with it",
+    );
+  const toolkit = await loadToolkit(options.plugin);
+  const subject = await openSubject(model, options, toolkit);
   const explainer = new Explainer();
   const dumps = new Map<string, Graph>();
-  const compiled = compileGpt2(config, {
-    target: targetByName(options.target),
-    toolkit: await loadToolkit(options.plugin),
-    weights: await chooseDType(options.dtype, model, config),
-    disable: options.disablePass ?? [],
-    allowExcess: true,
-    entries: options.memory ? memoryEntries(options, command) : [options.entry],
-    observe: () => [
-      ...(options.explain ? [explainer] : []),
-      ...(options.printIrAfter === undefined
-        ? []
-        : [{ after: (pass: Pass, graph: Graph) => dumps.set(pass.name, graph) }]),
-    ],
-  });
+  const compiled = subject.compile(
+    {
+      target: targetByName(options.target),
+      toolkit,
+      disable: options.disablePass ?? [],
+      allowExcess: true,
+      observe: () => [
+        ...(options.explain ? [explainer] : []),
+        ...(options.printIrAfter === undefined
+          ? []
+          : [{ after: (pass: Pass, graph: Graph) => dumps.set(pass.name, graph) }]),
+      ],
+    },
+    options.memory === true,
+  );
   const { excess } = compiled;
-  if (excess) process.stderr.write(`wgpt: warning: ${excess.place}: ${excess.facts}\n`);
-  if (options.memory) process.stdout.write(printMemoryTable(model, compiled.plan, options.json ?? false));
-  else process.stdout.write(show(model, config, compiled, explainer.reports, dumps, options));
+  if (excess) printWarning(`${excess.place}: ${excess.facts}`);
+  printLines(
+    options.memory
+      ? printMemoryTable(model, compiled.plan, options.json ?? false)
+      : show(model, subject, compiled, explainer.reports, dumps, options),
+  );
 }
 
-/** Those that `generate` loads, unless one was asked for. */
-const memoryEntries = ({ entry }: Options, command: Command): readonly EntryName[] =>
-  command.getOptionValueSource("entry") === "cli" ? [entry] : ["prefill", "decode"];
+/** Whether what is shown has names that `--only` can be held against. */
+const narrows = ({ stage, explain, memory, printIrAfter }: Options): boolean =>
+  !memory && (stage !== undefined || explain === true || printIrAfter !== undefined);
 
 function show(
   model: string,
-  config: Gpt2Config,
+  subject: Subject,
   compiled: Compilation,
   reports: readonly PassReport[],
   dumps: ReadonlyMap<string, Graph>,
@@ -94,7 +112,7 @@ function show(
 ): string {
   const [entry] = compiled.entries;
   const [plan] = compiled.plan.entries;
-  if (!entry || !plan) throw optionError(`inspect ${model}`, `there is no entry point ${options.entry}`);
+  if (!entry || !plan) return unreachable("a compilation without an entry point");
   if (options.printIrAfter !== undefined) return printDumps(dumps, options.printIrAfter, options.only);
   if (options.explain) {
     const sites = only(reports, (r) => r.site, options.only, "site");
@@ -108,14 +126,22 @@ function show(
     case "plan":
       return options.json ? `${JSON.stringify(compiled.plan)}\n` : printPlan(compiled, plan, options.only);
     case "wgsl":
-      return only(compiled.plan.kernels, (k) => k.name, options.only, "kernel")
+      return kernelsOf(compiled.plan, plan, options.only)
         .map((k) => `// ==== ${k.name}.wgsl ====\n${k.wgsl}`)
         .join("\n");
     case undefined:
-      return printSummary(model, config, compiled, plan, options.json ?? false);
+      return printSummary(model, subject, compiled, plan, options.json ?? false);
     default:
       return options.stage satisfies never;
   }
+}
+
+/** The kernels that have `part` in their names, or else those of the steps that have it in theirs. */
+function kernelsOf({ kernels }: Plan, { steps }: PlanEntry, part: string | undefined): readonly PlanKernel[] {
+  const named = steps.filter((s) => part !== undefined && s.label.includes(part)).map((s) => s.kernel);
+  if (named.length === 0 || kernels.some((k) => part !== undefined && k.name.includes(part)))
+    return only(kernels, (k) => k.name, part, "kernel");
+  return kernels.filter((k) => named.includes(k.name));
 }
 
 /** The items whose names contain `part`; throws naming some when there is none. */
@@ -191,28 +217,29 @@ function printPlan({ plan }: Compilation, entry: PlanEntry, part: string | undef
         `  ${b.name.padEnd(26)} ${b.kind.padEnd(10)} ${bufferBytes(b, symbolMaxima(plan))} bytes = max(${b.bytes.map(printProduct).join(", ")})`,
     );
   const head = `plan ${plan.name}, entry ${entry.name}, target ${plan.target}: ${entry.steps.length} dispatches, ${plan.kernels.length} kernels`;
-  return `${[head, ...steps, ...(buffers.length > 0 ? ["buffers beside weights and states:", ...buffers] : [])].join("\n")}\n`;
+  return `${[head, ...steps, ...(buffers.length > 0 ? ["buffers besides weights and states:", ...buffers] : [])].join("\n")}\n`;
 }
 
 function printSummary(
   model: string,
-  config: Gpt2Config,
+  { facts: given }: Subject,
   { plan, entries }: Compilation,
   entry: PlanEntry,
   json: boolean,
 ): string {
   const bytes = (kind: string) =>
     plan.buffers.filter((b) => b.kind === kind).reduce((n, b) => n + bufferBytes(b, symbolMaxima(plan)), 0);
-  const layer = entry.steps.filter((s) => s.label.startsWith("h.0.")).length;
+  // Names of the first layer's values have its number as a part.
+  const layer = entry.steps.filter((s) => /(?:^|\.)0\./.test(s.label)).length;
   const facts = {
     model,
-    config,
+    ...given,
     parameters: plan.weights.reduce((n, w) => n + w.shape.reduce((m, d) => m * d, 1), 0),
     entry: entry.name,
     target: plan.target,
     nodes: entries[0]?.graph.nodes.length ?? 0,
     dispatches: entry.steps.length,
-    dispatches_per_layer: layer,
+    ...("config" in given && { dispatches_per_layer: layer }),
     kernels: plan.kernels.length,
     bytes: {
       weights: bytes("weight"),
@@ -223,12 +250,15 @@ function printSummary(
   };
   if (json) return `${JSON.stringify(facts)}\n`;
   const mib = (n: number) => `${(n / 1024 / 1024).toFixed(2)} MiB`;
-  const settings = Object.entries(config).map(([k, v]) => `  ${k.padEnd(32)} ${[v].flat().join(", ") || "none"}`);
+  const layers = "config" in given ? ` (${layer} a layer)` : "";
+  const settings = Object.entries("config" in given ? given.config : given.maxima).map(
+    ([k, v]) => `  ${k.padEnd(32)} ${[v].flat().join(", ") || "none"}`,
+  );
   return `${[
     `${model}: ${facts.parameters.toLocaleString("en-US")} parameters`,
     ...settings,
     `entry ${entry.name} for ${plan.target}`,
-    `  ${facts.nodes} primitive ops → ${facts.dispatches} dispatches (${layer} a layer), ${facts.kernels} distinct kernels`,
+    `  ${facts.nodes} primitive ops → ${facts.dispatches} dispatches${layers}, ${facts.kernels} distinct kernels`,
     `  weights ${mib(facts.bytes.weights)}, caches ${mib(facts.bytes.states)}, temporaries ${mib(facts.bytes.temporaries)}, inputs and outputs ${mib(facts.bytes.inputs_and_outputs)}`,
     "next: --stage graph | fused | plan | wgsl, --explain",
   ].join("\n")}\n`;

@@ -1,21 +1,38 @@
 // `wgpt make-checkpoint`: the command and its terminal. What is written is in checkpoint-files.ts, how in checkpoint-folder.ts.
+
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Command, Option } from "commander";
-import { ITEM_SIZE } from "../base/dtype.ts";
-import { openRandomWeights, type RandomSource } from "../runtime/weights/random.ts";
-import { RANDOM_DTYPES, type RandomDType } from "../runtime/weights/random-values.ts";
-import type { TensorToWrite } from "../runtime/weights/write-safetensors.ts";
-import { writeSafetensors } from "../runtime/weights/write-safetensors-file.ts";
-import { countBytes, dealShards, INDEX, listWeights, METADATA, printConfig, printIndex } from "./checkpoint-files.ts";
+import { ITEM_SIZE } from "../base/index.ts";
+import { standard } from "../codegen/index.ts";
+import {
+  countBytes,
+  dealShards,
+  INDEX,
+  listWeights,
+  METADATA,
+  modelFolder,
+  presetNames,
+  printConfig,
+  printIndex,
+  readModel,
+} from "../engine/index.ts";
+import {
+  openRandomWeights,
+  RANDOM_DTYPES,
+  type RandomDType,
+  type RandomSource,
+  type TensorToWrite,
+  writeSafetensors,
+} from "../runtime/index.ts";
 import { inspectFolder, writeInto } from "./checkpoint-folder.ts";
-import { interruptible } from "./interruption.ts";
-import { modelFolder } from "./model-paths.ts";
+import { printWarning } from "./errors.ts";
+import { loadToolkit, type PluginOptions, pluginOption } from "./plugins.ts";
 import { progressBar } from "./progress-bar.ts";
-import { readConfig } from "./read-config.ts";
+import { printLines } from "./terminal.ts";
 import { filePath, seed, wholeNumber } from "./usage.ts";
 
-interface Options {
+interface Options extends PluginOptions {
   readonly out: string;
   readonly seed: number;
   readonly dtype: Lowercase<RandomDType>;
@@ -26,13 +43,9 @@ interface Options {
 export const makeCheckpointCommand = new Command("make-checkpoint")
   .summary("write a checkpoint with seeded random weights")
   .description(
-    "Writes a checkpoint of MODEL's shape, with weights as GPT-2 has before training, for measuring and testing without the real one. The same seed gives the same numbers on any machine; f32 and f16 of one seed hold equal numbers. Biases, zero before training, are small random numbers.",
+    "Writes a checkpoint of MODEL's shape, with weights as its family has before training, for measuring and testing without the real one. The same seed gives the same numbers on any machine; f32 and f16 of one seed hold equal numbers. Biases, zero before training, are small random numbers.",
   )
-  .argument(
-    "<model>",
-    "a preset (gpt2, gpt2-medium, gpt2-large, gpt2-xl, gpt2-xl-overview) or a folder with config.json",
-    filePath,
-  )
+  .argument("<model>", `a preset (${presetNames(standard)}) or a folder with config.json`, filePath)
   .requiredOption("--out <dir>", "the folder to write", filePath)
   .requiredOption("--seed <s>", "what the weights are made of", seed)
   .addOption(
@@ -41,31 +54,21 @@ export const makeCheckpointCommand = new Command("make-checkpoint")
       .default("f32"),
   )
   .option("--shards <n>", "split the weights into n files with an index", wholeNumber, 1)
+  .addOption(pluginOption())
   .option("--force", "replace a checkpoint that is in the folder")
   .action(run);
 
-function run(model: string, options: Options): Promise<void> {
-  return interruptible(async (signal) => {
-    const bar = progressBar("writing", model);
-    try {
-      const { tensors, values, bytes, files } = await makeCheckpoint(model, options, {
-        signal,
-        onProgress: bar?.update,
-      });
-      bar?.stop();
-      process.stdout.write(
-        `${options.out}: ${tensors} tensors, ${values} values as ${options.dtype}, ${bytes} bytes in ${files === 1 ? "one file" : `${files} files`}, seed ${options.seed}\n`,
-      );
-    } finally {
-      bar?.stop();
-    }
-  });
-}
-
-export interface Making {
-  /** Once aborted, everything made so far is removed and the reason thrown. */
-  readonly signal?: AbortSignal | undefined;
-  readonly onProgress?: ((bytes: number, total: number) => void) | undefined;
+async function run(model: string, options: Options): Promise<void> {
+  const bar = progressBar("writing", model);
+  try {
+    const { tensors, values, bytes, files } = await makeCheckpoint(model, options, bar?.update);
+    bar?.stop();
+    printLines(
+      `${options.out}: ${tensors} tensors, ${values} values as ${options.dtype}, ${bytes} bytes in ${files === 1 ? "one file" : `${files} files`}, seed ${options.seed}\n`,
+    );
+  } finally {
+    bar?.stop();
+  }
 }
 
 export interface MadeCheckpoint {
@@ -78,27 +81,27 @@ export interface MadeCheckpoint {
 /** The command without its terminal. */
 export async function makeCheckpoint(
   model: string,
-  { out, seed, dtype, shards, force = false }: Options,
-  { signal, onProgress }: Making = {},
+  { out, seed, dtype, shards, force = false, plugin }: Options,
+  onProgress?: (bytes: number, total: number) => void,
 ): Promise<MadeCheckpoint> {
-  const config = await readConfig(model);
+  const read = await readModel(model, await loadToolkit(plugin), printWarning);
+  const { family, config } = read;
   const stored = RANDOM_DTYPES.find((d) => d.toLowerCase() === dtype) ?? "F32";
-  const weights = listWeights(config, stored);
+  const weights = listWeights(family, config, stored);
   const files = dealShards(weights, shards);
-  const folder = await inspectFolder(out, await modelFolder(model), force);
-  const source = openRandomWeights(weights, seed, stored);
+  const folder = await inspectFolder(out, await modelFolder(read), force);
+  const source = openRandomWeights(weights, seed, stored, family.initialisation);
   const bytes = countBytes(weights);
-  await writeInto(folder, bytes, async (temporary) => {
+  await writeInto(folder, bytes, async (made) => {
     let done = 0;
     const fill = chunkWriter(source, (length) => {
-      signal?.throwIfAborted();
       done += length;
       onProgress?.(done, bytes);
     });
-    for (const { name, tensors } of files) await writeSafetensors(join(temporary, name), tensors, fill, METADATA);
-    if (shards > 1) await writeFile(join(temporary, INDEX), printIndex(files));
-    if (!folder.keepsConfig) await writeFile(join(temporary, "config.json"), printConfig(config, stored));
-    signal?.throwIfAborted();
+    for (const { name, tensors } of files)
+      await writeSafetensors(join(made, name), tensors, fill, { metadata: METADATA });
+    if (shards > 1) await writeFile(join(made, INDEX), printIndex(files));
+    if (!folder.keepsConfig) await writeFile(join(made, "config.json"), printConfig(family, config, stored));
   });
   return { tensors: weights.length, values: bytes / ITEM_SIZE[stored], bytes, files: files.length };
 }

@@ -1,12 +1,13 @@
 // What `wgpt bench` measures, and how: medians of several runs that take turns, so that a machine which drifts drifts for
 // all of them.
+import { unreachable } from "../base/index.ts";
 import {
   bufferBytes,
   drawAhead,
   Executor,
-  type Model,
   type OpenDevice,
   type Plan,
+  type Session,
   symbolMaxima,
 } from "../runtime/index.ts";
 
@@ -51,15 +52,15 @@ const promptOf = (length: number, n_vocab: number): number[] =>
   Array.from({ length }, (_, i) => (i * 7919 + 13) % Math.min(n_vocab, 50000));
 
 /** Tokens per second, greedily. Everything runs once before it is measured: drivers compile what they run first. */
-export async function measureSpeeds(model: Model, options: SpeedOptions): Promise<Speeds> {
-  const { n_vocab } = model.facts;
+export async function measureSpeeds(session: Session, options: SpeedOptions): Promise<Speeds> {
+  const { n_vocab } = session.facts;
   const first: number[] = [];
   const decode: number[] = [];
   const prefill = new Map<number, number[]>(options.prefill.map((length) => [length, []]));
   const total = (options.runs + 1) * (1 + prefill.size);
   let done = 0;
   for (let run = 0; run <= options.runs; run++) {
-    const decoded = await timeDecode(model, promptOf(options.prompt, n_vocab), options.tokens);
+    const decoded = await timeDecode(session, promptOf(options.prompt, n_vocab), options.tokens);
     if (run > 0) {
       first.push(decoded.firstMs);
       decode.push((1000 * options.tokens) / decoded.restMs);
@@ -67,8 +68,8 @@ export async function measureSpeeds(model: Model, options: SpeedOptions): Promis
     options.onRun?.(++done, total);
     for (const [length, speeds] of prefill) {
       const began = performance.now();
-      await model.reset();
-      await model.drawAfter(promptOf(length, n_vocab), { temperature: 0 }, 0);
+      await session.reset();
+      await session.drawAfter(promptOf(length, n_vocab), { temperature: 0 }, 0);
       if (run > 0) speeds.push((1000 * length) / (performance.now() - began));
       options.onRun?.(++done, total);
     }
@@ -80,12 +81,12 @@ export async function measureSpeeds(model: Model, options: SpeedOptions): Promis
   };
 }
 
-async function timeDecode(model: Model, prompt: readonly number[], tokens: number) {
+async function timeDecode(session: Session, prompt: readonly number[], tokens: number) {
   const began = performance.now();
   let firstAt = began;
-  await model.reset();
+  await session.reset();
   let seen = 0;
-  for await (const _ of drawAhead(model, prompt, { temperature: 0, seed: 0, count: tokens + 1 }))
+  for await (const _ of drawAhead(session, prompt, { temperature: 0, seed: 0, count: tokens + 1 }))
     if (seen++ === 0) firstAt = performance.now();
   return { firstMs: firstAt - began, restMs: performance.now() - firstAt };
 }
@@ -102,20 +103,33 @@ const WARM_UP = 50;
 /** What a decode step costs the host: on a device that computes nothing, nothing else is left. */
 export async function measureHost(open: OpenDevice, plan: Plan, steps: number): Promise<HostCost> {
   const executor = await Executor.create(open, withoutBulk(plan));
+  try {
+    return await timeSteps(executor, plan, steps);
+  } finally {
+    executor.destroy();
+  }
+}
+
+async function timeSteps(executor: Executor, plan: Plan, steps: number): Promise<HostCost> {
   const n_ctx = plan.model?.n_ctx ?? 1;
+  const entry = executor.entry("decode");
+  const { tokens, pastTokens } = entry.roles ?? unreachable("a language model's plan without roles");
   const encode: number[] = [];
   const whole: number[] = [];
   for (let i = 0; i < WARM_UP + steps; i++) {
     const P = i % n_ctx;
     const began = performance.now();
-    const token = executor.runAndRead("decode", { P }, { buffer: "tokens", offset: 4 * (P + 1), size: 4 });
+    const token = executor.runAndRead(
+      entry.name,
+      { [pastTokens]: P },
+      { buffer: tokens, offset: 4 * (P + 1), size: 4 },
+    );
     const encoded = performance.now();
     await token;
     if (i < WARM_UP) continue;
     encode.push(encoded - began);
     whole.push(performance.now() - began);
   }
-  executor.destroy();
   return { encodeMs: spreadOf(encode), stepMs: spreadOf(whole) };
 }
 

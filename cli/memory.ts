@@ -1,10 +1,6 @@
 // What the command knows of memory: how much this machine has left, and how a need is told.
 import { readFileSync } from "node:fs";
-import { freemem } from "node:os";
-import { type AdapterReport, type MemoryNeed, type Model, printBytes, printNeed } from "../runtime/index.ts";
-
-/** What the system would give without swapping; less where the process runs in a container with a limit. */
-export const freeBytes = (): number => Math.min(freemem(), process.availableMemory?.() ?? Number.POSITIVE_INFINITY);
+import { type AdapterReport, freeBytes, type MemoryNeed, type Model, printBytes, printNeed } from "../runtime/index.ts";
 
 /**
  * The largest resident size that the process had. Linux's answer to getrusage is no less than what the parent had when it

@@ -1,13 +1,16 @@
 // Folders that a command writes whole. Of an older one only what wgpt wrote is replaced: anything else in it stays, whenever
 // it came. What makes a folder ours is in folder-kinds.ts.
-import { randomBytes } from "node:crypto";
-import { access, mkdir, readdir, readFile, rename, rm, rmdir, writeFile } from "node:fs/promises";
-import { dirname, join, resolve, sep } from "node:path";
-import { fileError } from "../runtime/errors.ts";
-import { RuntimeError } from "../runtime/index.ts";
-import { isMissing, realPath } from "../runtime/real-path.ts";
+
+import { existsSync, mkdirSync, readdirSync, renameSync, rmdirSync, rmSync } from "node:fs";
+import { mkdir, writeFile } from "node:fs/promises";
+import { basename, dirname, join, sep } from "node:path";
+import { isMissing, readIfThere, realPath, reasonOf, wayOutOf } from "../engine/index.ts";
+import { fileError, RuntimeError } from "../runtime/index.ts";
 import { type FolderKind, parseObject } from "./folder-kinds.ts";
-import { reasonOf } from "./usage.ts";
+import { isFixed, isMountPoint } from "./mount-point.ts";
+import { isSystemError, writeRefused } from "./refused.ts";
+import { removeStage, STAGE, type Stage, stageBeside, takeStage } from "./stage.ts";
+import { type Note, undoable } from "./undo.ts";
 
 /** A folder that a command may write. */
 export interface OutputFolder {
@@ -55,7 +58,7 @@ export async function claimFolders(
       if (facts !== undefined) throw fileError(path, facts, "give a folder apart from it");
     }
     const folder = { path, kind, real };
-    await listOurs(folder, real).catch((error) => refuseUnreadable(path, hint, error));
+    await listOurs(folder).catch((error) => refuseUnreadable(path, hint, error));
     claimed.push(folder);
     taken.push({ path, real, role: `is the ${kind.name}'s` });
   }
@@ -68,7 +71,7 @@ const contains = (outer: string, inner: string): boolean =>
 function refuseUnreadable(path: string, hint: string, error: unknown): never {
   if (!isSystemError(error)) throw error;
   if (error.code === "ENOTDIR") throw fileError(path, "is a file or lies in one, but a folder is to be written", hint);
-  throw fileError(path, `can't be read: ${reasonOf(error)}`, hint);
+  throw fileError(path, `can't be read: ${reasonOf(error)}`, wayOutOf(error, hint));
 }
 
 interface Found {
@@ -77,176 +80,214 @@ interface Found {
   readonly type: "file" | "folder" | "other";
 }
 
+/** What the folder holds of ours. */
+interface Ours {
+  readonly found: readonly Found[];
+  /** @throws RuntimeError for the first thing in `root`, where the folder may have been moved to, that is not ours. */
+  check(root: string): readonly Found[];
+}
+
 /**
  * All that the folder holds, what lies in a folder before it; nothing where there is none.
  * @throws RuntimeError for the first thing that is not ours.
  */
-async function listOurs({ path, kind }: OutputFolder, real: string): Promise<readonly Found[]> {
-  const found = await walk(real);
-  if (found.length === 0) return [];
-  const mark = parseObject(await readFile(join(real, kind.mark), "utf8").catch(() => ""));
+async function listOurs({ path, kind, real }: OutputFolder): Promise<Ours> {
+  const readList = async (name: string): Promise<string> =>
+    (await readIfThere(join(real, name), join(path, name), "make it a file that you may read, or give a new folder")) ??
+    "";
+  const mark = parseObject(readEntries(real).length === 0 ? "" : await readList(kind.mark));
   const marked = mark !== undefined && "format" in mark && mark.format === kind.format;
-  const files = new Set(marked ? await kind.list(real, mark) : []);
+  const files = new Set(marked ? await kind.list(mark, readList) : []);
   const isOurs = ({ name, type }: Found): boolean =>
     type === "file" ? files.has(name) : type === "folder" && [...files].some((file) => file.startsWith(`${name}/`));
-  const foreign = found.find((f) => !isOurs(f));
-  if (!foreign) return found;
-  throw marked
-    ? fileError(
-        path,
-        `is a ${kind.name}, but holds ${foreign.name} too, which wgpt did not write`,
-        "move that elsewhere, or give a new folder",
-      )
-    : fileError(
-        path,
-        `holds ${foreign.name}, but no ${kind.mark} of a ${kind.name}`,
-        `give a new folder, or an older ${kind.name}'s`,
-      );
+  const check = (root: string): readonly Found[] => {
+    const found = walk(root);
+    const foreign = found.find((f) => !isOurs(f));
+    if (!foreign) return found;
+    throw marked
+      ? fileError(
+          path,
+          `is a ${kind.name}, but holds ${foreign.name} too, which wgpt did not write`,
+          "move that elsewhere, or give a new folder",
+        )
+      : fileError(
+          path,
+          `holds ${foreign.name}, but no ${kind.mark} of a ${kind.name}`,
+          `give a new folder, or an older ${kind.name}'s`,
+        );
+  };
+  return { found: check(real), check };
 }
 
-/** Follows no link. */
-async function walk(folder: string, above = ""): Promise<readonly Found[]> {
-  const entries = await readdir(join(folder, above), { withFileTypes: true }).catch((error) => {
-    if (isMissing(error)) return [];
-    throw error;
-  });
+const LOST_AND_FOUND = "lost+found";
+
+/** Follows no link, and leaves out what is nobody's: a stage, and what a file system keeps in its own root. */
+function walk(folder: string, above = ""): readonly Found[] {
   const found: Found[] = [];
-  for (const entry of entries) {
+  for (const entry of readEntries(join(folder, above))) {
     const name = above + entry.name;
-    if (entry.isDirectory()) found.push(...(await walk(folder, `${name}/`)));
+    if (name === STAGE || (name === LOST_AND_FOUND && isMountPoint(folder))) continue;
+    if (entry.isDirectory()) found.push(...walk(folder, `${name}/`));
     found.push({ name, type: entry.isDirectory() ? "folder" : entry.isFile() ? "file" : "other" });
   }
   return found;
 }
 
-/**
- * Writes each folder beside its place, and puts all in place when all are whole. A failure leaves the older ones and nothing
- * of the new. Returns the bytes of the texts in each.
- */
-export async function replaceFolders(contents: readonly FolderContents[]): Promise<readonly number[]> {
-  const staged: (FolderContents & { readonly temporary: string; readonly aside: string; readonly bytes: number })[] =
-    [];
-  const undo: (() => Promise<void>)[] = [];
+function readEntries(folder: string) {
   try {
-    for (const { folder, files } of contents) {
-      const [temporary, aside] = [beside(folder, "part"), beside(folder, "old")];
-      await reporting(folder, temporary, async () => {
-        const above = dirname(temporary);
-        const made = await makeFolder(above);
-        if (made !== undefined) undo.unshift(() => removeEmpty(above, made));
-        await mkdir(temporary);
-        undo.unshift(() => rm(temporary, { recursive: true, force: true }));
-        staged.push({ folder, files, temporary, aside, bytes: await writeFiles(temporary, files, folder.kind) });
-      });
-    }
-    for (const { folder, temporary, aside } of staged)
-      await reporting(folder, temporary, () => swap(folder, temporary, aside, undo));
+    return readdirSync(folder, { withFileTypes: true });
   } catch (error) {
-    for (const step of undo) await step();
+    if (isMissing(error)) return [];
     throw error;
   }
-  for (const { folder, aside } of staged) await removeOlder(folder, aside);
-  return staged.map(({ bytes }) => bytes);
 }
 
-/** A name that nobody has, on the same disk. */
-const beside = ({ real }: OutputFolder, what: string): string =>
-  join(dirname(real), `.wgpt-${randomBytes(6).toString("hex")}.${what}`);
+/** A folder that is written, but not yet in its place. */
+interface Staged {
+  readonly folder: OutputFolder;
+  readonly stage: Stage;
+  /** Can't be replaced by another, and so is filled. */
+  readonly fixed: boolean;
+  /** Of the texts. */
+  readonly bytes: number;
+}
 
-async function writeFiles(temporary: string, files: FolderContents["files"], kind: FolderKind): Promise<number> {
+interface Ready extends Staged {
+  readonly ours: Ours;
+}
+
+/**
+ * Writes each folder apart from its place, and puts all in place when all are whole. A failure leaves the older ones and
+ * nothing of the new, and so does a signal that ends the process. Returns the bytes of the texts in each.
+ */
+export async function replaceFolders(contents: readonly FolderContents[]): Promise<readonly number[]> {
+  const replaced = await undoable(async (note) => {
+    const staged: Staged[] = [];
+    for (const content of contents) staged.push(await makeApart(content, note));
+    const ready = await Promise.all(
+      staged.map(async (s): Promise<Ready> => ({ ...s, ours: await listOurs(s.folder) })),
+    );
+    // In one turn of the event loop, so that no signal is heard between.
+    for (const one of ready) putInPlace(one, note);
+    return ready;
+  });
+  for (const one of replaced) removeOlder(one);
+  return replaced.map(({ bytes }) => bytes);
+}
+
+async function makeApart({ folder, files }: FolderContents, note: Note): Promise<Staged> {
+  const { path, real, kind } = folder;
+  const fixed = isFixed(real);
+  const at = fixed ? join(real, STAGE) : stageBeside(real);
+  try {
+    makeFolder(dirname(at), note);
+    const stage = takeStage(at, path, note);
+    return { folder, stage, fixed, bytes: await writeFiles(stage.made, files, kind) };
+  } catch (error) {
+    throw writeRefused(path, join(at, "made"), error);
+  }
+}
+
+async function writeFiles(made: string, files: FolderContents["files"], kind: FolderKind): Promise<number> {
   let bytes = 0;
-  for (const [name, text] of typeof files === "function" ? await files(temporary) : files) {
-    await mkdir(dirname(join(temporary, name)), { recursive: true });
-    await writeFile(join(temporary, name), text);
+  for (const [name, text] of typeof files === "function" ? await files(made) : files) {
+    await mkdir(dirname(join(made, name)), { recursive: true });
+    await writeFile(join(made, name), text);
     bytes += Buffer.byteLength(text);
   }
-  await kind.writeMark?.(temporary);
+  await kind.writeMark?.(made);
   return bytes;
 }
 
-/** Puts the new folder where the older one is, and that aside. What takes it back is added to `undo`. */
-async function swap(
-  folder: OutputFolder,
-  temporary: string,
-  aside: string,
-  undo: (() => Promise<void>)[],
-): Promise<void> {
-  const { path, kind, real } = folder;
-  if ((await listOurs(folder, real)).length > 0) {
-    await rename(real, aside);
-    undo.unshift(() =>
-      rename(aside, real).catch((error) => {
-        const why = isSystemError(error) ? reasonOf(error) : String(error);
-        throw fileError(path, `the older ${kind.name} can't be put back: ${why}`, `it is in ${aside}`);
-      }),
-    );
-    // Nobody's path leads into it any more, so that this sees all that came until then.
-    await listOurs(folder, aside);
-  } else {
-    // This and the renaming leave a folder alone that something has come into.
-    await rmdir(real).catch((error) => isMissing(error) || Promise.reject(error));
+function putInPlace(ready: Ready, note: Note): void {
+  try {
+    if (ready.fixed) fill(ready, note);
+    else swap(ready, note);
+  } catch (error) {
+    throw writeRefused(ready.folder.path, ready.stage.made, error);
   }
-  await rename(temporary, real);
-  undo.unshift(() => rename(real, temporary));
+}
+
+/** Puts the new folder where the older one is, and that aside. */
+function swap({ folder: { path, kind, real }, stage, ours }: Ready, note: Note): void {
+  if (ours.found.length > 0) {
+    renameSync(real, stage.older);
+    note(() => putBack(path, kind, stage.older, real));
+    // Nobody's path leads into it any more, so that this sees all that came until then.
+    ours.check(stage.older);
+  } else removeIfThere(real);
+  // This leaves a folder alone that something has come into.
+  renameSync(stage.made, real);
+  note(() => renameSync(real, stage.made));
+}
+
+function putBack(path: string, kind: FolderKind, older: string, real: string): void {
+  try {
+    renameSync(older, real);
+  } catch (error) {
+    const why = isSystemError(error) ? reasonOf(error) : String(error);
+    throw fileError(path, `the older ${kind.name} can't be put back: ${why}`, `it is in ${older}`);
+  }
+}
+
+/** Puts what is new into the folder in place of what is ours. Where its mark is, it is whole: that goes first and comes last. */
+function fill({ folder: { path, real, kind }, stage, ours }: Ready, note: Note): void {
+  const move = (from: string, to: string): void => {
+    if (existsSync(to)) throw fileError(path, `${basename(to)} has come while it was written`, "move that elsewhere");
+    renameSync(from, to);
+    note(() => renameSync(to, from));
+  };
+  mkdirSync(stage.older);
+  const older = ours.found.map(({ name }) => name).filter((name) => !name.includes("/"));
+  for (const name of older.toSorted((a, b) => Number(b === kind.mark) - Number(a === kind.mark)))
+    move(join(real, name), join(stage.older, name));
+  ours.check(stage.older);
+  const made = readdirSync(stage.made);
+  for (const name of made.toSorted((a, b) => Number(a === kind.mark) - Number(b === kind.mark)))
+    move(join(stage.made, name), join(real, name));
 }
 
 /** Removes what was put aside, as far as it is ours. */
-async function removeOlder(folder: OutputFolder, aside: string): Promise<void> {
+function removeOlder({ folder, stage, ours }: Ready): void {
   try {
-    for (const { name, type } of await listOurs(folder, aside))
-      await (type === "folder" ? rmdir(join(aside, name)) : rm(join(aside, name)));
-    await rmdir(aside).catch((error) => isMissing(error) || Promise.reject(error));
+    for (const { name, type } of ours.check(stage.older))
+      if (type === "folder") rmdirSync(join(stage.older, name));
+      else rmSync(join(stage.older, name));
+    removeIfThere(stage.older);
+    removeStage(stage);
   } catch (error) {
     const why = isSystemError(error) ? reasonOf(error) : error instanceof RuntimeError ? error.facts : undefined;
     if (why === undefined) throw error;
     throw fileError(
       folder.path,
       `is written, but the older ${folder.kind.name} can't be removed whole: ${why}`,
-      `what is left of it is in ${aside}`,
+      `move from ${stage.older} what you want to keep, then remove ${stage.path}`,
     );
   }
 }
 
-/** The user has not heard of the temporary folder. */
-async function reporting(folder: OutputFolder, temporary: string, body: () => Promise<void>): Promise<void> {
+/** An empty folder. */
+function removeIfThere(folder: string): void {
   try {
-    await body();
+    rmdirSync(folder);
   } catch (error) {
-    if (error instanceof RuntimeError && error.place.startsWith(temporary))
-      throw fileError(join(folder.path, error.place.slice(temporary.length)), error.facts, error.hint, error.fix);
-    if (!isSystemError(error)) throw error;
-    throw fileError(folder.path, `can't be written: ${reasonOf(error)}`, "give a folder that you may write to");
+    if (!isMissing(error)) throw error;
   }
 }
 
 /**
- * Makes a folder and those above it; returns the first that was made. Node's own `recursive` never returns where a
- * file system lets nobody make folders, such as /proc.
+ * Makes a folder and those above it, and notes that they go again as far as they are empty. Node's own `recursive` never
+ * returns where a file system lets nobody make folders, such as /proc.
  */
-export async function makeFolder(path: string): Promise<string | undefined> {
-  if (
-    await access(path).then(
-      () => true,
-      () => false,
-    )
-  )
-    return undefined;
-  const above = dirname(path) === path ? undefined : await makeFolder(dirname(path));
-  await mkdir(path);
-  return above ?? path;
-}
-
-/** Removes `path` and the folders above it up to `top`, those that `makeFolder` made, as far as they are empty. */
-export async function removeEmpty(path: string, top: string): Promise<void> {
-  const highest = resolve(top);
-  for (let folder = resolve(path); contains(highest, folder); folder = dirname(folder)) {
+export function makeFolder(path: string, note: Note): void {
+  if (existsSync(path)) return;
+  if (dirname(path) !== path) makeFolder(dirname(path), note);
+  mkdirSync(path);
+  note(() => {
     try {
-      await rmdir(folder);
+      rmdirSync(path);
     } catch {
-      return;
+      // Something else has come into it.
     }
-  }
+  });
 }
-
-export const isSystemError = (error: unknown): error is NodeJS.ErrnoException =>
-  error instanceof Error && "syscall" in error;

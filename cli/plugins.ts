@@ -1,15 +1,18 @@
 // `--plugin FILE`: a user's ops, kernels and passes for one run of a command. The file and what it imports get the running
 // wgpt: its `import "wgpt/ir"` gives the modules that the command itself uses, wherever the file lies.
-import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { Option } from "commander";
 import type { Jiti } from "jiti";
-import * as wgpt from "../codegen/compile.ts";
+import { shortValue } from "../base/index.ts";
 import * as codegen from "../codegen/index.ts";
+import * as template from "../codegen/template-compiler.ts";
+import * as wgpt from "../codegen/wgpt.ts";
+import * as engine from "../engine/index.ts";
+import { readRegularText, reasonOf } from "../engine/index.ts";
 import * as ir from "../ir/index.ts";
 import * as passes from "../passes/index.ts";
 import * as runtime from "../runtime/index.ts";
-import { collect, filePath, reasonOf } from "./usage.ts";
+import { collect, filePath } from "./usage.ts";
 import { shownPath } from "./user-code.ts";
 
 const { extend, isPlugin, standard } = codegen;
@@ -21,6 +24,8 @@ const MODULES = {
   "wgpt/ir": ir,
   "wgpt/passes": passes,
   "wgpt/codegen": codegen,
+  "wgpt/template": template,
+  "wgpt/engine": engine,
   "wgpt/runtime": runtime,
 } as const;
 
@@ -63,10 +68,10 @@ export async function loadToolkit(files: readonly string[] = []): Promise<codege
 async function loadPlugin(file: string, load: Jiti): Promise<codegen.Plugin> {
   const path = resolve(file);
   const shown = shownPath(path);
-  const text = await readFile(path, "utf8").catch((error: Error) => {
+  const text = await readRegularText(path).catch((error: Error) => {
     throw new RuntimeError(shown, `can't be read: ${reasonOf(error)}`);
   });
-  const exported = evaluate(path, text, load);
+  const exported = await evaluate(path, text, load);
   const plugin = [exported, (exported as { readonly default?: unknown } | undefined)?.default].find(isPlugin);
   if (plugin) return plugin;
   const { default: other } = exported as { readonly default?: unknown };
@@ -80,14 +85,17 @@ async function loadPlugin(file: string, load: Jiti): Promise<codegen.Plugin> {
 /** Text without `import` and `export` is CommonJS, which Node would load by itself, with a wgpt of its own. */
 const isCommonJs = (text: string): boolean => !/^\s*(?:import|export)\b/m.test(text);
 
-function evaluate(path: string, text: string, load: Jiti): unknown {
+async function evaluate(path: string, text: string, load: Jiti): Promise<unknown> {
   try {
     return isCommonJs(text)
       ? load.evalModule(text, { filename: path, async: false, forceTranspile: true })
-      : load(path);
+      : await load.import(path);
   } catch (error) {
     if (error instanceof ir.WgptError) throw error;
-    const { name, message } = error instanceof Error ? error : { name: "Error", message: String(error) };
+    const { name, message } =
+      error instanceof Error
+        ? error
+        : { name: "Error", message: typeof error === "string" ? error : shortValue(error) };
     const [first = ""] = message.split("\n");
     // The loader says where a text is no program behind the message, and Node at the head of the stack.
     const place =
@@ -105,9 +113,9 @@ function evaluate(path: string, text: string, load: Jiti): unknown {
 
 const stackOf = (error: unknown): string => (error instanceof Error ? (error.stack ?? "") : "");
 
-const describe = (value: unknown): string =>
-  typeof value === "object" && value !== null
-    ? `an object with ${Object.keys(value).join(", ") || "nothing in it"}`
-    : typeof value === "function"
-      ? `the function ${value.name}`
-      : JSON.stringify(value);
+const describe = (value: unknown): string => {
+  if (typeof value !== "object" || value === null || value instanceof Promise || Array.isArray(value))
+    return shortValue(value);
+  const keys = Object.keys(value);
+  return `an object with ${keys.length > 8 ? `${keys.length} members` : keys.join(", ") || "nothing in it"}`;
+};

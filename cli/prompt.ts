@@ -1,9 +1,7 @@
 // The tokens that a command works on: from --tokens, from a text, or from stdin.
 
-import { optionError } from "../runtime/errors.ts";
-import type { RuntimeError, Tokenizer } from "../runtime/index.ts";
-import { USE_IDS } from "../runtime/tokenizer-json.ts";
-import { checkIds } from "../runtime/vocabulary.ts";
+import { USE_IDS } from "../engine/index.ts";
+import { checkIds, optionError, type RuntimeError, type Tokenizer } from "../runtime/index.ts";
 import { readStdin } from "./usage.ts";
 
 export interface InputOptions {

@@ -1,18 +1,27 @@
-import { readFile, realpath } from "node:fs/promises";
+import { realpath } from "node:fs/promises";
 import { dirname } from "node:path";
 import { Command } from "commander";
 import pc from "picocolors";
-import { fileError, optionError } from "../runtime/errors.ts";
-import { printAdapter, RuntimeError, type ScoreOptions, type ScoreResult, score, topTokens } from "../runtime/index.ts";
+import { decodeText, readRegular, reasonOf } from "../engine/index.ts";
+import {
+  fileError,
+  optionError,
+  printAdapter,
+  RuntimeError,
+  type ScoreOptions,
+  type ScoreResult,
+  topTokens,
+} from "../runtime/index.ts";
 import { printWarning } from "./errors.ts";
-import { interruptible } from "./interruption.ts";
 import { createLogitsFile, type LogitsFile } from "./logits-file.ts";
 import { loadStats } from "./memory.ts";
 import { contextOption, dtypeOption, type LoadOptions, memoryLimitOption } from "./memory-options.ts";
 import { type OpenModel, openModel } from "./open-model.ts";
 import { loadToolkit, type PluginOptions, pluginOption } from "./plugins.ts";
 import { readInput } from "./prompt.ts";
-import { collect, count, decodeText, filePath, reasonOf, tokenIds, wholeNumber } from "./usage.ts";
+import { printJson, printLines } from "./terminal.ts";
+import { undoable } from "./undo.ts";
+import { collect, count, filePath, tokenIds, wholeNumber } from "./usage.ts";
 
 interface Options extends LoadOptions, PluginOptions {
   readonly model?: string;
@@ -91,8 +100,7 @@ async function run(text: string | undefined, options: Options): Promise<void> {
         "leave one",
       );
     const result = await scoreTokens(opened, ids, options);
-    if (!result) return;
-    if (options.json) printJson(opened, ids, result, options.top);
+    if (options.json) printJson(jsonOf(opened, ids, result, options.top));
     else printText(opened, ids, result, options);
   } finally {
     await opened.close();
@@ -113,7 +121,7 @@ async function refuseOverwriting(logits: string, file: string | undefined, model
 
 async function readText(path: string, text: string | undefined): Promise<string> {
   if (text !== undefined) throw new RuntimeError("--file", "is given, but so is a text", "give one of them");
-  const bytes = await readFile(path).catch((error: Error) => {
+  const bytes = await readRegular(path).catch((error: Error) => {
     throw fileError(path, `can't be read: ${reasonOf(error)}`);
   });
   const read = decodeText(bytes, path);
@@ -121,40 +129,33 @@ async function readText(path: string, text: string | undefined): Promise<string>
   return read;
 }
 
-/** Undefined when it is interrupted, which ends the process as soon as everything is closed. */
-async function scoreTokens(
-  opened: OpenModel,
-  ids: readonly number[],
-  options: Options,
-): Promise<ScoreResult | undefined> {
+async function scoreTokens(opened: OpenModel, ids: readonly number[], options: Options): Promise<ScoreResult> {
   const { logits } = options;
   if (logits === undefined) return watchedScore(opened, ids, options);
-  let result: ScoreResult | undefined;
-  await interruptible(async (signal) => {
+  return undoable(async (note) => {
     // Begun with the first logits: what can't be scored must reach no pipe.
     let file: LogitsFile | undefined;
     try {
-      result = await watchedScore(opened, ids, options, async (rows) => {
-        signal.throwIfAborted();
-        file ??= await createLogitsFile(logits, ids.length, opened.config.n_vocab);
+      const result = await watchedScore(opened, ids, options, async (rows) => {
+        file ??= await createLogitsFile(logits, ids.length, opened.config.n_vocab, note);
         await file.write(rows);
       });
       await file?.finish();
+      return result;
     } catch (error) {
       await file?.abandon();
       throw error;
     }
   });
-  return result;
 }
 
 const watchedScore = (
-  { model }: OpenModel,
+  { session }: OpenModel,
   ids: readonly number[],
   options: Options,
   onLogits?: ScoreOptions["onLogits"],
 ): Promise<ScoreResult> =>
-  score(model, ids, {
+  session.score(ids, {
     ...(options.window === undefined ? {} : { window: options.window }),
     ...(onLogits && { onLogits }),
     onProgress: (done, total) => {
@@ -182,9 +183,9 @@ const nextTokens = ({ tokenizer }: OpenModel, { lastLogits }: ScoreResult, k: nu
 const textOf = (tokenizer: OpenModel["tokenizer"], id: number): string | undefined =>
   tokenizer?.has(id) ? tokenizer.decode([id]) : undefined;
 
-function printJson(opened: OpenModel, ids: readonly number[], result: ScoreResult, top: number): void {
+function jsonOf(opened: OpenModel, ids: readonly number[], result: ScoreResult, top: number): object {
   const predicted = result.tokens.length > 0;
-  const object = {
+  return {
     tokens: ids,
     log_probabilities: result.tokens.map((t) => t.logProbability),
     predicted_tokens: result.tokens.length,
@@ -194,7 +195,6 @@ function printJson(opened: OpenModel, ids: readonly number[], result: ScoreResul
     next: nextTokens(opened, result, top),
     stats: { adapter: opened.adapter.description, software: opened.adapter.software, ...loadStats(opened) },
   };
-  process.stdout.write(`${JSON.stringify(object)}\n`);
 }
 
 function printText(opened: OpenModel, ids: readonly number[], result: ScoreResult, options: Options): void {
@@ -215,6 +215,6 @@ function printText(opened: OpenModel, ids: readonly number[], result: ScoreResul
   if (next.length > 0) lines.push("", `after ${ids.length === 1 ? "the one token" : `all ${ids.length} tokens`}:`);
   for (const n of next)
     lines.push(`      ${show(n.token)} logit ${n.logit.toFixed(4).padStart(9)}   p ${n.probability.toFixed(4)}`);
-  process.stdout.write(`${lines.join("\n").replace(/^\n/, "")}\n`);
+  printLines(`${lines.join("\n").replace(/^\n/, "")}\n`);
   process.stderr.write(`${pc.dim(`[${printAdapter(adapter)}]`)}\n`);
 }

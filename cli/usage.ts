@@ -1,6 +1,7 @@
 // Reading numbers and lists from the command line; a wrong one is named with its flag. And what the system says about files.
 import { InvalidArgumentError } from "commander";
-import { fileError } from "../runtime/errors.ts";
+import { decodeText, MOST_FILE_BYTES } from "../engine/index.ts";
+import { fileError } from "../runtime/index.ts";
 
 /** A file or a folder. The empty path, which a variable that is not set leaves behind, would be the working directory. */
 export function filePath(text: string): string {
@@ -23,6 +24,10 @@ export const seed = (text: string): number =>
 export const temperature = (text: string): number =>
   parse(text, (n) => Number.isFinite(n) && n >= 0, "a number, 0 or more");
 export const probability = (text: string): number => parse(text, (n) => n > 0 && n <= 1, "a number above 0, up to 1");
+
+export const share = (text: string): number => parse(text, (n) => n >= 0 && n <= 1, "a number from 0 to 1");
+export const penalty = (text: string): number =>
+  parse(text, (n) => n >= 0.01 && n <= 100, "a number from 0.01 to 100, such as 1.2");
 
 const UNITS: Readonly<Record<string, number>> = { "": 0, k: 1, m: 2, g: 3, t: 4 };
 
@@ -54,22 +59,12 @@ export const collect = (value: string, before: readonly string[] = []): readonly
 /** The text of a prompt as the shell passes it: `\n` typed in quotes stays two characters in most shells. */
 export async function readStdin(): Promise<string> {
   const parts: Buffer[] = [];
-  for await (const part of process.stdin) parts.push(Buffer.from(part));
+  let bytes = 0;
+  for await (const part of process.stdin) {
+    parts.push(Buffer.from(part));
+    bytes += part.length;
+    if (bytes > MOST_FILE_BYTES)
+      throw fileError("stdin", `has more than the ${MOST_FILE_BYTES} bytes that are read`, "give a shorter text");
+  }
   return decodeText(Buffer.concat(parts), "stdin");
 }
-
-/**
- * The text, without a byte-order mark.
- * @throws RuntimeError for bytes that are no UTF-8: a model would read another text than the one that was meant.
- */
-export function decodeText(bytes: Uint8Array, place: string): string {
-  try {
-    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
-  } catch {
-    const wide = (bytes[0] === 0xff && bytes[1] === 0xfe) || (bytes[0] === 0xfe && bytes[1] === 0xff);
-    throw fileError(place, `is no text in UTF-8${wide ? ", but in UTF-16" : ""}`, "convert it to UTF-8");
-  }
-}
-
-/** Why the system refused, without its name for the call and the file: a message has named the file already. */
-export const reasonOf = ({ message }: Error): string => message.replace(/^E[A-Z]+: |, [a-z]+( '.*)?$/g, "");

@@ -3,7 +3,7 @@ import { isAbsolute, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 
 /** The folders that wgpt itself lies in, from source or as it is published. */
-const OURS = ["base", "ir", "passes", "codegen", "runtime", "cli"].map((folder) =>
+const OURS = ["base", "ir", "passes", "codegen", "runtime", "engine", "cli"].map((folder) =>
   fileURLToPath(new URL(`../${folder}/`, import.meta.url)),
 );
 

@@ -1,37 +1,31 @@
 /**
  * The compiler, from a model's configuration or any graphs to a plan. Read this first: build, run the passes, place the
  * values in memory, choose and print a kernel for every node.
- * @module wgpt
  */
 
+import { type Plan, type PlanEntry, type PlanVersion, type PlanWeight, recipeOf, symbolMaxima } from "../base/plan.ts";
 import {
-  type Plan,
-  type PlanEntry,
-  type PlanTensor,
-  type PlanVersion,
-  type PlanWeight,
-  planDim,
-  symbolMaxima,
-} from "../base/plan.ts";
-import {
-  type CompileError,
+  CompileError,
   ENTRY_NAMES,
   type EntryName,
   type EntrySpec,
   type Family,
-  type Gpt2Config,
+  familyGraph,
   type Graph,
-  gpt2,
-  type Input,
+  MODEL_ROLES,
   type ModelConfig,
   optionError,
+  printRecipe,
   type Value,
   verify,
 } from "../ir/index.ts";
 import { type PassObserver, pipeline, runPasses, type WeightDType } from "../passes/index.ts";
 import { KernelTable, lowerGraph, refuseDtypes, refuseLiteralResults } from "./lower.ts";
 import { MemoryPlan } from "./plan-memory.ts";
-import { freeSymbols, planSymbols } from "./plan-symbols.ts";
+import { planOutputs, planTensor } from "./plan-outputs.ts";
+import { checkRolePlaces, checkRoles, rolesOf } from "./plan-roles.ts";
+import { entryConstraints, freeSymbols, planSymbols } from "./plan-symbols.ts";
+import { requiredLimits } from "./required-limits.ts";
 import { type KernelChoice, kernelPolicy } from "./select-kernel.ts";
 import { type Target, targetByName } from "./target.ts";
 import { findExcess } from "./target-limits.ts";
@@ -101,22 +95,19 @@ export function compileModel<C extends ModelConfig>(
 ): Compilation {
   return withWayOut(config, options, (c, o) => {
     const { n_layer, n_ctx, n_vocab, eos_token_ids } = c;
-    const maxima = { T: Math.min(o.chunk ?? DEFAULT_CHUNK, n_ctx), P: n_ctx };
+    const { roles = MODEL_ROLES } = family;
+    const maxima = { [roles.newTokens]: Math.min(o.chunk ?? DEFAULT_CHUNK, n_ctx), [roles.pastTokens]: n_ctx };
     const entries = (o.entries ?? ENTRY_NAMES).map((name): EntrySpec => {
-      const graph = family.graph(c, name);
-      return { name, graph, maxima, ...(name === "decode" && { fixed: { T: 1 } }) };
+      const graph = familyGraph(family, c, name);
+      const fixed = name === "decode" && { fixed: { [roles.newTokens]: 1 } };
+      return { name, graph, maxima, roles: rolesOf(graph, roles), ...fixed };
     });
     const compiled = compileEntries(family.name, entries, o);
-    return { ...compiled, plan: { ...compiled.plan, model: { n_layer, n_ctx, n_vocab, eos_token_ids } } };
+    const { names } = family;
+    const plan = { ...compiled.plan, model: { n_layer, n_ctx, n_vocab, eos_token_ids }, ...(names && { names }) };
+    return { ...compiled, plan };
   });
 }
-
-/**
- * Compiles a GPT-2, whose tokens stay on the GPU, in the state `tokens`.
- * @throws CompileError as `compileModel` does.
- */
-export const compileGpt2 = (config: Gpt2Config, options: CompileOptions = {}): Compilation =>
-  compileModel(gpt2, config, options);
 
 /**
  * Compiles any graphs that share their weights and states by name.
@@ -125,6 +116,7 @@ export const compileGpt2 = (config: Gpt2Config, options: CompileOptions = {}): C
  */
 export function compileEntries(name: string, specs: readonly EntrySpec[], options: CompileOptions = {}): Compilation {
   checkNames(name, specs);
+  specs.forEach(checkRoles);
   const symbols = planSymbols(name, specs);
   const maxima = symbolMaxima({ symbols });
   const { target = targetByName("webgpu-default"), toolkit = standard } = options;
@@ -135,12 +127,7 @@ export function compileEntries(name: string, specs: readonly EntrySpec[], option
     refuseLiteralResults(fused);
     refuseDtypes(fused);
     const places = memory.place(fused);
-    const tensor = (v: Graph["results"][number]): PlanTensor => ({
-      name: v.name,
-      buffer: places.get(v) ?? v.name,
-      dtype: v.type.dtype,
-      shape: v.type.shape.map(planDim),
-    });
+    checkRolePlaces(spec, fused, places);
     const lowered = lowerGraph(fused, {
       entry: spec.name,
       places,
@@ -154,21 +141,15 @@ export function compileEntries(name: string, specs: readonly EntrySpec[], option
       name: spec.name,
       fixed: spec.fixed ?? {},
       symbols: freeSymbols(spec),
-      inputs: fused.inputs.filter((i) => i.kind === "input").map((i) => tensor(i.value)),
-      // States stay on the GPU; what a caller reads are the other results.
-      outputs: fused.results
-        .map(tensor)
-        .filter((t) => !fused.inputs.some((i) => i.kind === "state" && i.value.name === t.buffer)),
+      constraints: entryConstraints(spec, symbols),
+      inputs: fused.inputs.filter((i) => i.kind === "input").map(({ value }) => planTensor(value.name, value, places)),
+      outputs: planOutputs(spec.graph, fused, places),
+      ...(spec.roles && { roles: spec.roles }),
       steps: lowered.map((l) => l.step),
       weightBytes: weightTraffic(fused),
     };
     return { entry, compiled: { name: spec.name, graph: spec.graph, fused, bound: lowered.map((l) => l.bound) } };
   });
-  const weights = new Map(
-    entries.flatMap(({ compiled }) =>
-      compiled.fused.inputs.filter((i) => i.kind === "weight").map((i) => [i.value.name, i] as const),
-    ),
-  );
   const { buffers, largestBytes } = memory;
   const { largest } = memory;
   const plan: Plan = {
@@ -176,17 +157,10 @@ export function compileEntries(name: string, specs: readonly EntrySpec[], option
     name,
     target: target.name,
     requiredFeatures: table.features,
-    requiredLimits: {
-      maxStorageBuffersPerShaderStage: Math.max(0, ...table.kernels.map((k) => k.access.length)),
-      maxStorageBufferBindingSize: largestBytes,
-      maxBufferSize: largestBytes,
-      // Kernels keep to the target's, and may use all of it.
-      maxComputeWorkgroupStorageSize: target.limits.maxComputeWorkgroupStorageSize,
-      maxComputeInvocationsPerWorkgroup: target.limits.maxComputeInvocationsPerWorkgroup,
-    },
+    requiredLimits: requiredLimits(table.kernels, largestBytes, target.limits),
     symbols,
     buffers,
-    weights: [...weights.values()].map(planWeight),
+    weights: planWeights(entries.map((e) => e.compiled)),
     kernels: table.kernels,
     entries: entries.map((e) => e.entry),
   };
@@ -216,16 +190,23 @@ function checkNames(name: string, specs: readonly EntrySpec[]): void {
     throw optionError(`plan ${name}`, `two entry points are called ${twice}`, "callers tell them apart by name");
 }
 
-function planWeight({ value, part }: Input): PlanWeight {
-  const { name, type } = value;
-  const { dtype, shape } = { dtype: type.dtype, shape: type.shape.map(Number) };
-  if (!part) return { name, buffer: name, dtype, shape };
-  const { whole, axis, start } = part;
-  return {
-    name,
-    buffer: name,
-    dtype,
-    shape,
-    part: { whole: whole.name, shape: whole.type.shape.map(Number), axis, start },
-  };
+/** The weights of all entry points, each once. */
+function planWeights(entries: readonly CompiledEntry[]): readonly PlanWeight[] {
+  const weights = new Map<string, PlanWeight>();
+  for (const { fused } of entries)
+    for (const { kind, value, recipe } of fused.inputs) {
+      if (kind !== "weight") continue;
+      const { name, type } = value;
+      const shape = type.shape.map(Number);
+      const weight: PlanWeight = { name, buffer: name, dtype: type.dtype, shape, ...(recipe && { recipe }) };
+      const [made, other] = [recipeOf(weight), recipeOf(weights.get(name) ?? weight)].map(printRecipe);
+      if (made !== other)
+        throw new CompileError(
+          name,
+          `is ${other} of one entry point, but ${made} of another`,
+          "entry points share what they name alike",
+        );
+      weights.set(name, weight);
+    }
+  return [...weights.values()];
 }

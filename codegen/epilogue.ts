@@ -24,7 +24,7 @@ export interface Epilogue {
   readonly index: readonly Index[];
   /** The anchor, whose own node is no part of the epilogue. */
   readonly skip: Node | undefined;
-  /** The statement that stores an element of a result; nothing for a value that is none. */
+  /** The statement that stores an element of `v`; undefined if `v` is not a result. */
   readonly store: (v: Value, expression: string, place: readonly Index[]) => string | undefined;
 }
 

@@ -5,11 +5,14 @@
 
 export type { Binding, VectorSize } from "./binding.ts";
 export * from "./compile.ts";
+export { compileGpt2 } from "./compile-gpt2.ts";
 export {
+  BUNDLE_FILES,
   type Bundle,
   type BundleOptions,
   bundleTexts,
   compileBundle,
+  compileModelBundle,
   DEFAULT_VARIANTS,
   VARIANTS,
   type VariantName,
@@ -18,22 +21,25 @@ export { IndexPrinter } from "./index-printer.ts";
 export {
   COMMON_PARAMS,
   type CommonParam,
+  type ConfiguredKernel,
+  constantDim,
   count,
   defineKernel,
-  fixed,
   type Kernel,
   type KernelKind,
   type KernelSpec,
   type Lowered,
-  renderShader,
-  type Shader,
+  type Taking,
   TRAIT_KINDS,
 } from "./kernel.ts";
 export { isComputed, type MatmulView, matmulOf, normalizationOf } from "./kernels/matmul.ts";
 export { linearGroups } from "./kernels/pointwise.ts";
+export type { Machine } from "./machine.ts";
+export { MACHINES } from "./machines.ts";
 export { checkPlaces, type LargestBuffer, MemoryPlan } from "./plan-memory.ts";
 export { isPlugin } from "./plugin.ts";
 export { Region, type RegionOptions } from "./region.ts";
+export { renderShader, type Shader } from "./render-shader.ts";
 export {
   type Candidate,
   candidates,
@@ -42,9 +48,10 @@ export {
   kernelPolicy,
   selectKernel,
 } from "./select-kernel.ts";
-export { TARGETS, type Target, type TargetLimits, type Tuning, targetByName, targetForAdapter } from "./target.ts";
+export { type Config, combinations, laneChoices, laneSpace, suited } from "./space.ts";
+export { TARGETS, type Target, type TargetLimits, targetByName, targetForAdapter } from "./target.ts";
 export { BeyondTarget } from "./target-limits.ts";
-export { loadTemplate, type Param, type Template, template } from "./template.ts";
+export { type Param, type PrecompiledTemplate, precompiledTemplate, type Template } from "./template.ts";
 export type { WayOut } from "./way-out.ts";
 export type { Halves } from "./wgsl-element.ts";
 export {
@@ -58,3 +65,4 @@ export {
   modIndex,
   mulIndex,
 } from "./wgsl-index.ts";
+export type { Accesses, Account, Traffic, Work, WorkOf } from "./work.ts";

@@ -14,7 +14,8 @@ import {
   type Value,
   withoutDeadNodes,
 } from "../ir/index.ts";
-import { type Kernel, renderShader, type Shader } from "./kernel.ts";
+import type { ConfiguredKernel, Kernel } from "./kernel.ts";
+import { renderShader, type Shader } from "./render-shader.ts";
 import { type KernelChoice, selectKernel } from "./select-kernel.ts";
 import type { Target } from "./target.ts";
 import type { Toolkit } from "./toolkit.ts";
@@ -35,7 +36,11 @@ export class KernelTable {
   }
 
   /** `entry` tells two shaders apart that compute the same and differ in what their entry points fix. */
-  add(base: string, entry: string, { features, title: summary, wgsl, region, usesSymbols }: Shader): PlanKernel {
+  add(
+    base: string,
+    entry: string,
+    { features, title: summary, wgsl, region, usesSymbols, config }: Shader,
+  ): PlanKernel {
     for (const f of features) this.#features.add(f);
     const known = this.#byText.get(wgsl);
     if (known) return known;
@@ -43,7 +48,8 @@ export class KernelTable {
     for (let n = 2; this.#names.has(name); n++) name = `${base}.${entry}-${n}`;
     this.#names.add(name);
     const access = region.bindings.map((b) => b.access);
-    const made: PlanKernel = { name, summary, wgsl, access, usesSymbols };
+    const chosen = Object.keys(config).length > 0 && { config };
+    const made: PlanKernel = { name, summary, wgsl, access, usesSymbols, ...chosen };
     this.#byText.set(wgsl, made);
     return made;
   }
@@ -80,16 +86,11 @@ const hasElements = (node: Node): boolean => node.results.some((r) => !r.type.sh
 
 function lowerNode(node: Node, { entry, places, target, toolkit, symbols, table, kernelFor }: Lowering): LoweredStep {
   const place = `${node.op.name} ${at(node.results, 0).name}`;
-  const kernel: Partial<Kernel> | undefined = kernelFor
+  const chosen = kernelFor
     ? callMember(place, "kernelFor", () => kernelFor(node, target))
     : selectKernel(node, target, toolkit);
-  if (!kernel?.template || !kernel.lower)
-    throw new CompileError(
-      place,
-      `its kernelFor gives ${kernel?.name ?? String(kernel)}, which is no kernel`,
-      "see `candidates`",
-    );
-  const shader = renderShader(kernel as Kernel, node, target, symbols);
+  checkChosen(chosen, place);
+  const shader = renderShader(chosen, node, target, symbols);
   const bound = shader.region.bindings.map((b) => b.value);
   const bindings = bound.map((v) => places.get(v) ?? v.name);
   const added = table.add(kernelName(node, shader.kernel.name), entry, shader);
@@ -97,7 +98,19 @@ function lowerNode(node: Node, { entry, places, target, toolkit, symbols, table,
   return { step, bound };
 }
 
-/** What the kernel computes and on which widths: `matmul_gemv_vec4.add.gelu.768x3072`. */
+/** @throws CompileError for what a `kernelFor` of a user's gives that is no kernel, with or without a configuration. */
+function checkChosen(chosen: Partial<Kernel | ConfiguredKernel> | undefined, place: string): void {
+  const kernel: Partial<Kernel> | undefined =
+    chosen && "kernel" in chosen ? chosen.kernel : (chosen as Partial<Kernel>);
+  if (kernel?.template && kernel.lower) return;
+  throw new CompileError(
+    place,
+    `its kernelFor gives ${kernel?.name ?? String(kernel)}, which is no kernel`,
+    "see `candidates`",
+  );
+}
+
+/** What the kernel computes and on which widths: `matmul_gemv_vectorized.add.gelu.768x3072`. */
 function kernelName(node: Node, kernel: string): string {
   const nodes = node.body?.nodes ?? [node];
   const anchor = nodes.find((n) => n.op === node.anchor) ?? at(nodes, 0);
@@ -136,7 +149,7 @@ function perResult(node: Node): readonly Node[] {
 export function refuseDtypes(graph: Graph): void {
   const given = graph.inputs.filter((i) => i.kind !== "weight").map((i) => i.value);
   const made = graph.nodes.flatMap((n) => [...(n.body?.nodes ?? []), n]).flatMap((n) => n.results);
-  const half = [...given, ...made].find((v) => v.type.dtype === "f16");
+  const half = [...given, ...made, ...graph.results].find((v) => v.type.dtype === "f16");
   if (half)
     throw new CompileError(
       `graph ${graph.name}`,

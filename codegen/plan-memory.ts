@@ -105,7 +105,7 @@ export class MemoryPlan {
     const { name } = value;
     if (TEMPORARY.test(name))
       throw new CompileError(name, "a value has the name of one of the plan's own buffers", "give it another name");
-    const slot = this.#named.get(name) ?? { name, kind, bytes: [], largest: value };
+    const slot = this.#slotOf(value, kind);
     const { type } = slot.largest;
     // What lives from call to call has one type; an input may be longer in one entry point than in another.
     const lives = kind === "weight" || kind === "state";
@@ -121,9 +121,21 @@ export class MemoryPlan {
         `is ${slot.kind} of one entry point, but ${kind} of another`,
         "entry points share what they name alike",
       );
-    this.#named.set(name, slot);
+    this.#named.set(slot.name, slot);
     this.#grow(slot, value);
-    return name;
+    return slot.name;
+  }
+
+  /** The slot of a value's name. What lives for one call only may have a name that another entry point gives to something else. */
+  #slotOf(value: Value, kind: PlanBufferKind): Slot {
+    const { name, type } = value;
+    const fits = (slot: Slot | undefined): boolean =>
+      !slot || (slot.kind === kind && slot.largest.type.dtype === type.dtype);
+    const isCalls = (k: PlanBufferKind | undefined): boolean => k === "input" || k === "output";
+    const known = this.#named.get(name);
+    const apart = isCalls(kind) && isCalls(known?.kind) ? [`${name}.${kind}`, `${name}.${kind}.${type.dtype}`] : [];
+    const free = [name, ...apart].find((n) => fits(this.#named.get(n))) ?? name;
+    return this.#named.get(free) ?? { name: free, kind, bytes: [], largest: value };
   }
 
   #update(graph: Graph, places: ReadonlyMap<Value, string>, node: Node, old: Value, fresh: Value): string {

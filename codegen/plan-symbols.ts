@@ -1,6 +1,7 @@
 // The symbols of a plan: those of its entry points' graphs, each with the range of its values.
-import type { PlanSymbol } from "../base/plan.ts";
-import { CompileError, type EntrySpec, graphSymbols, optionError } from "../ir/index.ts";
+import { own } from "../base/index.ts";
+import type { PlanConstraint, PlanDim, PlanSymbol } from "../base/plan.ts";
+import { CompileError, type EntrySpec, graphConstraints, graphSymbols, optionError } from "../ir/index.ts";
 
 /**
  * The symbols of the graphs, in the order in which they name them.
@@ -27,7 +28,7 @@ export function planSymbols(plan: string, specs: readonly EntrySpec[]): readonly
   }
   for (const spec of specs)
     for (const name of freeSymbols(spec))
-      if (!specs.some((s) => s.maxima?.[name] !== undefined))
+      if (!specs.some(({ maxima = {} }) => own(maxima, name) !== undefined))
         throw optionError(
           `${place} ${spec.name}`,
           `has the symbol ${name}, which has no largest value`,
@@ -40,10 +41,28 @@ export function planSymbols(plan: string, specs: readonly EntrySpec[]): readonly
 export const freeSymbols = ({ graph, fixed = {} }: EntrySpec): readonly string[] =>
   graphSymbols(graph)
     .map((s) => s.name)
-    .filter((name) => fixed[name] === undefined);
+    .filter((name) => own(fixed, name) === undefined);
 
-function leastValues(place: string, specs: readonly EntrySpec[]): ReadonlyMap<string, number> {
-  const least = new Map<string, number>();
+/** What must hold of the symbols that the entry point leaves free, and is not implied by the range of each. */
+export const entryConstraints = (
+  { graph, fixed = {} }: EntrySpec,
+  symbols: readonly PlanSymbol[],
+): readonly PlanConstraint[] => {
+  const ranges = new Map(symbols.map((s) => [s.name, s]));
+  return graphConstraints(graph, fixed).filter(({ value, most }) => largest(value, ranges) > most);
+};
+
+/** No less than a sum of products is for any values of its symbols. */
+function largest(dim: PlanDim, ranges: ReadonlyMap<string, PlanSymbol>): number {
+  if (typeof dim === "number") return dim;
+  return dim.reduce((sum, [factor, ...names]) => {
+    const end = factor < 0 ? "min" : "max";
+    return sum + names.reduce((product, name) => product * (ranges.get(name)?.[end] ?? Number.NaN), factor);
+  }, 0);
+}
+
+function leastValues(place: string, specs: readonly EntrySpec[]): ReadonlyMap<string, 0 | 1> {
+  const least = new Map<string, 0 | 1>();
   for (const { name: entry, graph } of specs)
     for (const s of graphSymbols(graph)) {
       const known = least.get(s.name) ?? s.least;

@@ -1,8 +1,10 @@
 // What a plugin is: a user's ops, kernels, passes and families under one name. What can be wrong with it by itself is found
-// here; what is wrong beside other plugins, where a toolkit is extended.
+// here; what clashes with other plugins, where a toolkit is extended.
+import { shortName, shortValue } from "../base/short-json.ts";
 import { CompileError, type Family, type Op, POINTWISE_ANCHOR } from "../ir/index.ts";
-import { PASS_ROLES, type PassSpec } from "../passes/index.ts";
-import { type Kernel, TRAIT_KINDS } from "./kernel.ts";
+import type { PassSpec } from "../passes/index.ts";
+import type { Kernel } from "./kernel.ts";
+import { type PartKind, partProblem } from "./plugin-parts.ts";
 
 /** A pass and its place: directly before or after another one, by name. */
 export type PlacedPass =
@@ -39,90 +41,101 @@ export const definedAt = (plugin: Plugin): Error | undefined => plugins.get(plug
  * @throws CompileError for a part that is none, two of a name, and an op that nothing gives a meaning.
  */
 export function definePlugin(spec: PluginSpec): Plugin {
-  const { name, ops = [], kernels = [], passes = [], families = [] } = spec;
-  if (typeof name !== "string" || !/^[\w.@/-]+$/.test(name))
-    throw new CompileError(
-      "plugin",
-      `its name is ${JSON.stringify(name) ?? "missing"}`,
-      "name it in letters, digits and -",
-    );
+  const name = nameOf(spec);
   const place = `plugin ${name}`;
-  const parts = { op: ops, kernel: kernels, pass: passes.map((p) => p?.pass), family: families };
-  for (const [what, list] of Object.entries(parts)) {
-    list.forEach((part, i) => {
-      const problem = problemOf(part, what);
-      if (problem !== undefined)
-        throw new CompileError(place, `${what} ${part?.name ?? i} ${problem}`, DEFINED_BY[what]);
-    });
-    const names = list.map((part) => part.name);
-    const twice = names.find((n, i) => names.indexOf(n) < i);
-    if (twice !== undefined)
-      throw new CompileError(place, `two of its ${PLURALS[what]} are called ${twice}`, "names are unique");
-  }
+  const { ops = [], kernels = [], passes = [], families = [] } = listsOf(spec, place);
+  const parts = { op: ops, kernel: kernels, pass: passes.map((p) => p.pass), family: families };
+  for (const kind of ["op", "kernel", "pass", "family"] as const) checkParts(parts[kind], kind, place);
   for (const op of ops) checkOp(op, place);
-  for (const { pass, before, after } of passes as readonly Partial<PlacedPass>[])
-    if ((before === undefined) === (after === undefined))
-      throw new CompileError(
-        place,
-        `pass ${pass?.name} stands ${before === undefined ? "nowhere" : "both before and after a pass"}`,
-        "give `before` or `after`, with a pass's name",
-      );
   const plugin: Plugin = { name, ops, kernels, passes, families };
   plugins.set(plugin, new Error(`${place} is defined here`));
   return plugin;
 }
 
-const DEFINED_BY: Readonly<Record<string, string>> = {
+const LISTS = ["ops", "kernels", "passes", "families"] as const;
+const DEFINED_BY: Readonly<Record<PartKind, string>> = {
   op: "`defineOp` of wgpt/ir makes one, as `definePointwise`, `defineReads` and `defineReduction` do",
   kernel: "`defineKernel` of wgpt/codegen makes one",
   pass: "a pass is { name, summary, role, run }, or { name, summary, role, make }",
   family: "see `Family`",
 };
-const PLURALS: Readonly<Record<string, string>> = { op: "ops", kernel: "kernels", pass: "passes", family: "families" };
+const PLURALS: Readonly<Record<PartKind, string>> = {
+  op: "ops",
+  kernel: "kernels",
+  pass: "passes",
+  family: "families",
+};
 
-/** A plugin may be written in JavaScript, where a part may be anything. */
-function problemOf(part: unknown, what: string): string | undefined {
-  if (typeof part !== "object" || part === null) return `is ${String(part)}`;
-  const has = (key: string, type: string): boolean => typeof (part as Record<string, unknown>)[key] === type;
-  const wrong = (keys: Readonly<Record<string, string>>): string | undefined => {
-    const key = Object.keys(keys).find((k) => !has(k, keys[k] ?? ""));
-    return key === undefined ? undefined : `has no ${key}`;
-  };
-  switch (what) {
-    case "op":
-      return wrong({ name: "string", infer: "function", traits: "object", operands: "object", attrs: "object" });
-    case "kernel":
-      return (
-        wrong({ name: "string", template: "object", refuses: "function", lower: "function" }) ??
-        kindProblem((part as { readonly kind?: unknown }).kind)
-      );
-    case "pass": {
-      const { role } = part as { readonly role?: unknown };
-      if (!has("run", "function") && !has("make", "function")) return "has neither run nor make";
-      if (!(PASS_ROLES as readonly unknown[]).includes(role))
-        return `has the role ${String(role)}, but roles are ${PASS_ROLES.join(", ")}`;
-      return wrong({ name: "string", summary: "string" });
-    }
-    default:
-      return wrong({
-        name: "string",
-        presets: "object",
-        readConfig: "function",
-        printConfig: "function",
-        graph: "function",
-      });
-  }
+/** A plugin may be written in JavaScript, where a spec may be anything. */
+function nameOf(spec: unknown): string {
+  if (typeof spec !== "object" || spec === null)
+    throw new CompileError(
+      "plugin",
+      `its definition is ${shortValue(spec)}`,
+      "it is { name, ops, kernels, passes, families }",
+    );
+  const { name } = spec as { readonly name?: unknown };
+  if (typeof name === "string" && /^[\w.@/-]+$/.test(name)) return name;
+  const said = name === undefined ? "missing" : shortValue(name);
+  throw new CompileError("plugin", `its name is ${said}`, "name it in letters, digits and -");
 }
 
-/** A kind is an op, not its name: a name is that of another toolkit's op as well. */
-function kindProblem(kind: unknown): string | undefined {
-  if (typeof kind === "object" && kind !== null && problemOf(kind, "op") === undefined) return undefined;
-  if ((TRAIT_KINDS as readonly unknown[]).includes(kind)) return undefined;
-  return `has the kind ${typeof kind === "object" ? "of no op" : String(JSON.stringify(kind))}, but a kind is an op itself, or ${TRAIT_KINDS.join(", ")}`;
+function listsOf(spec: PluginSpec, place: string): PluginSpec {
+  const unknown = Object.keys(spec).find((key) => key !== "name" && !(LISTS as readonly string[]).includes(key));
+  if (unknown !== undefined)
+    throw new CompileError(
+      place,
+      `has ${shortName(unknown)}, which is no part of one`,
+      `its parts are ${LISTS.join(", ")}`,
+    );
+  const strange = LISTS.find((key) => spec[key] !== undefined && !Array.isArray(spec[key]));
+  if (strange !== undefined)
+    throw new CompileError(place, `its ${strange} are ${shortValue(spec[strange])}`, "they are a list");
+  for (const [i, placed] of (spec.passes ?? []).entries()) checkPlace(placed, i, place);
+  return spec;
+}
+
+function checkPlace(placed: Partial<PlacedPass> | undefined, i: number, place: string): void {
+  const { pass, before, after } = placed ?? {};
+  if (pass === undefined)
+    throw new CompileError(
+      place,
+      `pass ${i} is ${shortValue(placed)}`,
+      "a pass and its place are { pass, before } or { pass, after }",
+    );
+  const facts =
+    before === undefined && after === undefined
+      ? "stands nowhere"
+      : before !== undefined && after !== undefined
+        ? "stands both before and after a pass"
+        : typeof (before ?? after) === "string" && (before ?? after) !== ""
+          ? undefined
+          : `stands ${before === undefined ? "after" : "before"} ${shortValue(before ?? after)}`;
+  if (facts !== undefined)
+    throw new CompileError(place, `pass ${labelOf(pass, i)} ${facts}`, "give `before` or `after`, with a pass's name");
+}
+
+/** What errors call a part: its name, or its number where that is none. */
+function labelOf(part: unknown, i: number): string {
+  const { name } = (part ?? {}) as { readonly name?: unknown };
+  return typeof name === "string" && name !== "" ? shortName(name) : String(i);
+}
+
+function checkParts(list: readonly { readonly name: string }[], kind: PartKind, place: string): void {
+  list.forEach((part, i) => {
+    const problem = partProblem(part, kind);
+    if (problem !== undefined)
+      throw new CompileError(place, `${kind} ${labelOf(part, i)} ${problem}`, DEFINED_BY[kind]);
+  });
+  const names = list.map((part) => part.name);
+  const twice = names.find((n, i) => names.indexOf(n) < i);
+  if (twice !== undefined)
+    throw new CompileError(place, `two of its ${PLURALS[kind]} are called ${twice}`, "names are unique");
 }
 
 /** Words that the text form reads as something else. */
-const isKept = (name: string): boolean => ["fused", "return", "true", "false", POINTWISE_ANCHOR].includes(name);
+const isKept = (name: string): boolean =>
+  name === POINTWISE_ANCHOR || /^(?:fused|return|true|false|(?:inf|nan)h?)$/.test(name);
 
 function checkOp({ name, reference, decompose }: Op, place: string): void {
   if (!/^[A-Za-z_][\w.]*$/.test(name) || isKept(name))

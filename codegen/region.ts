@@ -12,6 +12,7 @@ import {
   type Node,
   OPS,
   POINTWISE_ANCHOR,
+  printType,
   updatedOperands,
   type Value,
 } from "../ir/index.ts";
@@ -47,6 +48,7 @@ export class Region {
   readonly #names = new Map<Value, string>();
   readonly #results = new Map<Value, string>();
   readonly #stored = new Set<Value>();
+  readonly #storing = new Set<string>();
   readonly #helpers = new Set<string>();
 
   readonly #halves: Halves;
@@ -73,7 +75,10 @@ export class Region {
     const found = this.anchor?.operands[roles.indexOf(role)];
     if (found) return found;
     const facts = `asks for the operand ${role}, but its anchor is ${name}`;
-    throw new CompileError(this.#place, facts, `that has ${roles.join(", ") || "no operands"}`);
+    const hint = this.anchor
+      ? `that has ${roles.join(", ") || "no operands"}`
+      : "a region of pointwise ops has no anchor: print it by `elementStatements`";
+    throw new CompileError(this.#place, facts, hint);
   }
 
   /**
@@ -96,6 +101,7 @@ export class Region {
     args: readonly string[],
     index: readonly Index[] = args.map(indexName),
   ): string {
+    this.#checkAxes(name, value, index);
     const writer = this.#writer();
     const result = writer.element(value, index);
     return this.#function(
@@ -125,6 +131,8 @@ export class Region {
     args: readonly string[],
     index: readonly Index[] = args.map(indexName),
   ): string {
+    this.#checkAxes(name, anchorResult, index);
+    this.#storing.add(name);
     const writer = this.#writer();
     const blocks = this.#epilogue(writer, anchorResult, index, this.anchor);
     return this.#function(
@@ -147,6 +155,7 @@ export class Region {
 
   /** As `storeFunction`, for a region whose anchor moves elements of `moved` and computes none. */
   moveFunction(name: string, moved: Value, args: readonly string[], index: readonly Index[]): string {
+    this.#storing.add(name);
     const writer = this.#writer();
     const blocks = this.#epilogue(writer, moved, index, undefined);
     return this.#function(name, [...args.map((a) => `${a}: u32`), `value: ${moved.type.dtype}`], "", writer, blocks);
@@ -178,6 +187,11 @@ export class Region {
   get unstored(): Value | undefined {
     const left = this.body.results.findIndex((r) => !this.#stored.has(r));
     return this.node.results[left];
+  }
+
+  /** The names of the functions printed so far that store. */
+  get storeFunctions(): readonly string[] {
+    return [...this.#storing];
   }
 
   /** A WGSL function that the kernel itself calls; it is printed once, whoever else calls it. */
@@ -252,6 +266,12 @@ export class Region {
       print: this.print,
       place: this.#place,
     });
+  }
+
+  #checkAxes(name: string, v: Value, index: readonly Index[]): void {
+    if (index.length === v.type.shape.length) return;
+    const facts = `asks for ${name} of ${index.length} indices, but ${v.name} is ${printType(v.type)}`;
+    throw new CompileError(this.#place, facts, "an element has an index for each axis");
   }
 
   #unbound(v: Value): never {

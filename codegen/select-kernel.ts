@@ -11,49 +11,67 @@ import {
   type Node,
 } from "../ir/index.ts";
 import { type RegionPolicy, storageBuffers } from "../passes/index.ts";
-import { isOfKind, type Kernel, refusalOf } from "./kernel.ts";
+import { type ConfiguredKernel, isOfKind, type Kernel, type Taking, takingOf } from "./kernel.ts";
 import { Region } from "./region.ts";
+import { regionKey } from "./region-key.ts";
 import type { Target } from "./target.ts";
 import { standard, type Toolkit } from "./toolkit.ts";
 
 /** What of a toolkit a kernel is chosen from. */
 export type Kernels = Pick<Toolkit, "kernels">;
 
-/** Which kernel computes a node. */
-export type KernelChoice = (node: Node, target: Target) => Kernel;
+/** Which kernel computes a node; with the default of its configurations that take it where it says none. */
+export type KernelChoice = (node: Node, target: Target) => Kernel | ConfiguredKernel;
 
-/** A kernel of the right kind, and whether it takes the region. */
-export interface Candidate {
+/** A kernel of the right kind, and how it takes the region. */
+export interface Candidate extends Taking {
   readonly kernel: Kernel;
-  /** Why it does not take the region; absent where it does. */
-  readonly refusal?: string;
 }
 
 /** The toolkit's kernels of the region's kind, fastest first, with what each says. */
 export function candidates(node: Node, target: Target, { kernels }: Kernels = standard): readonly Candidate[] {
+  const known = knownCandidates(target, kernels);
+  const key = regionKey(node);
+  const found = known.get(key) ?? findCandidates(node, target, kernels);
+  known.set(key, found);
+  return found;
+}
+
+/** Layers are alike: what was found for one region holds for those that differ in names. */
+const memory = new WeakMap<Target, WeakMap<readonly Kernel[], Map<string, readonly Candidate[]>>>();
+
+function knownCandidates(target: Target, kernels: readonly Kernel[]): Map<string, readonly Candidate[]> {
+  const ofTarget = memory.get(target) ?? new WeakMap<readonly Kernel[], Map<string, readonly Candidate[]>>();
+  memory.set(target, ofTarget);
+  const found = ofTarget.get(kernels) ?? new Map<string, readonly Candidate[]>();
+  ofTarget.set(kernels, found);
+  return found;
+}
+
+function findCandidates(node: Node, target: Target, kernels: readonly Kernel[]): readonly Candidate[] {
   const region = new Region(node);
   return kernels
     .filter((k) => isOfKind(k, region))
     .toReversed()
-    .map((kernel) => {
-      const refusal = refusalOf(kernel, region, target);
-      return refusal === undefined ? { kernel } : { kernel, refusal };
-    });
+    .map((kernel) => ({ kernel, ...takingOf(kernel, region, target) }));
 }
 
 /**
- * The fastest kernel that takes the node.
+ * The fastest kernel that takes the node, and its configuration.
  * @throws CompileError with every refusal when none does.
  */
-export function selectKernel(node: Node, target: Target, toolkit: Kernels = standard): Kernel {
-  const { kernel, why } = firstTaker(node, target, toolkit);
-  if (kernel) return kernel;
+export function selectKernel(node: Node, target: Target, toolkit: Kernels = standard): ConfiguredKernel {
+  const { chosen, why } = firstTaker(node, target, toolkit);
+  if (chosen) return chosen;
   throw new CompileError(
     `${node.op.name} ${at(node.results, 0).name}`,
     `no kernel computes it (${why})`,
     "add a kernel, or write it in other ops",
   );
 }
+
+/** Ops of a region at most: drivers take long to compile a shader of thousands of statements, or don't. */
+const MOST_OPS = 128;
 
 /** What kernels take into a region: as many buffers as the target binds, and nothing that would cost the faster kernel. */
 export function kernelPolicy(target: Target, toolkit: Kernels = standard): RegionPolicy {
@@ -66,29 +84,37 @@ export function kernelPolicy(target: Target, toolkit: Kernels = standard): Regio
   };
   return {
     refuses(anchor, body) {
+      if (body.nodes.length > MOST_OPS) return `a kernel computes ${MOST_OPS} ops at most`;
       const problem = tooMany(storageBuffers(body));
       if (problem !== undefined) return problem;
-      const chosen = firstTaker(regionNode(anchor, body), target, toolkit);
-      if (!chosen.kernel) return chosen.why;
-      const before = withoutCompany(anchor, body);
-      const best = before && firstTaker(before, target, toolkit).kernel;
+      const { chosen, why } = firstTaker(regionNode(anchor, body), target, toolkit);
+      if (!chosen) return why;
+      const before = anchorAlone(anchor, body);
+      const best = before && firstTaker(before, target, toolkit).chosen?.kernel;
       if (!best || kernels.indexOf(chosen.kernel) >= kernels.indexOf(best)) return undefined;
-      const refusal = refusalOf(best, new Region(regionNode(anchor, body)), target);
+      const { refusal } = takingOf(best, new Region(regionNode(anchor, body)), target);
       return `${best.name} would not take it: ${refusal ?? "another kernel is chosen"}`;
     },
     refusesNode(node) {
       const { body } = new Region(node);
-      const { kernel, why } = firstTaker(node, target, toolkit);
-      return tooMany(storageBuffers(body)) ?? (kernel ? undefined : why);
+      const { chosen, why } = firstTaker(node, target, toolkit);
+      return tooMany(storageBuffers(body)) ?? (chosen ? undefined : why);
     },
   };
 }
 
-function firstTaker(node: Node, target: Target, toolkit: Kernels): { readonly kernel?: Kernel; readonly why: string } {
+interface Choice {
+  readonly chosen?: ConfiguredKernel;
+  /** What each kernel that does not take the node says. */
+  readonly why: string;
+}
+
+function firstTaker(node: Node, target: Target, toolkit: Kernels): Choice {
   const all = candidates(node, target, toolkit);
-  const taker = all.find((c) => c.refusal === undefined);
+  const taker = all.find((c) => c.configs.length > 0);
   const why = all.map((c) => `${c.kernel.name}: ${c.refusal}`).join("; ") || whyNone(node, toolkit);
-  return taker ? { kernel: taker.kernel, why } : { why };
+  const config = taker?.configs[0];
+  return taker && config ? { chosen: { kernel: taker.kernel, config }, why } : { why };
 }
 
 /** What is said where no kernel is of the node's kind: those for another op of its name are not. */
@@ -109,8 +135,8 @@ const regionNode = (anchor: Anchor, body: Graph): Node =>
     body.results.map((r) => r.name),
   );
 
-/** The anchor alone, on operands as they are (a weight's transpose stays: it is part of how the weight lies). */
-function withoutCompany(anchor: Anchor, body: Graph): Node | undefined {
+/** A node of the anchor alone, on its own operands, with the transpose of a weight where it reads one; undefined where the body has none. */
+function anchorAlone(anchor: Anchor, body: Graph): Node | undefined {
   const node = anchorNode(body, anchor);
   if (!node) return undefined;
   const members = body.nodes.filter(

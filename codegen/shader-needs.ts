@@ -3,6 +3,8 @@
 /** Of one workgroup. */
 export interface ShaderNeeds {
   readonly invocations: number;
+  /** Along x, y and z; their product is `invocations`. */
+  readonly size: readonly [x: number, y: number, z: number];
   /** Bytes of all its variables in workgroup memory, each in whole vectors of 16 bytes as WebGPU counts them. */
   readonly sharedBytes: number;
 }
@@ -19,16 +21,20 @@ export function shaderNeeds(wgsl: string): ShaderNeeds | undefined {
   );
   const [, sizes = ""] = /@workgroup_size\(([^)]*)\)/.exec(wgsl) ?? [];
   const variables = [...wgsl.matchAll(/^var<workgroup> \w+\s*:\s*([^;]+);/gm)];
-  const invocations = product(splitTop(sizes).map((text) => evaluate(text, names)));
+  const [x, y = 1, z = 1] = splitTop(sizes).map((text) => evaluate(text, names) ?? Number.NaN);
   const bytes = variables.map(([, type = ""]) => layoutOf(type, names, aliases)?.size);
-  if (invocations === undefined || bytes.includes(undefined)) return undefined;
-  return { invocations, sharedBytes: bytes.reduce<number>((n, size) => n + roundUp(size ?? 0, 16), 0) };
+  if (x === undefined || Number.isNaN(x * y * z) || bytes.includes(undefined)) return undefined;
+  return {
+    invocations: x * y * z,
+    size: [x, y, z],
+    sharedBytes: bytes.reduce<number>((n, size) => n + roundUp(size ?? 0, 16), 0),
+  };
 }
 
-const roundUp = (n: number, multiple: number): number => Math.ceil(n / multiple) * multiple;
+/** Bytes of an element of a WGSL type; undefined for one that this does not understand. */
+export const typeBytes = (type: string): number | undefined => layoutOf(type, new Map(), new Map())?.size;
 
-const product = (factors: readonly (number | undefined)[]): number | undefined =>
-  factors.reduce((n, f) => (n === undefined || f === undefined ? undefined : n * f), 1);
+const roundUp = (n: number, multiple: number): number => Math.ceil(n / multiple) * multiple;
 
 /** A product, quotient, sum or difference of whole numbers, with the constants by name. */
 function evaluate(text: string, names: ReadonlyMap<string, number>): number | undefined {

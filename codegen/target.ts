@@ -1,8 +1,10 @@
 // What the compiler may count on in an adapter. Plans are made for a target, not for the machine that makes them.
 
 import type { AdapterReport } from "../base/adapter.ts";
-import { adapterFamily, PLAIN_TARGET } from "../base/index.ts";
+import { nearestMachine, own, PLAIN_TARGET } from "../base/index.ts";
 import { optionError } from "../ir/index.ts";
+import type { Machine } from "./machine.ts";
+import { MACHINES } from "./machines.ts";
 
 /** WebGPU's limits of the same names; sizes in bytes. */
 export interface TargetLimits {
@@ -22,27 +24,8 @@ export interface Target {
   readonly summary: string;
   readonly limits: TargetLimits;
   readonly features: readonly string[];
-  readonly tuning: Tuning;
-}
-
-/** Sizes that suit the adapter; any value gives right results. */
-export interface Tuning {
-  /** Invocations of a workgroup where each works by itself. */
-  readonly lanes: number;
-  /** Invocations that share one row of a normalisation or reduction. */
-  readonly rowLanes: number;
-  /** Invocations of the one workgroup that works alone on a whole vocabulary. */
-  readonly wideLanes: number;
-  /** Rows that one invocation of a matrix product keeps, for some columns. */
-  readonly blockRows: number;
-  /** Reads halves as f16, where the adapter has it, and not as pairs in integers. */
-  readonly nativeHalves: boolean;
-  /** Vectors of columns, four or eight each, that one invocation of a matrix-vector product keeps. */
-  readonly gemvVectors: number;
-  /** Parts into which a workgroup cuts the inner axis of a matrix-vector product. */
-  readonly gemvSplit: number;
-  /** Invocations that share the rows of a transposed matrix. */
-  readonly rowSplit: number;
+  /** Its figures; of an adapter in hand, those of the described machine that is nearest. */
+  readonly machine: Machine;
 }
 
 /**
@@ -51,107 +34,93 @@ export interface Tuning {
  */
 export const USED_FEATURES: readonly string[] = ["shader-f16", "subgroups", "timestamp-query"];
 
-/** Every WebGPU device has these; a GPU hides memory latency behind many invocations. */
-const WEBGPU: Target = {
-  name: PLAIN_TARGET,
-  summary: "the limits that every WebGPU device has",
-  limits: {
-    maxStorageBuffersPerShaderStage: 8,
-    maxStorageBufferBindingSize: 134217728,
-    maxBufferSize: 268435456,
-    maxComputeWorkgroupStorageSize: 16384,
-    maxComputeInvocationsPerWorkgroup: 256,
-  },
-  features: [],
-  tuning: {
-    lanes: 64,
-    rowLanes: 64,
-    wideLanes: 256,
-    blockRows: 8,
-    nativeHalves: true,
-    gemvVectors: 1,
-    gemvSplit: 8,
-    rowSplit: 64,
-  },
+/** Every WebGPU device has these (https://www.w3.org/TR/webgpu/#limits). */
+const LEAST: TargetLimits = {
+  maxStorageBuffersPerShaderStage: 8,
+  maxStorageBufferBindingSize: 134217728,
+  maxBufferSize: 268435456,
+  maxComputeWorkgroupStorageSize: 16384,
+  maxComputeInvocationsPerWorkgroup: 256,
+};
+
+/** As Dawn reports lavapipe (test/adapters/mesa-lavapipe.json). */
+const LAVAPIPE_LIMITS: TargetLimits = {
+  maxStorageBuffersPerShaderStage: 16,
+  maxStorageBufferBindingSize: 134217728,
+  maxBufferSize: 4294967295,
+  maxComputeWorkgroupStorageSize: 32768,
+  maxComputeInvocationsPerWorkgroup: 1024,
+};
+
+/** As Dawn reports an H200 (test/adapters/nvidia-h200.json), but for buffers' sizes, which are the smallest of its kind. */
+const NVIDIA_LIMITS: TargetLimits = {
+  maxStorageBuffersPerShaderStage: 16,
+  maxStorageBufferBindingSize: 2147483644,
+  maxBufferSize: 4294967295,
+  maxComputeWorkgroupStorageSize: 49152,
+  maxComputeInvocationsPerWorkgroup: 1024,
+};
+
+/** What browsers report on AMD's and Intel's GPUs: Dawn's tiers below what a driver gives (its src/dawn/native/Limits.cpp). */
+const TIERED_LIMITS: TargetLimits = {
+  maxStorageBuffersPerShaderStage: 10,
+  maxStorageBufferBindingSize: 2147483644,
+  maxBufferSize: 2147483648,
+  maxComputeWorkgroupStorageSize: 32768,
+  maxComputeInvocationsPerWorkgroup: 1024,
+};
+
+function describe(machine: Machine, limits: TargetLimits, features: readonly string[] = USED_FEATURES): Target {
+  const { id, summary } = machine;
+  return { name: id, summary, limits, features, machine };
+}
+
+/** A target for each described machine, by its id. */
+export const TARGETS: Readonly<Record<string, Target>> = {
+  [PLAIN_TARGET]: describe(MACHINES[PLAIN_TARGET], LEAST, []),
+  lavapipe: describe(MACHINES.lavapipe, LAVAPIPE_LIMITS),
+  swiftshader: describe(MACHINES.swiftshader, LEAST, []),
+  "rtx-4060": describe(MACHINES["rtx-4060"], NVIDIA_LIMITS),
+  a10: describe(MACHINES.a10, NVIDIA_LIMITS),
+  h100: describe(MACHINES.h100, NVIDIA_LIMITS),
+  "rx-7900-xtx": describe(MACHINES["rx-7900-xtx"], TIERED_LIMITS),
+  mi200: describe(MACHINES.mi200, TIERED_LIMITS),
+  // As browsers report an M2 (test/adapters/apple-m2.json), but for buffers' sizes, which follow the machine's memory.
+  "apple-m2": describe(MACHINES["apple-m2"], TIERED_LIMITS),
+  "intel-arc-a770": describe(MACHINES["intel-arc-a770"], TIERED_LIMITS),
+};
+
+/** What targets were called before they were machines; bundles of that time have these names. */
+const OLDER_NAMES: Readonly<Record<string, string>> = {
+  "dawn-lavapipe": "lavapipe",
+  "dawn-swiftshader": "swiftshader",
+  "dawn-nvidia": "rtx-4060",
 };
 
 /**
- * A software rasteriser runs a workgroup's invocations eight at a time on one core: barriers cost, small groups win. It
- * unpacks halves from integers in 0.6 of the time in which it reads them as f16.
- */
-const LAVAPIPE: Target = {
-  ...WEBGPU,
-  name: "dawn-lavapipe",
-  summary: "Mesa's software Vulkan driver under Dawn",
-  limits: {
-    ...WEBGPU.limits,
-    maxStorageBuffersPerShaderStage: 16,
-    maxBufferSize: 4294967295,
-    maxComputeWorkgroupStorageSize: 32768,
-    maxComputeInvocationsPerWorkgroup: 1024,
-  },
-  features: USED_FEATURES,
-  tuning: {
-    lanes: 8,
-    rowLanes: 8,
-    wideLanes: 8,
-    blockRows: 16,
-    nativeHalves: false,
-    gemvVectors: 4,
-    gemvSplit: 1,
-    rowSplit: 1,
-  },
-};
-
-/** Every target, by name. */
-export const TARGETS: Readonly<Record<string, Target>> = Object.fromEntries(
-  [
-    WEBGPU,
-    LAVAPIPE,
-    {
-      ...WEBGPU,
-      name: "dawn-swiftshader",
-      summary: "Google's software Vulkan driver under Dawn",
-      tuning: { ...LAVAPIPE.tuning },
-    },
-    {
-      ...WEBGPU,
-      name: "dawn-nvidia",
-      summary: "an NVIDIA GPU under Dawn",
-      limits: {
-        ...WEBGPU.limits,
-        maxStorageBuffersPerShaderStage: 16,
-        maxStorageBufferBindingSize: 2147483644,
-        maxBufferSize: 4294967295,
-        maxComputeWorkgroupStorageSize: 49152,
-        maxComputeInvocationsPerWorkgroup: 1024,
-      },
-      features: USED_FEATURES,
-    },
-  ].map((t) => [t.name, t]),
-);
-
-/**
- * A target by name.
+ * A target by the id of its machine, or by the name that it had before.
  * @throws CompileError that names the ones there are.
  */
 export function targetByName(name: string): Target {
-  const target = TARGETS[name];
+  const target = own(TARGETS, own(OLDER_NAMES, name) ?? name);
   if (!target)
     throw optionError("target", `there is no target ${name}`, `targets are ${Object.keys(TARGETS).join(", ")}`);
   return target;
 }
 
-/** The target for an adapter in hand: its own limits and features, whoever made it, and the tuning of its family. */
+/**
+ * The target for an adapter in hand: its own limits and features, whoever made it, and the figures of the described machine
+ * that is nearest, whose id is its name. A limit that the report does not tell is the least that WebGPU promises.
+ */
 export function targetForAdapter(adapter: AdapterReport): Target {
-  const family = targetByName(adapterFamily(adapter));
-  const limits = Object.fromEntries(
-    Object.entries(family.limits).map(([key, value]) => [key, adapter.limits[key] ?? value]),
-  );
+  const nearest = targetByName(nearestMachine(adapter));
+  const limits = Object.fromEntries(Object.entries(LEAST).map(([key, value]) => [key, adapter.limits[key] ?? value]));
   return {
-    ...family,
-    ...(family === WEBGPU && { summary: "the adapter's own limits and features, and tuning that suits most GPUs" }),
-    limits: { ...family.limits, ...limits },
+    ...nearest,
+    summary: nearest.machine.software
+      ? nearest.summary
+      : `the adapter's own limits and features; figures as of ${nearest.name === PLAIN_TARGET ? "a modest GPU" : nearest.summary}`,
+    limits: { ...LEAST, ...limits },
     features: USED_FEATURES.filter((f) => adapter.features.includes(f)),
   };
 }

@@ -1,57 +1,59 @@
-// WGSL templates. A template declares its parameters; one that is unknown, missing or unused stops the build.
-import { readFileSync } from "node:fs";
-import Handlebars from "handlebars";
-import type { Address } from "../base/host-type.ts";
+// WGSL templates, as they are run. A template declares its parameters; one that is unknown, missing or unused stops the build.
+// Templates are precompiled: Handlebars' compiler, which needs `eval`, is in template-compiler.ts and nothing here imports it.
+import runtime from "handlebars/runtime.js";
+import { shortValue } from "../base/short-json.ts";
 import { CompileError, castNumber } from "../ir/index.ts";
+import { PARTIALS } from "./kernels/templates.ts";
+import type { PrecompiledTemplate } from "./precompiled-template.ts";
 import { wgslLiteral } from "./wgsl-element.ts";
+
+export type { PrecompiledTemplate } from "./precompiled-template.ts";
 
 /** What a template can be given. */
 export type Param = number | string | boolean;
 
-/** A `.wgsl.hbs` file and the exact set of parameters it may read. */
+/** A template and the exact set of parameters it may read. */
 export interface Template<K extends string> {
+  /** What errors call it. */
   readonly file: string;
   /** The text, without blank lines in a row. @throws CompileError for a parameter that is missing, or never read. */
   render(params: Readonly<Record<K, Param>>): string;
 }
 
-/** Names in a template that are no parameters. */
-const BUILTIN = new Set(["if", "unless", "each", "f32"]);
-
-const hbs = Handlebars.create();
 /** Prints a number as a WGSL f32 literal: 1 → `1.0`, 1e-5 → `0.00001`. */
-hbs.registerHelper("f32", (x: unknown) => {
+export function printF32(x: unknown): string {
   if (typeof x === "number" && Number.isFinite(castNumber(x, "f32"))) return wgslLiteral(x, "f32");
   throw new CompileError("template", `${String(x)} is no f32 constant`, "WGSL constants are finite numbers");
-});
-
-for (const [name, source] of Object.entries(readPartials(new URL("./kernels/partials/", import.meta.url))))
-  hbs.registerPartial(name, source);
-
-function readPartials(folder: URL): Record<string, string> {
-  const names = ["linear-id"];
-  return Object.fromEntries(names.map((n) => [n, readFileSync(new URL(`${n}.wgsl.hbs`, folder), "utf8")]));
 }
 
+const environment = runtime.create();
+environment.registerHelper("f32", printF32);
+for (const [name, { spec }] of Object.entries(PARTIALS)) environment.registerPartial(name, environment.template(spec));
+
 /**
- * Loads a template from its file, a path or a `file:` URL.
+ * A template from what `precompileTemplate` made of its text; `name` is what errors call it. It needs no `eval`.
  * @throws CompileError when what it reads and what is declared differ.
  */
-export function loadTemplate<const K extends string>(place: Address, declared: readonly K[]): Template<K> {
-  const file = String(place).split(/[/\\]/).at(-1) ?? String(place);
-  return template(file, readFileSync(place, "utf8"), declared);
-}
+export const precompiledTemplate = <const K extends string>(
+  name: string,
+  { reads, spec }: PrecompiledTemplate,
+  declared: readonly K[],
+): Template<K> => checkedTemplate(name, reads, declared, environment.template(spec));
 
 /**
- * A template from its text; `name` is what errors call it. Handlebars renders a missing `{{#if x}}` as false even when
- * strict, so the names are compared on the syntax tree.
- * @throws CompileError for text that is no template, and when what it reads and what is declared differ.
+ * A template that renders by `print`, once what it reads and what is declared are found to be the same.
+ * @throws CompileError when they differ.
  */
-export function template<const K extends string>(name: string, source: string, declared: readonly K[]): Template<K> {
-  const file = name;
-  const used = freeNames(source);
-  const missing = [...used].filter((n) => !(declared as readonly string[]).includes(n));
-  const unused = declared.filter((n) => !used.has(n));
+export function checkedTemplate<const K extends string>(
+  file: string,
+  reads: readonly string[],
+  declared: readonly K[],
+  print: (params: object) => string,
+): Template<K> {
+  if (!Array.isArray(declared as unknown))
+    throw new CompileError(file, `declares ${shortValue(declared)}`, "it declares a list of parameters, by name");
+  const missing = reads.filter((n) => !(declared as readonly string[]).includes(n));
+  const unused = declared.filter((n) => !reads.includes(n));
   if (missing.length > 0)
     throw new CompileError(
       file,
@@ -60,35 +62,16 @@ export function template<const K extends string>(name: string, source: string, d
     );
   if (unused.length > 0)
     throw new CompileError(file, `never reads ${unused.join(", ")}`, "drop it from the declared parameters, or use it");
-  const known = { f32: true } as unknown as KnownHelpers;
-  const compiled = hbs.compile(source, { strict: true, noEscape: true, knownHelpersOnly: true, knownHelpers: known });
   const render = (params: Readonly<Record<K, Param>>): string => {
     // Kernels of every template are kept in one list, so that TypeScript has forgotten by now which parameters these are.
     const absent = declared.find((n) => params[n] === undefined);
     if (absent !== undefined) throw new CompileError(file, `its kernel gives no ${absent}`);
-    const extra = Object.keys(params).find((n) => !used.has(n));
+    const extra = Object.keys(params).find((n) => !reads.includes(n));
     if (extra !== undefined) throw new CompileError(file, `its kernel gives ${extra}, which it never reads`);
-    return tidy(compiled(params));
+    return tidy(print(params));
   };
   return { file, render };
 }
 
-type KnownHelpers = NonNullable<Parameters<typeof Handlebars.compile>[1]>["knownHelpers"] & object;
-
 /** No blank lines in a row, none at the ends: hooks that print nothing leave no trace. */
 const tidy = (text: string): string => `${text.replaceAll(/\n{3,}/g, "\n\n").trim()}\n`;
-
-function freeNames(source: string): Set<string> {
-  const names = new Set<string>();
-  class Collect extends Handlebars.Visitor {
-    override PartialStatement(partial: hbs.AST.PartialStatement): void {
-      this.acceptArray(partial.params);
-    }
-    override PathExpression(path: hbs.AST.PathExpression): void {
-      const [head] = path.parts;
-      if (!path.data && typeof head === "string" && !BUILTIN.has(head)) names.add(head);
-    }
-  }
-  new Collect().accept(Handlebars.parse(source));
-  return names;
-}

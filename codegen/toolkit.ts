@@ -46,6 +46,7 @@ export function extend(toolkit: Toolkit, plugin: Plugin): Toolkit {
     if (taken) fail(`${what} ${taken.name} is there already`, `give the plugin's ${what} another name`);
     return [...before, ...added];
   };
+  for (const family of families) checkPresets(family, toolkit.families, fail);
   if (toolkit.plugins.includes(name)) fail("two plugins have this name", "load each once, and give each its name");
   const extended: Toolkit = {
     ops: join("op", toolkit.ops, ops),
@@ -58,6 +59,15 @@ export function extend(toolkit: Toolkit, plugin: Plugin): Toolkit {
   for (const kernel of kernels) checkKind(kernel, extended.ops, fail);
   for (const op of ops) checkComputed(op, extended.kernels, fail);
   return extended;
+}
+
+/** A model is called by its preset's name alone. */
+function checkPresets({ name, presets }: Family, others: readonly Family[], fail: Fail): void {
+  for (const other of others) {
+    const taken = Object.keys(presets).find((preset) => Object.hasOwn(other.presets, preset));
+    if (taken !== undefined && other.name !== name)
+      fail(`family ${name} has the preset ${taken}, which is one of ${other.name}'s`, "give the preset another name");
+  }
 }
 
 type Fail = (facts: string, hint: string) => never;

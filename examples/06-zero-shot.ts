@@ -7,9 +7,7 @@
 import { readFile } from "node:fs/promises";
 import { text as readAll } from "node:stream/consumers";
 import { parseArgs } from "node:util";
-import { compileGpt2, targetForAdapter } from "wgpt/codegen";
-import { readGpt2Config } from "wgpt/ir";
-import { generate, loadTokenizer, Model, openCheckpoint, openDawn } from "wgpt/runtime";
+import { openModel } from "wgpt/engine";
 import { TASKS } from "./tasks.ts";
 
 const { values, positionals } = parseArgs({
@@ -22,29 +20,23 @@ const [file] = positionals;
 const given =
   file === undefined ? task.sample : file === "-" ? await readAll(process.stdin) : await readFile(file, "utf8");
 
-const config = readGpt2Config(JSON.parse(await readFile(`${values.model}/config.json`, "utf8")));
-const tokenizer = await loadTokenizer(values.model);
+const model = await openModel(values.model);
+const { tokenizer, facts } = model;
 if (!tokenizer) throw new Error(`${values.model} has no tokenizer`);
 
-// What asks must stay whole, and the answer needs room: of a text too long for the context, the end is cut off.
 const [before, middle, after] = [task.before, given.trim(), task.after].map((part) => tokenizer.encode(part));
 if (!before || !middle || !after) throw new Error("a prompt has three parts");
-const room = config.n_ctx - task.maxNewTokens - before.length - after.length;
-if (room < 1) throw new Error(`the context of ${config.n_ctx} tokens is too short for this task`);
+const room = facts.n_ctx - task.maxNewTokens - before.length - after.length;
+if (room < 1) throw new Error(`the context of ${facts.n_ctx} tokens is too short for this task`);
 const prompt = [...before, ...middle.slice(0, room), ...after];
 if (middle.length > room) console.error(`the text has ${middle.length} tokens; the first ${room} are used`);
 
-const gpu = await openDawn();
-const { plan } = compileGpt2(config, { target: targetForAdapter(gpu.adapter) });
-const weights = await openCheckpoint(values.model);
-const model = await Model.load(gpu, plan, weights);
+const session = await model.session();
 console.log(`# ${values.task}: ${task.about}\n${tokenizer.decode(prompt)}`);
 // The end-of-text token ends an answer too.
 const stopTokens = tokenizer.eosToken === undefined ? [] : [tokenizer.eosToken];
 let answer = "";
-for await (const { text } of generate(model, tokenizer, prompt, { ...task, seed: 1, stopTokens })) answer += text;
+for await (const { text } of session.generate(prompt, { ...task, seed: 1, stopTokens })) answer += text;
 console.log(`# ${values.model} answers\n${answer.trim() || "(nothing: the line ended at once)"}`);
 
-model.destroy();
-gpu.close();
-await weights.close();
+await model.close();

@@ -36,17 +36,18 @@ const prompt = Array.from({ length: 16 }, (_, i) => (31 * i) % config.n_vocab);
 const logits: Float32Array[] = [];
 for (const [name, plan] of Object.entries(plans)) {
   const loaded = await LoadedPlan.load(plan, weights);
-  const model = await Model.on(loaded); // one sequence of the plan's; more of them could run beside it
-  logits.push((await model.feed(prompt)).slice());
+  const model = Model.on(loaded);
+  const session = await model.session(); // a sequence of its own; more of them could run beside it
+  logits.push((await session.feed(prompt)).slice());
   const count = 32;
-  await model.reset();
+  await session.reset();
   const times: number[] = [];
-  for await (const _ of drawAhead(model, prompt, { temperature: 0, seed: 1, count })) times.push(performance.now());
+  for await (const _ of drawAhead(session, prompt, { temperature: 0, seed: 1, count })) times.push(performance.now());
   const ms = ((times.at(-1) ?? 0) - (times[0] ?? 0)) / (count - 1);
   const { total } = memoryNeed(plan, { sharesWeights: true });
   const kernels = `${model.dispatchesPerToken} dispatches, ${ms.toFixed(2)} ms a token`;
   console.log(`${name}: ${kernels}, ${printBytes(total)} beside the weights`);
-  model.destroy();
+  await model.close();
   loaded.close();
 }
 const [a, b] = logits;

@@ -1,6 +1,6 @@
 // Attributes: what a node knows besides its operands. An op declares a spec for each; a spec fixes kind and default.
 import { printNumber } from "./print-literal.ts";
-import { bindDim, type Dim, DTYPES, type DType, dimEquals, printDim, type SymbolValues } from "./type.ts";
+import { bindDim, type Dim, DTYPES, type DType, dimEquals, isDim, printDim, type SymbolValues } from "./type.ts";
 
 /** An attribute's value. */
 export type Attr = boolean | string | Dim | readonly Dim[];
@@ -8,7 +8,9 @@ export type Attr = boolean | string | Dim | readonly Dim[];
 export type Attrs = Readonly<Record<string, Attr>>;
 
 /** The kinds of attributes. `word` is any name, `choice` one of some, `ints` a list of whole numbers, `dims` a shape. */
-export type AttrKind = "int" | "float" | "bool" | "choice" | "word" | "dim" | "dims" | "ints";
+export const ATTR_KINDS = ["int", "float", "bool", "choice", "word", "dim", "dims", "ints"] as const;
+/** The kinds of attributes; see `ATTR_KINDS`. */
+export type AttrKind = (typeof ATTR_KINDS)[number];
 
 /** What an attribute may be. Without a default it must be given. */
 export interface AttrSpec<V extends Attr = Attr> {
@@ -48,8 +50,6 @@ export const attr = {
   /** One of the names given. */
   choice: <const C extends string>(choices: readonly C[], value?: C) => spec<C>("choice", value, choices),
 };
-
-const isDim = (a: Attr): a is Dim => typeof a === "number" || (typeof a === "object" && !Array.isArray(a));
 
 /** Whether a dim is a whole number for all values of its symbols. */
 export const isWhole = (d: Dim): boolean =>

@@ -1,4 +1,6 @@
 // Making nodes and graphs. The types of results are inferred here and nowhere else.
+import { own } from "../base/own.ts";
+import { printRecipe, recipeProblem, recipeType, type WeightRecipe } from "../base/recipe.ts";
 import { type Attr, type Attrs, attrProblem } from "./attr.ts";
 import { at, CompileError, causedBy } from "./errors.ts";
 import type { Graph, Input, InputKind, Node } from "./graph.ts";
@@ -6,7 +8,7 @@ import { callMember } from "./member.ts";
 import type { Emit, Op } from "./op.ts";
 import { literal, printTypes } from "./print-literal.ts";
 import { brokenPromise } from "./promises.ts";
-import { DTYPES, type DType, printType, type TensorType } from "./type.ts";
+import { DTYPES, type DType, isDim, printType, type TensorType } from "./type.ts";
 import type { Value } from "./value.ts";
 
 /**
@@ -14,9 +16,9 @@ import type { Value } from "./value.ts";
  * @throws CompileError for an unknown, missing or unfit one.
  */
 export function completeAttrs(op: Op, given: Attrs, place: string): Attrs {
-  const out: Record<string, Attr> = {};
+  const out: [string, Attr][] = [];
   for (const [name, spec] of Object.entries(op.attrs)) {
-    const value = given[name] ?? spec.default;
+    const value = own(given, name) ?? spec.default;
     if (value === undefined)
       throw new CompileError(
         place,
@@ -25,16 +27,16 @@ export function completeAttrs(op: Op, given: Attrs, place: string): Attrs {
       );
     const problem = attrProblem(spec, value);
     if (problem) throw new CompileError(place, `attribute ${name} ${problem}`);
-    out[name] = value;
+    out.push([name, value]);
   }
-  const unknown = Object.keys(given).find((k) => !(k in op.attrs));
+  const unknown = Object.keys(given).find((k) => !Object.hasOwn(op.attrs, k));
   if (unknown !== undefined)
     throw new CompileError(
       place,
       `attribute ${unknown} is not one of ${op.name}'s`,
       `it has ${Object.keys(op.attrs).join(", ") || "none"}`,
     );
-  return out;
+  return Object.fromEntries(out);
 }
 
 /** @throws CompileError when the op takes another number of operands. */
@@ -111,7 +113,7 @@ const isType = (t: unknown): t is TensorType =>
   (DTYPES as readonly unknown[]).includes(t.dtype) &&
   "shape" in t &&
   Array.isArray(t.shape) &&
-  t.shape.every((d) => typeof d === "number" || (typeof d === "object" && d !== null && "terms" in d));
+  t.shape.every(isDim);
 
 /** Builds a graph node by node; names are made unique by a number where they are not given. */
 export class GraphBuilder {
@@ -131,6 +133,18 @@ export class GraphBuilder {
   input(name: string, type: TensorType, kind: InputKind = "input"): Value {
     const value: Value = { name: this.#claim(name), type };
     this.#inputs.push({ kind, value });
+    return value;
+  }
+
+  /**
+   * Declares a weight by what it is made of: `weight("w", transposeRecipe(tensorRecipe("w.T", [4, 3]), [1, 0]))` is f32[3, 4].
+   * @throws CompileError when the name is taken, or the recipe takes what its tensors do not have.
+   */
+  weight(name: string, recipe: WeightRecipe): Value {
+    const problem = recipeProblem(recipe);
+    if (problem !== undefined) throw new CompileError(`weight ${name}`, problem, `it is ${printRecipe(recipe)}`);
+    const value: Value = { name: this.#claim(name), type: recipeType(recipe) };
+    this.#inputs.push({ kind: "weight", value, recipe });
     return value;
   }
 

@@ -44,7 +44,7 @@ export function defineNormalization(spec: NormalizationSpec): Op {
   const [scale, shift] = [place(spec.scale), place(spec.shift)];
   const missing = [spec.scale, spec.shift].find((o) => place(o) === -1);
   if (missing !== undefined)
-    throw new CompileError(`op ${name}`, `${missing} is none of its operands ${operands.join(", ")}`);
+    throw new CompileError(`op ${name}`, `${missing} is not one of its operands ${operands.join(", ")}`);
   const vectors = operands.slice(1);
   return defineOp({
     name,

@@ -1,7 +1,16 @@
 // Ops that only move elements: the reference runs the same index arithmetic that kernels print.
 import type { AttrSpecs, Attrs } from "./attr.ts";
 import { at, CompileError } from "./errors.ts";
-import { defineOp, type ElementMath, type Op, type OpCase, type OpSpec, type Reads, type Writes } from "./op.ts";
+import {
+  defineOp,
+  type ElementMath,
+  type Op,
+  type OpCase,
+  type OpSpec,
+  type Reads,
+  type Traits,
+  type Writes,
+} from "./op.ts";
 import { castNumber, countElements, forEachIndex, type HostTensor, stridesOf } from "./tensor.ts";
 import { type Dim, evalDim } from "./type.ts";
 
@@ -18,6 +27,8 @@ export interface ReadsSpec<N extends readonly string[], S extends AttrSpecs> {
   element: Reads["element"];
   /** Where each element of the first operand goes, for an op that can be run from that side. */
   readonly targets?: Writes["targets"];
+  /** Ranges of operands' axes that it reads, where the attributes say which. */
+  readonly ranges?: Traits["ranges"];
   readonly cases: readonly OpCase[];
 }
 
@@ -33,6 +44,7 @@ export function defineReads<const N extends readonly string[], S extends AttrSpe
     ...(spec.attrs && { attrs: spec.attrs }),
     traits: {
       reads: { element: (index, math, context) => spec.element(index, math, context) },
+      ...(spec.ranges && { ranges: spec.ranges }),
       ...(spec.targets && { writes: { operand: 0, targets: spec.targets } }),
     },
     cases: spec.cases,

@@ -1,10 +1,20 @@
 // What a family of language models is to the compiler and to the commands: which config.json it reads, and the graphs of its
 // entry points. A family is a value in a toolkit; no other file knows one by name.
-import type { PlanModel } from "../base/plan.ts";
+import type { CheckpointNames, Initialisation } from "../base/checkpoint-names.ts";
+import type { PlanModel, PlanRoles } from "../base/plan.ts";
 import { configError } from "./errors.ts";
 import type { Graph } from "./graph.ts";
 import type { Json } from "./models/config-keys.ts";
 import { type SymbolValues, symbol } from "./type.ts";
+
+export type {
+  CheckpointNames,
+  Initialisation,
+  InitialRule,
+  RefusedTensor,
+  TensorPattern,
+  TiedHead,
+} from "../base/checkpoint-names.ts";
 
 /** What every configuration says, whatever its family: layers, context, vocabulary and end tokens, under GPT-2's names. */
 export type ModelConfig = PlanModel;
@@ -24,9 +34,34 @@ export interface EntrySpec {
   readonly name: string;
   readonly graph: Graph;
   readonly fixed?: SymbolValues;
+  /** What is what to a language model's runtime, by the graph's names; absent where the graph is none. */
+  readonly roles?: PlanRoles;
   /** Bounds for the symbols that are not fixed. Where entry points share a symbol, one may give it for all; the largest counts. */
   readonly maxima?: SymbolValues;
 }
+
+/** What a family's graphs call what the runtime of language models writes and reads. */
+export interface ModelRoles {
+  /** The state i32[n_ctx + 1] that holds the sequence. */
+  readonly tokens: string;
+  /** The inputs of the draw; see `drawToken`. */
+  readonly settings: string;
+  readonly seed: string;
+  readonly suppressed: string;
+  /** The symbols of new and of past tokens. */
+  readonly newTokens: string;
+  readonly pastTokens: string;
+}
+
+/** The names that a family's graphs have unless it says otherwise. */
+export const MODEL_ROLES: ModelRoles = {
+  tokens: "tokens",
+  settings: "settings",
+  seed: "seed",
+  suppressed: "suppressed",
+  newTokens: "T",
+  pastTokens: "P",
+};
 
 /** What reading a config may take into account besides it. */
 export interface ReadConfigOptions {
@@ -34,6 +69,19 @@ export interface ReadConfigOptions {
   readonly generation?: { readonly json: unknown; readonly place: string };
   /** Hears what is no error, but should be known: a token id that is ignored, a key that is. */
   readonly warn?: (text: string) => void;
+}
+
+/** A tensor of a checkpoint. */
+export interface NamedShape {
+  readonly name: string;
+  readonly shape: readonly number[];
+}
+
+/** A config that describes the weights beside it: the keys of config.json to set and to take away, and what it says then. */
+export interface FittedConfig<C extends ModelConfig = ModelConfig> {
+  readonly set: Readonly<Record<string, unknown>>;
+  readonly unset: readonly string[];
+  readonly config: C;
 }
 
 /** A family of language models, over its own type of configuration. */
@@ -49,9 +97,17 @@ export interface Family<C extends ModelConfig = ModelConfig> {
   readConfig(json: unknown, place?: string, options?: ReadConfigOptions): C;
   /** The keys of a config.json that `readConfig` reads back as `config`. */
   printConfig(config: C): Json;
+  /** What its checkpoints hold besides the weights of its graphs, and other names of those; nothing when absent. */
+  readonly names?: CheckpointNames;
+  /** What its weights are before training: those of `openRandomWeights` when absent. */
+  readonly initialisation?: Initialisation;
+  /** The config that describes the model whose tensors these are, where their shapes leave no choice and `config` says otherwise. */
+  fitConfig?(config: C, tensors: readonly NamedShape[]): FittedConfig<C> | undefined;
+  /** What its graphs call what they have in common; `MODEL_ROLES` when absent. */
+  readonly roles?: ModelRoles;
   /**
-   * The graph of an entry point, over `NEW_TOKENS` and `PAST_TOKENS` (P + T ≤ n_ctx). Its tokens lie in the state `tokens`
-   * i32[n_ctx + 1]; its first result are the logits, f32[T, n_vocab] for `logits`, else f32[1, n_vocab], where `drawToken` ends it.
+   * The graph of an entry point, over the symbols of new and past tokens (`NEW_TOKENS` and `PAST_TOKENS`, unless its roles name
+   * others; T + P ≤ n_ctx). Its tokens lie in the state `tokens` i32[n_ctx + 1]; its first result are the logits, f32[T, n_vocab] for `logits`, else f32[1, n_vocab], where `drawToken` ends it.
    */
   graph(config: C, entry: EntryName): Graph;
 }

@@ -1,4 +1,5 @@
 // A graph: inputs, nodes in topological order, results. Immutable; a pass makes a new one.
+import type { WeightRecipe } from "../base/recipe.ts";
 import type { Attrs } from "./attr.ts";
 import type { Op } from "./op.ts";
 import type { Value } from "./value.ts";
@@ -36,15 +37,8 @@ export type InputKind = (typeof INPUT_KINDS)[number];
 export interface Input {
   readonly kind: InputKind;
   readonly value: Value;
-  /** Set on a weight that is a part of what the checkpoint holds under another name. */
-  readonly part?: Part;
-}
-
-/** `whole`[start : start + as long as the input is] along one axis. */
-export interface Part {
-  readonly whole: Value;
-  readonly axis: number;
-  readonly start: number;
+  /** Of a weight: what it is made of. It is the checkpoint's tensor of its own name and shape when absent. */
+  readonly recipe?: WeightRecipe;
 }
 
 /** A computation in SSA form. Nodes are in topological order. */

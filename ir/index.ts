@@ -2,14 +2,17 @@
  * The language: graphs in SSA form, their text, their verifier and their interpreter; ops; GPT-2 as a graph. It imports nothing.
  * @module wgpt/ir
  */
+export * from "../base/recipe.ts";
 export * from "./attr.ts";
 export * from "./builder.ts";
+export { graphConstraints } from "./constraints.ts";
 export * from "./define-normalization.ts";
 export * from "./define-pointwise.ts";
 export * from "./define-reads.ts";
 export * from "./define-reduction.ts";
 export * from "./errors.ts";
 export * from "./family.ts";
+export { checkPreset, familyGraph, readFamilyConfig } from "./family-members.ts";
 export * from "./fused.ts";
 export * from "./graph.ts";
 export * from "./interpret.ts";
@@ -26,6 +29,7 @@ export * from "./ops/index.ts";
 export * from "./parse.ts";
 export * from "./print.ts";
 export * from "./print-literal.ts";
+export * from "./recipe.ts";
 export { graphSymbols } from "./symbols.ts";
 export * from "./tensor.ts";
 export * from "./type.ts";

@@ -1,30 +1,37 @@
 // Runs a graph on the CPU with the ops' references, all in f64: slow, obviously right, and the oracle of every test.
+import { brokenConstraint } from "../base/plan.ts";
 import { type Attr, type Attrs, bindAttrs, printAttr } from "./attr.ts";
 import { GraphBuilder } from "./builder.ts";
+import { graphConstraints } from "./constraints.ts";
 import { at, CompileError } from "./errors.ts";
 import { bindType } from "./fused.ts";
-import type { Graph, Node, Part } from "./graph.ts";
+import type { Graph, Node } from "./graph.ts";
 import { callMember } from "./member.ts";
 import type { Op } from "./op.ts";
-import { slice } from "./ops/slice.ts";
+import { inputTensor } from "./recipe.ts";
 import { countElements, type HostTensor, hostTensor } from "./tensor.ts";
 import { bindDim, printDim, printType, type SymbolValues } from "./type.ts";
 import { isLiteral, type Value } from "./value.ts";
 
 /**
  * The graph's results for inputs given by name. Every symbol of the shapes needs a number; each input must have the
- * shape that its type has then.
- * @throws CompileError for an input that is missing, or has another shape or dtype.
+ * shape that its type has then. A weight with a recipe is made of the checkpoint's tensors, where they are given; see
+ * `inputTensor`.
+ * @throws CompileError for an input that is missing, or has another shape or dtype; and for symbols that break one of
+ * `graphConstraints`.
  */
 export function interpret(
   graph: Graph,
   inputs: ReadonlyMap<string, HostTensor>,
   symbols: SymbolValues = {},
 ): HostTensor[] {
+  const broken = brokenConstraint(graphConstraints(graph), symbols);
+  if (broken)
+    throw new CompileError(`interpret ${graph.name}`, broken, "a call's symbols must keep within what they index");
   const env = new Map<Value, HostTensor>();
-  for (const { value, part } of graph.inputs) {
-    const whole = part && inputs.get(part.whole.name);
-    const tensor = inputs.get(value.name) ?? (whole && takePart(whole, part, value));
+  for (const input of graph.inputs) {
+    const { value } = input;
+    const tensor = inputTensor(input, inputs);
     const wanted = value.type.shape.map((d) => printDim(bindDim(d, symbols))).join();
     if (!tensor)
       throw new CompileError(
@@ -55,12 +62,6 @@ export function interpret(
     });
   }
   return graph.results.map(read);
-}
-
-/** What a part of a weight holds, for a caller who has the whole. */
-function takePart(whole: HostTensor, { axis, start }: Part, { type }: Value): HostTensor {
-  const length = Number(at(type.shape, axis));
-  return at(slice.reference?.([whole], { axis, start, length }) ?? [], 0);
 }
 
 function undefinedValue(graph: Graph, v: Value): never {

@@ -11,6 +11,9 @@ interface Token {
 const PATTERN =
   /(?<skip>\s+|#[^\n]*)|(?<number>-?(?:(?:inf|nan)h?|\d+(?:\.\d*)?(?:e[+-]?\d+)?[uh]?)(?![\w.])|-?\d+(?=[A-Z]\b))|(?<word>[A-Za-z_][\w.]*)|(?<punct>>=|[(){}[\],:=+*-])/y;
 
+/** Words, numbers and marks of a text. The graph of GPT-2 XL has some ten thousand. */
+const MOST_TOKENS = 2 ** 22;
+
 export function lex(text: string): Lexer {
   const tokens: Token[] = [];
   PATTERN.lastIndex = 0;
@@ -23,20 +26,33 @@ export function lex(text: string): Lexer {
       const token = groups[kind];
       if (token !== undefined) tokens.push({ kind, text: token, offset });
     }
+    if (tokens.length > MOST_TOKENS)
+      throw problem(text, offset, `the text has more than ${MOST_TOKENS} words and marks`);
   }
   tokens.push({ kind: "end", text: "the end", offset: text.length });
   return new Lexer(text, tokens);
 }
 
 function problem(text: string, offset: number, facts: string, hint?: string): CompileError {
-  const before = text.slice(0, offset).split("\n");
-  return new CompileError(`line ${before.length}, column ${(before.at(-1)?.length ?? 0) + 1}`, facts, hint);
+  const column = offset - (offset === 0 ? -1 : text.lastIndexOf("\n", offset - 1));
+  return new CompileError(`line ${lineAt(text, offset)}, column ${column}`, facts, hint);
 }
+
+/** Counts from 1. */
+function lineAt(text: string, offset: number): number {
+  let line = 1;
+  for (let at = text.indexOf("\n"); at >= 0 && at < offset; at = text.indexOf("\n", at + 1)) line++;
+  return line;
+}
+
+/** Bodies in bodies, and recipes in recipes: a text that is nested without an end would take the stack. */
+const MOST_NESTED = 64;
 
 export class Lexer {
   readonly #text: string;
   readonly #tokens: readonly Token[];
   #next = 0;
+  #depth = 0;
 
   constructor(text: string, tokens: readonly Token[]) {
     this.#text = text;
@@ -96,8 +112,19 @@ export class Lexer {
     this.punct(close);
     return items;
   }
+  /** Reads what stands within something of its own kind. */
+  nested<X>(read: () => X): X {
+    if (this.#depth === MOST_NESTED) this.fail(`is nested more than ${MOST_NESTED} deep`);
+    this.#depth++;
+    const made = read();
+    this.#depth--;
+    return made;
+  }
+  get atEnd(): boolean {
+    return this.#at(0).kind === "end";
+  }
   end(): void {
-    if (this.#at(0).kind !== "end") this.fail(`expected the end, found ${this.#at(0).text}`);
+    if (!this.atEnd) this.fail(`expected the end, found ${this.#at(0).text}`);
   }
   /** The next token's text, and where it stands, for messages. */
   get found(): string {
@@ -115,7 +142,7 @@ export class Lexer {
       return make();
     } catch (error) {
       if (error instanceof CompileError) {
-        const line = this.#text.slice(0, this.#at(-1).offset).split("\n").length;
+        const line = lineAt(this.#text, this.#at(-1).offset);
         throw new CompileError(`line ${line}, ${error.place}`, error.facts, error.hint);
       }
       throw error;

@@ -55,15 +55,33 @@ export interface Traits {
   readonly writes?: Writes;
   /** Folds the axis that the attribute `axis` names, which stays with length 1 or goes. */
   readonly reduces?: Reduction;
+  /**
+   * Ranges of operands' axes that it reads or writes, where the attributes or another operand's length say which. They must lie
+   * on the axis; where symbols decide that, a call is refused that breaks it.
+   */
+  readonly ranges?: (types: readonly TensorType[], attrs: Attrs) => readonly AxisRange[];
   /** Result 0 may live in operand 0's buffer: the op changes part of it and keeps the rest. */
   readonly updatesFirstOperand?: boolean;
+  /**
+   * Operands, by name, that its kernels have read as a whole before the first result is stored: what follows it in a kernel may
+   * overwrite them.
+   */
+  readonly readsBeforeResults?: readonly string[];
   /** A kernel is built around it, and pointwise neighbours may be computed in that kernel. */
   readonly anchor?: boolean;
   /** Normalises the last axis as described, and may be computed on the way into a kernel that takes rows. */
   readonly normalizes?: Normalization;
 }
 
-/** What an element's computation knows beside the operands. */
+/** From `start` on, `length` places of an axis of an operand. */
+export interface AxisRange {
+  readonly operand: number;
+  readonly axis: number;
+  readonly start: Dim;
+  readonly length: Dim;
+}
+
+/** What an element's computation knows besides its operands. */
 export interface PointwiseContext {
   readonly attrs: Attrs;
   /** The last operand's dtype, which is every operand's but a condition's. */

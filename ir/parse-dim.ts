@@ -7,7 +7,7 @@ import { isKeptWord } from "./verify.ts";
 /** Reads the dims of one graph or one type. */
 export class DimParser {
   readonly #lexer: Lexer;
-  /** Those that have been declared so far. */
+  /** The symbols declared so far, by name. */
   readonly #symbols = new Map<string, Dim>();
 
   constructor(lexer: Lexer) {

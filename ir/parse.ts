@@ -1,21 +1,15 @@
 // Text to graph: the inverse of `print`. Types may be left out; where they stand they are checked.
+import { own } from "../base/own.ts";
 import type { Attr, AttrKind } from "./attr.ts";
 import { makeNode } from "./builder.ts";
 import { at, CompileError } from "./errors.ts";
 import { fusedNode } from "./fused.ts";
-import {
-  type Graph,
-  INPUT_KINDS,
-  type Input,
-  type InputKind,
-  type Node,
-  type Part,
-  POINTWISE_ANCHOR,
-} from "./graph.ts";
+import { type Graph, INPUT_KINDS, type Input, type InputKind, type Node, POINTWISE_ANCHOR } from "./graph.ts";
 import { type Lexer, lex } from "./lex.ts";
 import type { Op, OpSet } from "./op.ts";
 import { OPS } from "./ops/index.ts";
 import { DimParser } from "./parse-dim.ts";
+import { parseRecipe } from "./parse-recipe.ts";
 import { literal, printTypes } from "./print-literal.ts";
 import { DTYPES, type DType, type TensorType, typeEquals } from "./type.ts";
 import { isLiteral, type Value } from "./value.ts";
@@ -29,6 +23,23 @@ export function parseGraph(text: string, { ops }: OpSet = { ops: OPS }): Graph {
   const graph = new Parser(lexer, ops).graph();
   lexer.end();
   return graph;
+}
+
+/**
+ * Reads a file of graphs, one after the other: the entry points of a plan, for instance. Each declares symbols of its own.
+ * @throws CompileError as `parseGraph` does, where there is none, and for two of one name.
+ */
+export function parseGraphs(text: string, { ops }: OpSet = { ops: OPS }): readonly Graph[] {
+  const lexer = lex(text);
+  const graphs: Graph[] = [];
+  do {
+    const { place } = lexer;
+    const graph = new Parser(lexer, ops).graph();
+    if (graphs.some((g) => g.name === graph.name))
+      lexer.fail(`two graphs are called ${graph.name}`, "callers tell them apart by name", place);
+    graphs.push(graph);
+  } while (!lexer.atEnd);
+  return graphs;
 }
 
 /**
@@ -98,26 +109,7 @@ class Parser {
     const value: Value = { name, type: this.type(true) };
     scope.set(name, value);
     const input: Input = { kind: marked ? word : "input", value };
-    return l.take("=") ? { ...input, part: this.#part() } : input;
-  }
-
-  /** `slice(wte.weight: f32[50257, 768], axis=0, start=25129)`: where in a checkpoint's tensor a part lies. */
-  #part(): Part {
-    const l = this.#lexer;
-    l.word("slice");
-    l.punct("(");
-    const name = l.name();
-    l.punct(":");
-    const whole: Value = { name, type: this.type() };
-    const place = (key: string): number => {
-      l.punct(",");
-      l.word(key);
-      l.punct("=");
-      return l.takeNumber()?.value ?? l.fail(`${key} is no number`, "an axis and a start are whole numbers");
-    };
-    const part: Part = { whole, axis: place("axis"), start: place("start") };
-    l.punct(")");
-    return part;
+    return l.take("=") ? { ...input, recipe: parseRecipe(l, () => this.type()) } : input;
   }
 
   #newName(scope: ReadonlyMap<string, Value>, beside: readonly string[] = []): string {
@@ -159,17 +151,17 @@ class Parser {
     const op = this.#op(opName, place);
     l.punct("(");
     const operands: Value[] = [];
-    const attrs: Record<string, Attr> = {};
+    const attrs = new Map<string, Attr>();
     l.listUntil(")", () => {
       if (l.peek("=", 1)) {
         const here = l.place;
         const key = l.name();
-        if (Object.hasOwn(attrs, key)) l.fail(`attribute ${key} is given twice`, "once is enough", here);
+        if (attrs.has(key)) l.fail(`attribute ${key} is given twice`, "once is enough", here);
         l.punct("=");
-        attrs[key] = this.#attr(op.attrs[key]?.kind);
+        attrs.set(key, this.#attr(own(op.attrs, key)?.kind));
       } else operands.push(this.#operand(scope));
     });
-    return l.locate(() => makeNode(op, operands, attrs, names));
+    return l.locate(() => makeNode(op, operands, Object.fromEntries(attrs), names));
   }
 
   /** The op of that name; `place` is where the text has it. */
@@ -178,7 +170,7 @@ class Parser {
       this.#ops.get(name) ??
       this.#lexer.fail(
         `${name} is no op`,
-        "ops of your own come with a plugin, or as `{ ops: [...OPS, yourOp] }`",
+        "ops of your own come with a plugin (--plugin FILE), or as `{ ops: [...OPS, yourOp] }`",
         place,
       )
     );
@@ -204,7 +196,7 @@ class Parser {
     l.punct("{");
     const inputs = [...inner.values()].map((value): Input => ({ kind: "input", value }));
     const end = l.place;
-    const body: Graph = { name, inputs, ...this.#block(inner) };
+    const body: Graph = { name, inputs, ...l.nested(() => this.#block(inner)) };
     if (body.results.length !== names.length)
       return l.fail(
         `${names.length} names, but the body returns ${body.results.length} values`,

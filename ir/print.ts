@@ -1,4 +1,5 @@
 // A graph as text. The text is what tests, dumps, docs and bug reports use; `parse` reads it back.
+import { printRecipe } from "../base/recipe.ts";
 import { attrEquals, printAttr } from "./attr.ts";
 import { fused } from "./fused.ts";
 import { anchorName, type Graph, type Input, type Node, POINTWISE_ANCHOR } from "./graph.ts";
@@ -19,8 +20,8 @@ export function printGraph(graph: Graph): string {
   return `${[head, ...graph.nodes.map((n) => `  ${indent(printNode(n, own))}`), `  return ${graph.results.map(own).join(", ")}`, "}"].join("\n")}\n`;
 }
 
-const printInput = ({ kind, value, part }: Input): string =>
-  `${kind === "input" ? "" : `${kind} `}${printTyped(value)}${part ? ` = slice(${printTyped(part.whole)}, axis=${part.axis}, start=${part.start})` : ""}`;
+const printInput = ({ kind, value, recipe }: Input): string =>
+  `${kind === "input" ? "" : `${kind} `}${printTyped(value)}${recipe ? ` = ${printRecipe(recipe)}` : ""}`;
 
 const printTyped = (v: Value): string => `${v.name}: ${printType(v.type)}`;
 

@@ -3,13 +3,14 @@
 import { type Attrs, attrProblem } from "./attr.ts";
 import type { Normalization, Op } from "./op.ts";
 import {
+  addDims,
   broadcastShapes,
   type Dim,
-  evalDim,
+  dimEquals,
   printType,
+  productOf,
   resolveAxis,
   type Shape,
-  type SymbolValues,
   shapeEquals,
   type TensorType,
   typeEquals,
@@ -56,16 +57,29 @@ const CHECKS: Readonly<Record<string, Check>> = {
     if (!old || !fresh) return "has no operand to update";
     return typeEquals(old, fresh) ? undefined : `is ${printType(fresh)}, but would live in ${printType(old)}`;
   },
+  readsBeforeResults({ traits, operands }) {
+    const { readsBeforeResults: promised = [] } = traits;
+    const unknown = promised.find((name) => !operands.includes(name));
+    if (unknown !== undefined)
+      return `reads ${unknown} before its results, but its operands are ${operands.join(", ")}`;
+    const shared = SHARED.find((trait) => traits[trait] !== undefined);
+    return promised.length === 0 || shared === undefined
+      ? undefined
+      : `reads ${promised.join(", ")} before its results, but kernels for any op with the trait ${shared} compute it, which store as they read`;
+  },
   writes({ traits }, { operands, results }) {
     if (!traits.writes) return undefined;
     const moved = operands[traits.writes.operand];
     if (!moved) return `has ${operands.length} operands, but moves the elements of operand ${traits.writes.operand}`;
     if (traits.updatesFirstOperand) return undefined;
-    return PROBES.every((s) => countOf([moved], s) === countOf(results, s))
+    return dimEquals(countOf([moved]), countOf(results))
       ? undefined
       : `moves the elements of ${printType(moved)}, but makes ${results.map(printType).join(", ")}: some would come from nowhere`;
   },
 };
+
+/** Traits by which kernels compute an op that they know nothing else of. */
+const SHARED = ["pointwise", "reads", "writes", "reduces", "normalizes"] as const;
 
 function foldProblem(
   fold: NonNullable<Op["traits"]["reduces"]>,
@@ -107,12 +121,6 @@ function normalizationProblem(
     : `has ${operands.length} operands, but describes what becomes of ${described}`;
 }
 
-/** Lengths that tell sums of products apart: equal for all of them, for every practical purpose equal for any. */
-const PROBES: readonly SymbolValues[] = [
-  { B: 3, T: 5, P: 7 },
-  { B: 11, T: 17, P: 29 },
-  { B: 2, T: 101, P: 0 },
-];
-
-const countOf = (types: readonly TensorType[], symbols: SymbolValues): number =>
-  types.reduce((sum, t) => sum + t.shape.reduce<number>((n, d) => n * (evalDim(d, symbols) ?? Number.NaN), 1), 0);
+/** How many elements there are in all, for whatever the symbols stand for. */
+const countOf = (types: readonly TensorType[]): Dim =>
+  types.reduce<Dim>((sum, { shape }) => addDims(sum, productOf(shape)), 0);

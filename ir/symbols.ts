@@ -1,16 +1,29 @@
 // The symbols of a graph: those in its inputs' types, and those that only its nodes' attributes name.
 import { dimsOf } from "./attr.ts";
 import type { Graph } from "./graph.ts";
-import { type Dim, type Sym, symbolsOf } from "./type.ts";
+import { type Sym, symbolsOf } from "./type.ts";
 
-const inputDims = (graph: Graph): readonly Dim[] => graph.inputs.flatMap((i) => i.value.type.shape);
+/** Calls `hear` with each symbol of the inputs' types. */
+function hearInputs({ inputs }: Graph, hear: (s: Sym) => void): void {
+  for (const { value } of inputs) for (const dim of value.type.shape) symbolsOf(dim).forEach(hear);
+}
 
-const attributeDims = (graph: Graph): readonly Dim[] =>
-  graph.nodes.flatMap((n) => [...Object.values(n.attrs).flatMap(dimsOf), ...(n.body ? attributeDims(n.body) : [])]);
+/** Calls `hear` with each symbol of the nodes' attributes, those of bodies too. */
+function hearAttributes({ nodes }: Graph, hear: (s: Sym) => void): void {
+  for (const { attrs, body } of nodes) {
+    for (const attr of Object.values(attrs)) for (const dim of dimsOf(attr)) symbolsOf(dim).forEach(hear);
+    if (body) hearAttributes(body, hear);
+  }
+}
 
 /** Every mention of a symbol, those of the inputs first. */
-export const mentionedSymbols = (graph: Graph): readonly Sym[] =>
-  [...inputDims(graph), ...attributeDims(graph)].flatMap(symbolsOf);
+export function mentionedSymbols(graph: Graph): readonly Sym[] {
+  const found: Sym[] = [];
+  const hear = (s: Sym): void => void found.push(s);
+  hearInputs(graph, hear);
+  hearAttributes(graph, hear);
+  return found;
+}
 
 /** The symbols that a graph depends on, each once, those of its inputs' types first. */
 export function graphSymbols(graph: Graph): readonly Sym[] {
@@ -22,11 +35,8 @@ export function graphSymbols(graph: Graph): readonly Sym[] {
 /** `[T, P>=0]`, as it stands after a graph's name; empty where the inputs' types say it all. */
 export function printSymbols(graph: Graph): string {
   const symbols = graphSymbols(graph);
-  const used = new Set(
-    inputDims(graph)
-      .flatMap(symbolsOf)
-      .map((s) => s.name),
-  );
+  const used = new Set<string>();
+  hearInputs(graph, (s) => used.add(s.name));
   if (symbols.every((s) => s.least === 1 && used.has(s.name))) return "";
   return `[${symbols.map((s) => (s.least === 1 ? s.name : `${s.name}>=${s.least}`)).join(", ")}]`;
 }

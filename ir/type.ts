@@ -9,6 +9,7 @@ export {
   type Dim,
   dimEquals,
   evalDim,
+  isDim,
   isNeverNegative,
   mulDims,
   type Polynomial,

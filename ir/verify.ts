@@ -1,11 +1,13 @@
 // What every graph must satisfy, before and after every pass. Each invariant has a number, one message and a test.
+import { own } from "../base/own.ts";
+import { printRecipe, recipeProblem, recipeTensors, recipeType } from "../base/recipe.ts";
 import { checkOperandCount, completeAttrs, inferTypes } from "./builder.ts";
 import { at, CompileError } from "./errors.ts";
 import { fused } from "./fused.ts";
 import { type Graph, type Input, indexGraph, type Node, POINTWISE_ANCHOR } from "./graph.ts";
 import { printTypes } from "./print-literal.ts";
 import { mentionedSymbols } from "./symbols.ts";
-import { DTYPES, dimEquals, printType, SYMBOL_NAME, type Sym, typeEquals } from "./type.ts";
+import { DTYPES, printType, SYMBOL_NAME, type Sym, typeEquals } from "./type.ts";
 import { isLiteral, type Value } from "./value.ts";
 
 const NAME = /^[A-Za-z_][\w.]*$/;
@@ -27,7 +29,7 @@ export const INVARIANTS = {
   V8: "a fused body holds its anchor once, and else only ops that move elements or work element by element",
   V9: "a fused body holds no fused node",
   V10: "what is updated in place is read by nothing afterwards",
-  V11: "a part of a weight lies within the whole, and is as wide on the other axes",
+  V11: "a weight's recipe takes what its tensors have, and gives the weight's type",
   V12: "symbols are words, and each has one least value",
 } as const;
 
@@ -50,7 +52,7 @@ export function verify(graph: Graph): void {
   verifySymbols(graph);
   for (const input of graph.inputs) {
     define(input.value, `graph ${graph.name}`);
-    verifyPart(input);
+    verifyRecipe(input);
   }
   for (const node of graph.nodes) {
     const place = placeOf(node);
@@ -104,30 +106,23 @@ function verifySymbols(graph: Graph): void {
 /** Defaults are filled in when a node is made: whoever reads an attribute later finds it there. */
 function verifyAttrs({ op, attrs }: Node, place: string): void {
   restate("V4", () => completeAttrs(op, attrs, place));
-  const missing = Object.keys(op.attrs).find((key) => attrs[key] === undefined);
+  const missing = Object.keys(op.attrs).find((key) => own(attrs, key) === undefined);
   if (missing !== undefined) fail("V4", place, `attribute ${missing} is missing`, "`makeNode` fills defaults in");
 }
 
-function verifyPart({ kind, value, part }: Input): void {
-  if (!part) return;
-  const { whole, axis, start } = part;
-  const [own, all] = [value.type.shape, whole.type.shape];
-  const [size, room] = [own[axis], all[axis]];
-  const fits =
-    kind === "weight" &&
-    own.length === all.length &&
-    own.every((d, i) => i === axis || dimEquals(d, at(all, i))) &&
-    typeof size === "number" &&
-    typeof room === "number" &&
-    Number.isInteger(start) &&
-    start >= 0 &&
-    start + size <= room;
-  if (!fits)
-    fail(
-      "V11",
-      `${kind} ${value.name}`,
-      `is ${printType(value.type)}, from ${start} on along axis ${axis} of ${printType(whole.type)}`,
-    );
+function verifyRecipe({ kind, value, recipe }: Input): void {
+  if (!recipe) return;
+  const place = `${kind} ${value.name}`;
+  if (kind !== "weight")
+    fail("V11", place, `has the recipe ${printRecipe(recipe)}`, "only a weight is made of tensors");
+  for (const { name } of recipeTensors(recipe))
+    if (!NAME.test(name))
+      fail("V11", place, `${JSON.stringify(name)} is no name`, "names match [A-Za-z_][A-Za-z0-9_.]*");
+  const problem = recipeProblem(recipe);
+  if (problem !== undefined) fail("V11", place, problem);
+  const made = recipeType(recipe);
+  if (!typeEquals(made, value.type))
+    fail("V11", place, `is ${printType(value.type)}, but ${printRecipe(recipe)} is ${printType(made)}`);
 }
 
 /** Calls that were found sound. What is said of one depends on the node alone, which never changes, and passes keep most nodes. */
@@ -190,7 +185,7 @@ function verifyAnchor({ anchor }: Node, body: Graph, place: string): void {
   fail("V8", place, facts);
 }
 
-/** Ops that a region may hold beside its anchor; a normalisation may stand in a prologue, where kernels take it as a whole. */
+/** Ops that a region may hold besides its anchor; a normalisation may stand in a prologue, where kernels take it as a whole. */
 const isMember = ({ op: { traits } }: Node): boolean =>
   traits.pointwise !== undefined ||
   traits.reads !== undefined ||

@@ -1,3 +1,4 @@
+import { own } from "../base/index.ts";
 import {
   at,
   bindAttrs,
@@ -27,7 +28,7 @@ export function bindSymbols(symbols: SymbolValues): Pass {
     role: "required",
     run: (graph) => {
       for (const { name, least } of graphSymbols(graph))
-        if ((symbols[name] ?? least) < least)
+        if ((own(symbols, name) ?? least) < least)
           throw new CompileError(
             "bind-symbols",
             `${name} is ${symbols[name]}`,

@@ -1,10 +1,12 @@
 // What no kernel takes is computed as what it is made of: a region as the nodes of its body, an op as its `decompose`.
+import { shortValue } from "../base/short-json.ts";
 import {
   at,
   CompileError,
   callMember,
   type Emit,
   type Node,
+  type Op,
   POINTWISE_ANCHOR,
   printTypes,
   typeEquals,
@@ -57,20 +59,30 @@ function decomposed({ index, node }: Match): Replacement {
   const emit: Emit = (inner, values, given = {}) => {
     if (inner === op)
       throw new CompileError(place, "its decompose is made of the op itself", "an op is made of other ops");
+    if (typeof (inner as Partial<Op> | undefined)?.infer !== "function")
+      throw new CompileError(
+        place,
+        `its decompose is made of ${shortValue(inner)}, which is no op`,
+        "an op is made of other ops, themselves and not their names",
+      );
     return emitter.many(inner, values, given);
   };
-  const results = callMember(place, "decompose", () => op.decompose?.(emit, operands, attrs) ?? []);
-  const fits = results.length === node.results.length && node.results.every((r, i) => hasTypeOf(results[i], r));
-  if (!fits)
-    throw new CompileError(
-      place,
-      `its decompose gives ${printTypes(results.map((r) => r.type))}, but its infer says ${printTypes(node.results.map((r) => r.type))}`,
-      "mend decompose or infer",
-    );
-  return emitter.replaceEach([node], new Map(node.results.map((r, i) => [r, at(results, i)])));
+  const results: unknown = callMember(place, "decompose", () => op.decompose?.(emit, operands, attrs) ?? []);
+  if (fits(results, node)) return emitter.replaceEach([node], new Map(node.results.map((r, i) => [r, at(results, i)])));
+  const given = Array.isArray(results) && results.every(isValue) ? printTypes(results.map((r) => r.type)) : undefined;
+  throw new CompileError(
+    place,
+    `its decompose gives ${given ?? shortValue(results)}, but its infer says ${printTypes(node.results.map((r) => r.type))}`,
+    "it gives a value for each result: mend decompose or infer",
+  );
 }
 
-const hasTypeOf = (v: Value | undefined, wanted: Value): boolean => v !== undefined && typeEquals(v.type, wanted.type);
+const isValue = (v: Value | undefined | null): v is Value => v?.type !== undefined;
+
+const fits = (results: unknown, node: Node): results is readonly Value[] =>
+  Array.isArray(results) &&
+  results.length === node.results.length &&
+  node.results.every((r, i) => isValue(results[i]) && typeEquals(results[i].type, r.type));
 
 /**
  * Expands what the policy says that no kernel computes, again and again, so that what remains is computed or is made of

@@ -7,6 +7,7 @@ import {
   type Graph,
   isLiteral,
   type Node,
+  type Op,
   POINTWISE_ANCHOR,
   printType,
   shapeEquals,
@@ -86,15 +87,22 @@ const isNoUpdate: Predicate = predicate("is-no-update", (m) => {
   return !old || `${m.site.name} is ${old.name} updated in place, and has to be stored`;
 });
 
-/** A kernel's invocations run side by side: what one of them overwrites, another can't read. */
+/** A kernel's invocations run side by side: what one of them overwrites, another can't read, unless it has read it by then. */
 function readsWhatItOverwrites(body: Graph): string | undefined {
   for (const node of body.nodes)
     for (const old of updatedOperands(node)) {
-      const reader = body.nodes.find((n) => n !== node && n.operands.includes(old));
+      const reader = body.nodes.find((n) => n !== node && n.operands.includes(old) && !hasReadIt(n, old));
       if (reader) return `${reader.results[0]?.name} reads ${old.name}, which the same kernel would overwrite`;
     }
   return undefined;
 }
+
+/** Whether the op's kernels have read all of the operand before they store anything. */
+const hasReadIt = ({ op, operands }: Node, old: Value): boolean =>
+  operands.every((v, i) => v !== old || op.traits.readsBeforeResults?.includes(roleOf(op, i)) === true);
+
+/** What an op calls its operand; a variadic one has one name for all. */
+const roleOf = ({ operands, variadic }: Op, i: number): string => operands[variadic ? 0 : i] ?? "";
 
 /** Site and reader as one region. The reader decides what it is built around, where it has an anchor: a norm joins a matmul. */
 const anchorOfBoth = (m: Match): Anchor =>

@@ -1,5 +1,6 @@
 // Passes that depend on what is compiled: for which entry point, and for which target.
-import type { SymbolValues } from "../ir/index.ts";
+import { shortValue } from "../base/short-json.ts";
+import { CompileError, callMember, type SymbolValues } from "../ir/index.ts";
 import type { RegionPolicy } from "./fuse-pointwise.ts";
 import type { Pass, PassFacts } from "./pass.ts";
 
@@ -29,10 +30,16 @@ export interface PassMaker extends PassFacts {
 /** A pass as a toolkit lists it. */
 export type PassSpec = Pass | PassMaker;
 
-/** The pass for an entry point and a target, if there is anything for it to do. */
+/**
+ * The pass for an entry point and a target, if there is anything for it to do.
+ * @throws CompileError that names the pass for whatever its `make` throws, and where that gives no `run`.
+ */
 export function makePass(spec: PassSpec, context: PassContext): Pass | undefined {
-  if ("run" in spec) return spec;
+  if (!("make" in spec) || spec.make === undefined) return spec as Pass;
   const { name, summary, role } = spec;
-  const run = spec.make(context);
-  return run && { name, summary, role, run };
+  const place = `pass ${name}`;
+  const run: unknown = callMember(place, "make", () => spec.make(context));
+  if (run === undefined) return undefined;
+  if (typeof run === "function") return { name, summary, role, run: run as Pass["run"] };
+  throw new CompileError(place, `its make gives ${shortValue(run)}`, "it gives the pass's `run`, or nothing");
 }

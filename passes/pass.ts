@@ -1,5 +1,5 @@
 // A pass is a pure function from graph to graph. Same input, same output; no I/O, no globals.
-import { CompileError, causedBy, type Graph, thrownText, unreachable, verify } from "../ir/index.ts";
+import { CompileError, causedBy, type Graph, printTypes, thrownText, unreachable, verify } from "../ir/index.ts";
 import { applyRules, originOf, type Report, type Rule, type SiteReport } from "./rule.ts";
 
 /**
@@ -59,10 +59,12 @@ export function runPasses(graph: Graph, passes: readonly Pass[], observers: read
     const after = runNamed(pass, before, (...report) => seen.push(report));
     // Heard afterwards: what an observer throws is no failure of the pass.
     for (const report of seen) for (const o of observers) o.site?.(pass, ...report);
-    if (after !== before)
+    // A pass of a user's may have changed the very graph that it was given.
+    if (after !== before || !OURS.has(pass))
       verifyAfter(
         pass,
         after,
+        before,
         seen.map(([site]) => site).filter((site) => !site.refusal),
       );
     for (const o of observers) o.after?.(pass, after, before);
@@ -85,14 +87,32 @@ function runNamed(pass: Pass, graph: Graph, report: Report): Graph {
 }
 
 /** A graph that a pass left broken: which rule made the node, or which was the only one that fired. */
-function verifyAfter(pass: Pass, graph: Graph, fired: readonly SiteReport[]): void {
+function verifyAfter(pass: Pass, graph: Graph, before: Graph, fired: readonly SiteReport[]): void {
   try {
     verify(graph);
+    verifyResults(graph, before);
   } catch (error) {
-    if (!(error instanceof CompileError)) throw error;
+    const place = `pass ${pass.name}`;
+    if (!(error instanceof CompileError)) {
+      if (OURS.has(pass)) throw error;
+      throw causedBy(new CompileError(place, `gives no graph: ${thrownText(error)}`, "see `Graph`"), error);
+    }
     const broken = graph.nodes.find((n) => error.place.endsWith(` ${n.results[0]?.name}`))?.results[0];
     const by = (broken && originOf(broken)) ?? (fired.length === 1 ? fired[0] : undefined);
     const rule = by ? `, rule ${by.rule} at ${by.site}` : "";
-    throw causedBy(new CompileError(`pass ${pass.name}${rule}, ${error.place}`, error.facts, error.hint), error);
+    throw causedBy(new CompileError(`${place}${rule}, ${error.place}`, error.facts, error.hint), error);
   }
+}
+
+/** Whatever a pass makes of a graph, its callers ask for what it returned before: as many values, which lie alike. */
+function verifyResults(graph: Graph, before: Graph): void {
+  const [now, then] = [graph, before].map((g) =>
+    g.results.map(({ type }) => `${type.dtype} of ${type.shape.length} axes`),
+  );
+  if (now?.join() !== then?.join())
+    throw new CompileError(
+      `graph ${graph.name}`,
+      `returns ${printTypes(graph.results.map((r) => r.type)) || "nothing"}, but returned ${printTypes(before.results.map((r) => r.type))} before`,
+      "a pass gives other nodes for the same results",
+    );
 }

@@ -28,13 +28,6 @@ export const PASSES: readonly PassSpec[] = [
   made(bindSymbols({}), ({ symbols }) => bindSymbols(symbols)),
   // A reader that nothing needs would keep what it reads from being fused. The rules drop what they leave behind.
   eliminateDeadValues,
-  // Before anything else looks at weights: what no adapter binds is no weight. They are still written as f32 here, and
-  // take half of that once they are stored as f16.
-  made(splitLargeWeights(Number.POSITIVE_INFINITY), ({ maxWeightBytes, maxBuffers, weights }) =>
-    maxWeightBytes === undefined
-      ? undefined
-      : splitLargeWeights(weights === "f16" ? 2 * maxWeightBytes : maxWeightBytes, maxBuffers),
-  ),
   // One spelling, so that the rules below meet fewer; literals folded, so that canonical forms show.
   canonicalize,
   foldConstants,
@@ -42,6 +35,11 @@ export const PASSES: readonly PassSpec[] = [
   eliminateCommonSubexpressions,
   // Casts are made one for each reader: after equal nodes were shared, before kernels take them in.
   made(storeWeightsAsF16, ({ weights }) => (weights === "f16" ? storeWeightsAsF16 : undefined)),
+  // By the bytes that weights take as they are stored. After equal nodes were shared, for each reader of parts joins them for
+  // itself; before the rules below look at products, which are products with parts then.
+  made(splitLargeWeights(Number.POSITIVE_INFINITY), ({ maxWeightBytes, maxBuffers }) =>
+    maxWeightBytes === undefined ? undefined : splitLargeWeights(maxWeightBytes, maxBuffers),
+  ),
   // The named patterns, largest first: attention's softmax and scale must not be taken apart by the general fusion.
   fuseAttention,
   fuseLayerNorm,
@@ -53,7 +51,7 @@ export const PASSES: readonly PassSpec[] = [
     expandUntaken(() => undefined),
     ({ policy }) => policy.refusesNode && expandUntaken((node) => policy.refusesNode?.(node)),
   ),
-  // Everything pointwise that is left joins the kernel beside it.
+  // Each pointwise op that is left joins the kernel before or after it.
   made(fusePointwise(), ({ policy }) => fusePointwise(policy)),
 ];
 

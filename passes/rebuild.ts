@@ -20,16 +20,24 @@ export function rebuild(graph: Graph, replacements: readonly Replacement[]): Gra
     const last = r.remove.at(-1);
     if (last) inserted.set(last, r.insert);
   }
+  let circle: Value | undefined;
   const resolve = (v: Value): Value => {
     let current = v;
-    for (let next = newValues.get(current); next !== undefined && next !== current; next = newValues.get(current))
+    let steps = 0;
+    for (let next = newValues.get(current); next !== undefined && next !== current; next = newValues.get(current)) {
+      if (steps++ > newValues.size) {
+        circle = v;
+        break;
+      }
       current = next;
+    }
     return current;
   };
   const nodes = graph.nodes
     .flatMap((n) => (removed.has(n) ? (inserted.get(n) ?? []) : [n]))
     .map((n) => renew(n, n.operands.map(resolve)));
   const results = graph.results.map(resolve);
+  if (circle) return `${circle.name} would stand for itself`;
   const constant = results.find(isLiteral);
   return constant ? `the graph would return the literal ${constant.name}` : sorted({ ...graph, nodes, results });
 }

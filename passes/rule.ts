@@ -12,6 +12,7 @@ import {
   unreachable,
   type Value,
 } from "../ir/index.ts";
+import { checkedReplacement, checkedSites, checkRules } from "./check-rule.ts";
 import { type Replacement, rebuild } from "./rebuild.ts";
 
 /** What a rule has found out about one site so far. */
@@ -98,6 +99,8 @@ export interface SiteReport {
 }
 
 const ROUNDS = 10_000;
+/** Nodes beyond which rules make a graph larger and larger: more than any op is made of. */
+const mostNodes = (graph: Graph): number => 20_000 + 100 * graph.nodes.length;
 
 /** A site whose predicates all agree. */
 interface Firing {
@@ -124,9 +127,10 @@ export const applyOwnRules = (graph: Graph, rules: readonly Rule[], report?: Rep
   settle(graph, rules, report, true);
 
 function settle(graph: Graph, rules: readonly Rule[], report: Report | undefined, own: boolean): Graph {
+  if (!own) checkRules(rules);
   let current = graph;
   const invalid: Invalid = new Map(rules.map((r) => [r, new Map()]));
-  for (let round = 0; round < ROUNDS; round++) {
+  for (let round = 0; round < ROUNDS && current.nodes.length <= mostNodes(graph); round++) {
     const refusals: SiteReport[] = [];
     const firings = findFirings(current, rules, invalid, refusals, own);
     if (firings.length === 0) {
@@ -174,7 +178,9 @@ function findFirings(
   const found: Firing[] = [];
   for (const node of graph.nodes)
     for (const rule of rules)
-      for (const site of guarded(rule, at(node.results, 0), own, "sites", () => rule.sites(node, index))) {
+      for (const site of guarded(rule, at(node.results, 0), own, "sites", () =>
+        checkedSites(rule.sites(node, index)),
+      )) {
         const match = new Match(index, site, node);
         const facts = invalid.get(rule)?.get(site);
         const refusal = facts ? { predicate: "leaves-a-valid-graph", facts } : firstRefusal(rule, match, own);
@@ -182,7 +188,7 @@ function findFirings(
           refusals.push({ rule: rule.name, site: site.name, refusal });
           continue;
         }
-        const replacement = guarded(rule, site, own, "replace", () => checked(rule.replace(match)));
+        const replacement = guarded(rule, site, own, "replace", () => checkedReplacement(rule.replace(match)));
         // Two matches that share a node wait for each other: the later one is looked at again in the next round.
         if (replacement.remove.some((n) => claimed.has(n))) continue;
         for (const n of replacement.remove) claimed.add(n);
@@ -210,14 +216,6 @@ function firstRefusal(rule: Rule, match: Match, own: boolean): SiteReport["refus
     );
   }
   return undefined;
-}
-
-/** What a rule of a user's gives may be anything. */
-function checked(replacement: Replacement): Replacement {
-  const { remove, insert, values } = replacement;
-  if (!Array.isArray(remove) || !Array.isArray(insert) || !(values instanceof Map))
-    throw new TypeError("a replacement is { remove, insert, values }");
-  return replacement;
 }
 
 const placeOf = (rule: Rule, site: Value): string => `rule ${rule.name} at ${site.name}`;

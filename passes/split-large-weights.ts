@@ -11,10 +11,12 @@ import {
   makeNode,
   type Node,
   printType,
+  sliceRecipe,
   unreachable,
   type Value,
+  wholeTensor,
 } from "../ir/index.ts";
-import { concat, matmul, transpose } from "../ir/ops/index.ts";
+import { cast, concat, matmul, transpose } from "../ir/ops/index.ts";
 import type { Pass } from "./pass.ts";
 import { type Replacement, rebuild } from "./rebuild.ts";
 
@@ -48,9 +50,15 @@ function splitWeight(graph: Graph, input: Input, maxBytes: number, maxBuffers: n
       "only readers can be split",
     );
   const free = freeNames(graph);
-  const parts = splitInput(input, axisFor(index, input.value), maxBytes, free);
+  const readings = readingsOf(index, input.value);
+  const axis = axisFor(input.value, readings);
+  const parts = splitInput(input, axis, maxBytes, free);
+  const values = parts.map((p) => p.value);
   const inputs = graph.inputs.flatMap((i) => (i === input ? parts : [i]));
-  const made = rebuild({ ...graph, inputs }, readParts(index, input.value, parts, { free, maxBuffers }));
+  const made = rebuild(
+    { ...graph, inputs },
+    readParts(index, input.value, readings, values, axis, { free, maxBuffers }),
+  );
   return typeof made === "string" ? unreachable(`splitting ${name} fails: ${made}`) : made;
 }
 
@@ -75,18 +83,44 @@ function freeNames(graph: Graph): FreeName {
 const bytesOf = ({ type }: Value): number =>
   type.shape.reduce<number>((n, d) => n * Number(d), DTYPE_BYTES[type.dtype]);
 
+/** A node that reads a weight: as it lies, or widened by a cast of it. */
+interface Reading {
+  readonly node: Node;
+  /** The operand of `node`: the weight, or the result of `casts`. */
+  readonly value: Value;
+  /** None, or the one cast between weight and node. */
+  readonly casts: readonly Node[];
+}
+
+/** Every reader of the weight; where a cast reads it, the readers of the cast stand in its place. */
+function readingsOf(index: GraphIndex, weight: Value): readonly Reading[] {
+  return index.users(weight).flatMap((node): readonly Reading[] => {
+    const widened = at(node.results, 0);
+    const readers = node.op === cast && !index.isResult(widened) ? index.users(widened) : [];
+    return readers.length === 0
+      ? [{ node, value: weight, casts: [] }]
+      : readers.map((reader) => ({ node: reader, value: widened, casts: [node] }));
+  });
+}
+
 const isRightOperand = (node: Node, v: Value): boolean =>
   node.op === matmul && node.operands[1] === v && node.operands[0] !== v;
 
 /** Columns where every reader multiplies by the weight as it lies; rows for tables and for what reads it transposed. */
-function axisFor(index: GraphIndex, weight: Value): number {
-  const readers = index.users(weight);
-  return weight.type.shape.length === 2 && readers.length > 0 && readers.every((n) => isRightOperand(n, weight))
+function axisFor(weight: Value, readings: readonly Reading[]): number {
+  return weight.type.shape.length === 2 &&
+    readings.length > 0 &&
+    readings.every(({ node, value }) => isRightOperand(node, value))
     ? 1
     : 0;
 }
 
-function splitInput({ value }: Input, axis: number, maxBytes: number, free: FreeName): readonly Input[] {
+function splitInput(
+  { value, recipe = wholeTensor(value) }: Input,
+  axis: number,
+  maxBytes: number,
+  free: FreeName,
+): readonly Input[] {
   const size = Number(at(value.type.shape, axis));
   const bytesOfOne = bytesOf(value) / size;
   // Whole vectors of four, so that the parts suit the kernels that suit the whole.
@@ -101,48 +135,94 @@ function splitInput({ value }: Input, axis: number, maxBytes: number, free: Free
   const count = Math.ceil(size / most);
   return Array.from({ length: count }, (_, i): Input => {
     const start = i * most;
-    const shape = value.type.shape.map((d, k) => (k === axis ? Math.min(most, size - start) : d));
+    const length = Math.min(most, size - start);
+    const shape = value.type.shape.map((d, k) => (k === axis ? length : d));
     const part: Value = { name: free(`${value.name}.${i}`), type: { ...value.type, shape } };
-    return { kind: "weight", value: part, part: { whole: value, axis, start } };
+    return { kind: "weight", value: part, ...(recipe && { recipe: sliceRecipe(recipe, axis, start, length) }) };
   });
 }
 
 /** What takes the readers' place. Each has a concatenation of its own: it costs nothing where the reader's kernel reads it. */
-function readParts(index: GraphIndex, weight: Value, parts: readonly Input[], limits: Limits): readonly Replacement[] {
-  const values = parts.map((p) => p.value);
-  const axis = parts[0]?.part?.axis ?? 0;
-  return index.users(weight).flatMap((reader, n): readonly Replacement[] => {
-    if (axis === 1) return [splitProduct(reader, values, limits)];
-    const turned = at(reader.results, 0);
-    const turns = reader.op === transpose && String(reader.attrs["perm"]) === "1,0" && !index.isResult(turned);
+function readParts(
+  index: GraphIndex,
+  weight: Value,
+  readings: readonly Reading[],
+  values: readonly Value[],
+  axis: number,
+  limits: Limits,
+): readonly Replacement[] {
+  const own = new Set([weight, ...readings.map((r) => r.value)]);
+  return readings.flatMap(({ node, casts }, n): readonly Replacement[] => {
+    if (axis === 1) return [splitProduct(node, values, casts, limits)];
+    const turned = at(node.results, 0);
+    const turns = node.op === transpose && String(node.attrs["perm"]) === "1,0" && !index.isResult(turned);
     const products = turns ? index.users(turned) : [];
-    if (products.length > 0 && products.every((p) => isRightOperand(p, turned) && p.operands[0] !== weight))
-      return products.map((product) => splitProduct(product, values, limits, reader));
-    const whole = joined(values, axis, limits.free(`${weight.name}.whole.${n}`), limits);
-    const operands = reader.operands.map((v) => (v === weight ? whole.value : v));
-    return [{ remove: [reader], insert: [...whole.nodes, { ...reader, operands }], values: new Map() }];
+    if (products.length > 0 && products.every((p) => isRightOperand(p, turned) && !own.has(at(p.operands, 0))))
+      return products.map((product) => splitProduct(product, values, [...casts, node], limits));
+    // A node that reads the weight in two ways is replaced once, by what its first reading gives all of them.
+    if (readings.findIndex((r) => r.node === node) < n) return [];
+    const made = new Map(
+      readings
+        .filter((r) => r.node === node)
+        .map((r) => [r.value, joinedReading(r, values, axis, limits.free(`${weight.name}.whole.${n}`), limits)]),
+    );
+    const operands = node.operands.map((v) => made.get(v)?.value ?? v);
+    const insert = [...[...made.values()].flatMap((m) => m.nodes), { ...node, operands }];
+    return [{ remove: [node], insert, values: new Map() }];
   });
 }
 
-/** matmul(x, w) as the products with w's parts, side by side; `turn` is the transpose between weight and product. */
-function splitProduct(product: Node, parts: readonly Value[], limits: Limits, turn?: Node): Replacement {
+/** The parts, widened where the reader reads a widened weight, one after another. */
+function joinedReading(
+  { casts }: Reading,
+  parts: readonly Value[],
+  axis: number,
+  name: string,
+  limits: Limits,
+): { readonly nodes: readonly Node[]; readonly value: Value } {
+  const read = parts.map((part, i) => readThrough(part, casts, `${i}`, limits));
+  const whole = joined(
+    read.map((r) => r.value),
+    axis,
+    name,
+    limits,
+  );
+  return { nodes: [...read.flatMap((r) => r.nodes), ...whole.nodes], value: whole.value };
+}
+
+/** matmul(x, w) as the products with w's parts, side by side; `between` are the cast and the transpose from weight to product. */
+function splitProduct(product: Node, parts: readonly Value[], between: readonly Node[], limits: Limits): Replacement {
   const y = at(product.results, 0);
   const nodes: Node[] = [];
   const columns = parts.map((part, i) => {
-    let right = part;
-    if (turn) {
-      const turned = makeNode(transpose, [part], turn.attrs, [
-        limits.free(`${at(turn.results, 0).name}.${y.name}.${i}`),
-      ]);
-      nodes.push(turned);
-      right = at(turned.results, 0);
-    }
-    const made = makeNode(matmul, [at(product.operands, 0), right], product.attrs, [limits.free(`${y.name}.${i}`)]);
-    nodes.push(made);
+    const right = readThrough(part, between, `${y.name}.${i}`, limits);
+    const made = makeNode(matmul, [at(product.operands, 0), right.value], product.attrs, [
+      limits.free(`${y.name}.${i}`),
+    ]);
+    nodes.push(...right.nodes, made);
     return at(made.results, 0);
   });
   const whole = joined(columns, y.type.shape.length - 1, y.name, limits);
   return { remove: [product], insert: [...nodes, ...whole.nodes], values: new Map([[y, whole.value]]) };
+}
+
+/** What nodes with one operand make of a part, in the place of the whole. */
+function readThrough(
+  part: Value,
+  between: readonly Node[],
+  suffix: string,
+  limits: Limits,
+): { readonly nodes: readonly Node[]; readonly value: Value } {
+  const nodes: Node[] = [];
+  let value = part;
+  for (const node of between) {
+    const whole = at(node.results, 0);
+    const name = node.op === cast ? `${value.name}.${whole.type.dtype}` : `${whole.name}.${suffix}`;
+    const made = makeNode(node.op, [value], node.attrs, [limits.free(name)]);
+    nodes.push(made);
+    value = at(made.results, 0);
+  }
+  return { nodes, value };
 }
 
 /** The parts one after another; a kernel that joins n of them reads n buffers and writes one. */

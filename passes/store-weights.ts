@@ -1,4 +1,14 @@
-import { at, type Input, isLiteral, makeNode, type Node, type Value } from "../ir/index.ts";
+import {
+  at,
+  castRecipe,
+  type Input,
+  indexGraph,
+  isLiteral,
+  makeNode,
+  type Node,
+  type Value,
+  wholeTensor,
+} from "../ir/index.ts";
 import { cast } from "../ir/ops/index.ts";
 import type { Pass } from "./pass.ts";
 
@@ -12,17 +22,16 @@ export const storeWeightsAsF16: Pass = {
   role: "required",
   run(graph, report) {
     const halves = new Map<Value, Value>();
+    const index = indexGraph(graph);
     const inputs = graph.inputs.map((input): Input => {
-      const { kind, value, part } = input;
+      const { kind, value, recipe = wholeTensor(value) } = input;
       if (kind !== "weight" || value.type.dtype !== "f32" || value.type.shape.length < 2) return input;
+      // What a caller reads is f32.
+      if (index.isResult(value)) return input;
       const half: Value = { ...value, type: { ...value.type, dtype: "f16" } };
       halves.set(value, half);
       report?.({ rule: "matrix-or-table", site: value.name }, graph);
-      return {
-        ...input,
-        value: half,
-        ...(part && { part: { ...part, whole: { ...part.whole, type: { ...part.whole.type, dtype: "f16" } } } }),
-      };
+      return { ...input, value: half, ...(recipe && { recipe: castRecipe(recipe, "f16") }) };
     });
     if (halves.size === 0) return graph;
     const taken = new Set([

@@ -20,11 +20,19 @@ export interface AddedToken {
   readonly normalized: boolean;
 }
 
-/** @throws RuntimeError for an entry without id or content, and a flag that is neither true nor false. */
+/** Of a content, in UTF-16 units: a text that almost spells it is looked at again from each of its characters. */
+const MOST_LENGTH = 1000;
+
+/** @throws RuntimeError for an entry without id or content, a content that is too long, and a flag that is neither true nor false. */
 export function readAddedToken(place: string, entry: unknown): AddedToken {
   const { id, content, ...rest } = isRecord(entry) ? entry : {};
   if (!isId(id) || typeof content !== "string" || content === "")
     throw fileError(place, `an added token needs an id and its content, but one is ${quote(entry)}`);
+  if (content.length > MOST_LENGTH)
+    throw fileError(
+      place,
+      `the added token ${quote(content)} has ${content.length} characters, but at most ${MOST_LENGTH} are read`,
+    );
   const flag = (key: string, fallback: boolean): boolean => {
     const value = rest[key] ?? fallback;
     if (typeof value === "boolean") return value;
@@ -71,16 +79,13 @@ function splitter(
   const found = new Map(tokens.map((token) => [spell(token.content), token]));
   found.delete("");
   if (found.size === 0) return (text) => [text];
-  // An alternation takes the first that matches: the longest has to come first.
-  const longest = [...found.keys()].sort((a, b) => b.length - a.length);
-  const pattern = new RegExp(longest.map((text) => text.replaceAll(/[\\^$.*+?()[\]{}|/]/g, "\\$&")).join("|"), "gu");
+  const tree = spellingTree(found);
   return (text) => {
     const pieces: Piece[] = [];
     let done = 0;
-    for (const { 0: spelled, index } of text.matchAll(pattern)) {
-      const token = found.get(spelled);
-      let [start, end] = [index, index + spelled.length];
-      if (!token || (token.single_word && !standsAlone(text, start, end))) continue;
+    for (const { token, at } of matches(tree, text)) {
+      let [start, end] = [at.start, at.end];
+      if (token.single_word && !standsAlone(text, start, end)) continue;
       if (token.lstrip) while (start > done && isSpace(text, start - 1)) start--;
       if (token.rstrip) while (isSpace(text, end)) end++;
       pieces.push(text.slice(done, start), token.id);
@@ -90,6 +95,51 @@ function splitter(
     return pieces;
   };
 }
+
+/** Tokens by the characters that spell them, one level for each. */
+interface Spelling {
+  readonly next: Map<string, Spelling>;
+  /** The token that is spelled when this is reached. */
+  token: AddedToken | undefined;
+}
+
+const newSpelling = (): Spelling => ({ next: new Map(), token: undefined });
+
+function spellingTree(found: ReadonlyMap<string, AddedToken>): Spelling {
+  const root = newSpelling();
+  for (const [text, token] of found) {
+    let spelling = root;
+    for (const character of text) {
+      const next = spelling.next.get(character) ?? newSpelling();
+      spelling.next.set(character, next);
+      spelling = next;
+    }
+    spelling.token = token;
+  }
+  return root;
+}
+
+interface Match {
+  readonly token: AddedToken;
+  readonly at: { readonly start: number; readonly end: number };
+}
+
+/** The leftmost token and of those the longest, then the same behind it. */
+function* matches(root: Spelling, text: string): Iterable<Match> {
+  for (let start = 0; start < text.length; ) {
+    let longest: Match | undefined;
+    let [spelling, end] = [root.next.get(characterAt(text, start)), start];
+    while (spelling) {
+      end += characterAt(text, end).length;
+      if (spelling.token) longest = { token: spelling.token, at: { start, end } };
+      spelling = end < text.length ? spelling.next.get(characterAt(text, end)) : undefined;
+    }
+    if (longest) yield longest;
+    start = longest?.at.end ?? start + characterAt(text, start).length;
+  }
+}
+
+const characterAt = (text: string, at: number): string => String.fromCodePoint(text.codePointAt(at) ?? 0);
 
 /** What Unicode's recommendation for regular expressions (UTS 18) calls a word character; JavaScript's `\w` is ASCII's. */
 const WORD = /[\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\p{Join_Control}]/u;

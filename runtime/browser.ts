@@ -4,8 +4,18 @@ import type { BundleModel } from "./bundle-model.ts";
 import { openBundleUrl } from "./bundle-url.ts";
 import { type OpenDevice, openDevice } from "./device.ts";
 import { RuntimeError } from "./errors.ts";
+import type { GraphModel } from "./graph-model.ts";
 import type { Address } from "./host-types.ts";
-import { type GpuChoice, type LoadOptions, loadBundleIn, type WeightsChoice } from "./load-bundle.ts";
+import {
+  type Environment,
+  type GpuChoice,
+  type LoadOptions,
+  loadBundleIn,
+  loadGraphBundleIn,
+  openBundleIn,
+  type WeightsChoice,
+} from "./load-bundle.ts";
+import type { Model } from "./model.ts";
 import { openSafetensorsUrl } from "./weights/url-source.ts";
 
 export * from "./common.ts";
@@ -29,22 +39,33 @@ export function openGpu(): Promise<OpenDevice> {
   return openDevice(gpu, "look at chrome://gpu, or try another browser");
 }
 
-/** Loads the bundle whose files lie under `folder`, an address. See `loadBundleIn`. */
+const BROWSER: Environment<GpuOptions> = {
+  openFiles: openBundleUrl,
+  openGpu: async () => openGpu(),
+  openWeights: openSafetensorsUrl,
+  warn: (message) => console.warn(`wgpt: ${message}`),
+};
+
+/** Loads the bundle of a language model whose files lie under `folder`, an address. See `loadBundleIn`. */
 export const loadBundle = (
   folder: Address,
   gpu?: GpuChoice<GpuOptions>,
   weights?: WeightsChoice,
   options?: LoadOptions,
-): Promise<BundleModel> =>
-  loadBundleIn(
-    {
-      openFiles: openBundleUrl,
-      openGpu: async () => openGpu(),
-      openWeights: openSafetensorsUrl,
-      warn: (message) => console.warn(`wgpt: ${message}`),
-    },
-    folder,
-    gpu,
-    weights,
-    options,
-  );
+): Promise<BundleModel> => loadBundleIn(BROWSER, folder, gpu, weights, options);
+
+/** Opens the bundle of a language model whose files lie under `folder`, an address, as a model that gives sessions. See `openBundleIn`. */
+export const openBundle = (
+  folder: Address,
+  gpu?: GpuChoice<GpuOptions>,
+  weights?: WeightsChoice,
+  options?: LoadOptions,
+): Promise<Model> => openBundleIn(BROWSER, folder, gpu, weights, options);
+
+/** Loads the bundle of graphs of any kind whose files lie under `folder`, an address. See `loadGraphBundleIn`. */
+export const loadGraphBundle = (
+  folder: Address,
+  gpu?: GpuChoice<GpuOptions>,
+  weights?: WeightsChoice,
+  options?: LoadOptions,
+): Promise<GraphModel> => loadGraphBundleIn(BROWSER, folder, gpu, weights, options);

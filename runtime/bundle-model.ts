@@ -1,27 +1,35 @@
 // A loaded bundle: the model behind the object that a generated module returns.
+
+import type { PlanModel } from "../base/plan.ts";
 import type { AdapterReport } from "./device.ts";
 import { RuntimeError } from "./errors.ts";
-import { type GenerateOptions, type GenerateResult, type GenerateStep, generate } from "./generate.ts";
+import type { GenerateOptions, GenerateResult, GenerateStep } from "./generate.ts";
 import type { Model } from "./model.ts";
-import type { PlanModel } from "./plan.ts";
+import type { Prompt } from "./sequence-owner.ts";
+import type { Session } from "./session.ts";
 import type { Tensor } from "./tensor.ts";
 import type { Tokenizer } from "./tokenizer.ts";
+import type { TurnOptions } from "./turns.ts";
 
-/** One sequence of tokens on a GPU, and how to continue it. A generated module gives it the model's own types. */
+/**
+ * A model with one session of its own, for callers that want no more; `session` opens others. A generated module gives it the
+ * model's own types.
+ */
 export class BundleModel {
   /** The variant of the bundle's plan that runs. */
   readonly variant: string;
-  /** Absent where the bundle holds none. */
-  readonly tokenizer: Tokenizer | undefined;
   readonly #model: Model;
-  readonly #close: () => Promise<void>;
-  #closing: Promise<void> | undefined;
+  readonly #own: Session;
 
-  constructor(model: Model, variant: string, tokenizer: Tokenizer | undefined, close: () => Promise<void>) {
+  constructor(model: Model, own: Session, variant: string) {
     this.#model = model;
+    this.#own = own;
     this.variant = variant;
-    this.tokenizer = tokenizer;
-    this.#close = close;
+  }
+
+  /** Absent where the bundle holds none. */
+  get tokenizer(): Tokenizer | undefined {
+    return this.#model.tokenizer;
   }
 
   /** Layers, longest text, vocabulary and end token. */
@@ -34,7 +42,7 @@ export class BundleModel {
   }
   /** How many tokens the caches hold. */
   get past(): number {
-    return this.#model.past;
+    return this.#own.past;
   }
   /** Bytes of all GPU buffers. */
   get bufferBytes(): number {
@@ -57,13 +65,13 @@ export class BundleModel {
 
   /** Forgets all tokens. */
   reset(): Promise<void> {
-    return this.#model.reset();
+    return this.#own.reset();
   }
 
   /** Appends tokens; the logits after the last one. `shape` is what the caller has been compiled for. */
   async append<const S extends readonly [1, number]>(tokens: readonly number[], shape: S): Promise<Tensor<"f32", S>> {
     this.#checkWidth(shape[1]);
-    return { dtype: "f32", shape, data: await this.#model.feed(tokens) };
+    return { dtype: "f32", shape, data: await this.#own.feed(tokens) };
   }
 
   /** Appends tokens; the logits after each of them. */
@@ -73,31 +81,26 @@ export class BundleModel {
   ): Promise<Tensor<"f32", readonly [rows: number, width: V]>> {
     this.#checkWidth(width);
     const data = new Float32Array(tokens.length * width);
-    for await (const { start, logits } of this.#model.feedAll(tokens)) data.set(logits, start * width);
+    for await (const { start, logits } of this.#own.feedAll(tokens)) data.set(logits, start * width);
     return { dtype: "f32", shape: [tokens.length, width], data };
   }
 
   /** Continues a prompt from the beginning: token ids, or a text where the bundle has a tokenizer. */
-  generate(prompt: string | readonly number[], options: GenerateOptions): AsyncGenerator<GenerateStep, GenerateResult> {
-    return generate(this.#model, this.tokenizer, this.#encode(prompt), options);
+  generate(prompt: Prompt, options: GenerateOptions): AsyncGenerator<GenerateStep, GenerateResult> {
+    return this.#own.generate(prompt, options);
+  }
+
+  /** Opens one more session: a sequence of its own, which shares the weights and waits for no other. */
+  session(options?: TurnOptions): Promise<Session> {
+    return this.#model.session(options);
   }
 
   /**
    * Frees what the model holds on the GPU, and the device if the bundle opened it. Calls that run, wait or come later say
-   * that the model is closed.
+   * that the session is closed.
    */
   close(): Promise<void> {
-    this.#closing ??= this.#close();
-    return this.#closing;
-  }
-
-  #encode(prompt: string | readonly number[]): readonly number[] {
-    if (typeof prompt !== "string") return prompt;
-    if (this.tokenizer) return this.tokenizer.encode(prompt);
-    throw new RuntimeError("prompt", "is a text, but the bundle has no tokenizer", {
-      code: "bad-token",
-      hint: "give token ids",
-    });
+    return this.#model.close();
   }
 
   #checkWidth(width: number): void {

@@ -1,11 +1,24 @@
 // A bundle: what `wgpt compile` writes. Its format, how a variant of its plan is chosen for an adapter, and how its files
 // become a plan again. Touches neither disk nor net: the files come from a BundleFiles.
 
-import { BUNDLE_VERSION, type BundlePlan, type BundleVariant, type BundleWeights } from "../base/bundle.ts";
-import { PLAN_VERSION, type Plan, type PlanKernel, type PlanModel } from "../base/plan.ts";
+import {
+  BUNDLE_VERSION,
+  type BundleKernel,
+  type BundlePlan,
+  type BundleText,
+  type BundleVariant,
+  type BundleWeights,
+} from "../base/bundle.ts";
+import { PLAN_SCHEMA, WEIGHTS_SCHEMA } from "../base/bundle-schemas.ts";
+import { sealOf, sha256 } from "../base/index.ts";
+import { PLAN_VERSION, type Plan, type PlanKernel } from "../base/plan.ts";
+import { checkBundleParts } from "./bundle-parts.ts";
 import { WHOLE_FOLDER } from "./bundle-place.ts";
+import { findProblem } from "./check-json.ts";
 import type { OpenDevice } from "./device.ts";
 import { bundleError } from "./errors.ts";
+import { parseJson } from "./json.ts";
+import { quote } from "./json-values.ts";
 import { lacks } from "./prepare-steps.ts";
 
 /** Where a bundle's files come from. */
@@ -20,35 +33,43 @@ export interface BundleFiles {
   close(): Promise<void>;
 }
 
-/** Reads and checks plan.json. */
-export async function readBundlePlan(files: BundleFiles): Promise<BundlePlan> {
-  const plan = await readJson<BundlePlan>(files, "plan.json", "wgpt-bundle");
-  if (!Array.isArray(plan.variants) || plan.variants.length === 0)
-    throw bundleError(`${files.place}/plan.json`, "has no variant to run", AGAIN);
-  return { ...plan, model: withEndTokens(plan.model) };
-}
-
-/** Earlier compilers wrote one end token at most. */
-const withEndTokens = ({ eos_token_id, ...model }: PlanModel & { readonly eos_token_id?: number }): PlanModel => ({
-  ...model,
-  eos_token_ids: model.eos_token_ids ?? (eos_token_id === undefined ? [] : [eos_token_id]),
-});
-
-/** Reads and checks weights.json. */
-export async function readBundleWeights(files: BundleFiles): Promise<BundleWeights> {
-  const weights = await readJson<BundleWeights>(files, "weights.json", "wgpt-weights");
-  if (!Array.isArray(weights.tensors)) throw bundleError(`${files.place}/weights.json`, "lists no tensors", AGAIN);
-  return weights;
+/** What a bundle says of itself: plan.json and weights.json. */
+export interface ReadBundle {
+  readonly bundle: BundlePlan;
+  readonly weights: BundleWeights;
 }
 
 /**
- * Parses one of the bundle's files.
+ * Reads plan.json and weights.json.
+ * @throws RuntimeError where one is none, of another version, not what its schema says or of another SHA-256, and where their parts
+ * do not fit together.
+ */
+export async function readBundle(files: BundleFiles): Promise<ReadBundle> {
+  const { text, json: bundle } = await readChecked<BundlePlan>(files, "plan.json", "wgpt-bundle", PLAN_SCHEMA);
+  compareHash(files, "plan.json", await sealOf(text, bundle.sha256), bundle.sha256, "it");
+  const map = await readChecked<BundleWeights>(files, bundle.weights.file, "wgpt-weights", WEIGHTS_SCHEMA);
+  compareHash(files, bundle.weights.file, await sha256(map.text), bundle.weights.sha256);
+  checkBundleParts(files.place, bundle, map.json);
+  return { bundle, weights: map.json };
+}
+
+/**
+ * Reads a text that plan.json names.
+ * @throws RuntimeError where it is missing, or of another SHA-256.
+ */
+export async function readBundleText(files: BundleFiles, { file, sha256: wanted }: BundleText): Promise<string> {
+  const text = await files.text(file);
+  compareHash(files, file, await sha256(text), wanted);
+  return text;
+}
+
+/**
+ * Parses a text of the bundle.
  * @throws RuntimeError when it is no JSON.
  */
-export async function readBundleFile(files: BundleFiles, file: string): Promise<unknown> {
-  const text = await files.text(file);
+export function parseBundleText(files: BundleFiles, file: string, text: string): unknown {
   try {
-    return JSON.parse(text);
+    return parseJson(text);
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     throw bundleError(
@@ -59,24 +80,33 @@ export async function readBundleFile(files: BundleFiles, file: string): Promise<
   }
 }
 
-async function readJson<T extends { readonly format: string; readonly version: number }>(
+async function readChecked<T extends { readonly format: string; readonly version: number }>(
   files: BundleFiles,
   file: string,
   format: T["format"],
-): Promise<T> {
+  schema: object,
+): Promise<{ readonly text: string; readonly json: T }> {
   const place = `${files.place}/${file}`;
-  const json = await readBundleFile(files, file);
-  if (!isBundleJson<T>(json, format))
+  const text = await files.text(file);
+  const json = parseBundleText(files, file, text);
+  if (!isFormat(json, format))
     throw bundleError(place, `does not say that it is ${format}`, "give a folder that `wgpt compile` wrote");
   if (json.version !== BUNDLE_VERSION)
-    throw bundleError(place, `its format is version ${json.version}, but this runtime reads ${BUNDLE_VERSION}`, AGAIN);
-  return json;
+    throw bundleError(
+      place,
+      `its format is version ${quote(json.version)}, but this runtime reads ${BUNDLE_VERSION}`,
+      AGAIN,
+    );
+  const problem = findProblem(json, schema);
+  if (problem) throw bundleError(`${place}${problem.where}`, problem.facts, AGAIN);
+  // The schema was made of this very type.
+  return { text, json: json as unknown as T };
 }
 
 const AGAIN = "compile it again";
 
-const isBundleJson = <T extends { readonly format: string }>(json: unknown, format: string): json is T =>
-  typeof json === "object" && json !== null && "format" in json && json.format === format;
+const isFormat = (json: unknown, format: string): json is { readonly version: unknown } =>
+  typeof json === "object" && json !== null && "format" in json && json.format === format && "version" in json;
 
 /**
  * The variant to run on a device: the one called `forced`, else the last whose features and limits the device has.
@@ -101,7 +131,10 @@ export function chooseVariant(
   );
 }
 
-/** The plan of one variant, with the WGSL of its kernels. */
+/**
+ * The plan of one variant, with the WGSL of its kernels.
+ * @throws RuntimeError for a kernel whose file is not the one that was written, by its hash.
+ */
 export async function readPlan(
   files: BundleFiles,
   bundle: BundlePlan,
@@ -109,11 +142,7 @@ export async function readPlan(
   weights: BundleWeights,
 ): Promise<Plan> {
   const { name, target, model, symbols } = bundle;
-  const kernels = await Promise.all(
-    variant.kernels.map(
-      async ({ file, ...kernel }): Promise<PlanKernel> => ({ ...kernel, wgsl: await files.text(file) }),
-    ),
-  );
+  const kernels = await Promise.all(variant.kernels.map((kernel) => readKernel(files, kernel)));
   const { requiredFeatures, requiredLimits, buffers, entries } = variant;
   return {
     version: PLAN_VERSION,
@@ -122,10 +151,28 @@ export async function readPlan(
     requiredFeatures,
     requiredLimits,
     symbols,
-    model,
+    ...(model && { model }),
     buffers,
     weights: weights.tensors,
+    ...(weights.names && { names: weights.names }),
     kernels,
     entries,
   };
+}
+
+async function readKernel(files: BundleFiles, { file, sha256, ...kernel }: BundleKernel): Promise<PlanKernel> {
+  return { ...kernel, wgsl: await readBundleText(files, { file, sha256 }) };
+}
+
+function compareHash(files: BundleFiles, file: string, found: string, wanted: string, says = "plan.json"): void {
+  if (found === wanted) return;
+  const check = ["wgpt", "compile", "--check", files.place];
+  // What is compared is what plan.json says that it was compiled from, which a plan.json of another text does not.
+  const isChecked = says === "plan.json" && !/^https?:/.test(files.place);
+  throw bundleError(
+    `${files.place}/${file}`,
+    `its SHA-256 is ${found}, but ${says} says ${wanted}`,
+    `copy the bundle again, with the ends of its lines as they are, or compile it again${isChecked ? `; \`${check.join(" ")}\` says what else differs` : ""}`,
+    isChecked ? { kind: "command", command: check } : undefined,
+  );
 }

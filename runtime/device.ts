@@ -1,8 +1,9 @@
 // An adapter and a device, chosen and described. Knows nothing of Node: the caller brings the GPU object.
 
 import type { AdapterReport } from "../base/adapter.ts";
-import { deviceError, RuntimeError } from "./errors.ts";
+import { deviceError, lostError, RuntimeError } from "./errors.ts";
 import type { Gpu, GpuAdapter, GpuDevice } from "./host-types.ts";
+import { closedError } from "./turns.ts";
 
 export type { AdapterReport } from "../base/adapter.ts";
 
@@ -12,12 +13,20 @@ export interface OpenDevice {
   readonly adapter: AdapterReport;
   /** Waits for the GPU as the host does best; see `Wait`. */
   readonly wait: Wait;
-  /** Waits for what is queued and throws the first error that WebGPU has reported since the last call. */
+  /** Waits for what is queued and throws the first error that WebGPU has reported since the last call, or that the device is lost. */
   check(place: string): Promise<void>;
-  /** Throws the first error that WebGPU has reported by now, without waiting. */
+  /** Throws the first error that WebGPU has reported by now, or that the device is lost, without waiting. */
   throwReported(place: string): void;
-  /** Frees the device. */
+  /** Throws that the device is lost, with the code `device-lost`, or closed; of both, what came first, and from then on always. */
+  throwIfLost(place: string): void;
+  /** Gives the device back. A second call does nothing. */
   close(): void;
+}
+
+/** A device with what is known of it, whoever uses it. */
+export interface Connection extends Pick<OpenDevice, "device" | "adapter" | "wait"> {
+  /** Why the device was lost; nothing while it is there. */
+  loss(): string | undefined;
 }
 
 /** Gives what a promise of WebGPU's gives, which settles when the GPU is done. */
@@ -34,6 +43,7 @@ const LIMITS = [
   "maxComputeInvocationsPerWorkgroup",
   "maxComputeWorkgroupSizeX",
   "maxComputeWorkgroupSizeY",
+  "maxComputeWorkgroupSizeZ",
   "maxComputeWorkgroupsPerDimension",
 ] as const;
 
@@ -55,6 +65,7 @@ export function describeAdapter(adapter: GpuAdapter): AdapterReport {
     architecture,
     // Browsers tell vendor and architecture, and keep the rest to themselves.
     description: description || device || `${vendor} ${architecture}`.trim() || "an unnamed adapter",
+    ...(device && { device }),
     software: adapter.info.isFallbackAdapter || SOFTWARE.test(text),
     features: [...adapter.features].sort(),
     limits: Object.fromEntries(LIMITS.map((name) => [name, adapter.limits[name]])),
@@ -66,14 +77,28 @@ export const printAdapter = (report: AdapterReport): string =>
   `${report.description}${report.software ? " (software)" : ""}`;
 
 /**
- * The best adapter there is and a device with all it offers. A software adapter is taken when it is all there is.
+ * The best adapter there is and a device with all it offers, which closing it destroys. A software adapter is taken when it is all
+ * there is.
  * @throws RuntimeError when there is none.
  */
 export async function openDevice(
   gpu: Gpu,
   noAdapterHint?: string,
-  waitFor: (adapter: AdapterReport) => Wait = () => (promise) => promise,
+  waitFor?: (adapter: AdapterReport) => Wait,
 ): Promise<OpenDevice> {
+  const connection = await connect(gpu, noAdapterHint, waitFor);
+  return lend(connection, () => connection.device.destroy());
+}
+
+/**
+ * What `openDevice` opens, for `lend`.
+ * @throws RuntimeError when there is no adapter.
+ */
+export async function connect(
+  gpu: Gpu,
+  noAdapterHint?: string,
+  waitFor: (adapter: AdapterReport) => Wait = () => (promise) => promise,
+): Promise<Connection> {
   const adapter =
     (await gpu.requestAdapter({ powerPreference: "high-performance" })) ??
     (await gpu.requestAdapter({ forceFallbackAdapter: true }));
@@ -88,32 +113,48 @@ export async function openDevice(
     requiredFeatures: OPTIONAL_FEATURES.filter((f): f is GPUFeatureName => adapter.features.has(f)),
     requiredLimits: { ...report.limits },
   });
+  let loss: string | undefined;
+  void device.lost.then((info) => {
+    loss = info.message || info.reason;
+  });
+  return { device, adapter: report, wait: waitFor(report), loss: () => loss };
+}
+
+/** The device for one who uses it alone, and hears of errors from now on, until `giveBack`. */
+export function lend({ device, adapter, wait, loss }: Connection, giveBack: () => void): OpenDevice {
   const errors: string[] = [];
   device.onuncapturederror = (event) => {
     errors.push(event.error.message);
   };
   let closed = false;
-  void device.lost.then((info) => {
-    if (!closed) errors.push(`the device was lost: ${info.message || info.reason}`);
-  });
+  let lost: string | undefined;
+  const throwIfLost = (place: string): void => {
+    if (closed && lost === undefined) throw closedError(place, "device", "open another one");
+    lost ??= loss();
+    if (lost !== undefined) throw lostError(place, lost);
+  };
   const throwReported = (place: string): void => {
+    throwIfLost(place);
     if (errors.length === 0) return;
     const [first = ""] = errors.splice(0);
     throw deviceError(place, firstLine(first));
   };
-  const wait = waitFor(report);
   return {
     device,
-    adapter: report,
+    adapter,
     wait,
+    throwIfLost,
     throwReported,
     async check(place) {
-      await wait(device.queue.onSubmittedWorkDone());
+      const failed = await wait(device.queue.onSubmittedWorkDone()).then(() => undefined, String);
       throwReported(place);
+      if (failed !== undefined) throw deviceError(place, firstLine(failed));
     },
     close() {
+      if (closed) return;
+      lost ??= loss();
       closed = true;
-      device.destroy();
+      giveBack();
     },
   };
 }

@@ -1,9 +1,9 @@
 // Tokens as the GPU draws them, with steps queued ahead of the one that the host waits for, so that the GPU never waits for
 // the host. Not here: when a text ends; see generate.ts.
 import { optionError } from "./errors.ts";
-import type { Model } from "./model.ts";
-import type { SamplerSettings } from "./sampler.ts";
+import type { SamplerSettings } from "./sampling.ts";
 import type { Sequence } from "./sequence.ts";
+import type { SequenceOwner } from "./sequence-owner.ts";
 import type { TurnOptions } from "./turns.ts";
 
 export interface DrawOptions extends SamplerSettings, TurnOptions {
@@ -19,27 +19,42 @@ const QUEUED_MS = 40;
 const MOST_AHEAD = 16;
 
 /**
- * Appends `prompt` to the model's tokens and yields `count` tokens that follow. A caller that stops early never sees what was
- * queued beyond, and the model holds the tokens up to the last but one that it has seen, as after a `drawNext` of each.
+ * Appends `prompt` to the session's tokens and yields `count` tokens that follow. A caller that stops early never sees what was
+ * queued beyond, and the session holds the tokens up to the last but one that it has seen, as after a `drawNext` of each.
  */
-export function drawAhead(model: Model, prompt: readonly number[], options: DrawOptions): AsyncGenerator<number, void> {
-  const check = () => checkAhead(options.ahead);
-  return model.generatorInTurn("drawAhead", options, check, (sequence) => drawAheadOn(sequence, prompt, options));
-}
-
-/** The same for who has a turn. */
-export async function* drawAheadOn(
-  sequence: Sequence,
+export function drawAhead(
+  session: SequenceOwner,
   prompt: readonly number[],
   options: DrawOptions,
 ): AsyncGenerator<number, void> {
+  const check = () => checkAhead(options.ahead);
+  return session.generatorInTurn("drawAhead", options, check, async function* (sequence) {
+    for await (const { token } of drawAheadOn(sequence, prompt, options)) yield token;
+  });
+}
+
+/** A token, and the logits f32[n_vocab] that it was drawn from where they were asked for. */
+export interface DrawnToken {
+  readonly token: number;
+  readonly logits?: Float32Array;
+}
+
+/** The same for who has a turn, with the logits if they are wanted. */
+export async function* drawAheadOn(
+  sequence: Sequence,
+  prompt: readonly number[],
+  options: DrawOptions & { readonly withLogits?: boolean },
+): AsyncGenerator<DrawnToken, void> {
   const start = sequence.past + prompt.length;
-  const waiting: Promise<number>[] = [];
+  const waiting: Promise<DrawnToken>[] = [];
   let [asked, seen] = [0, 0];
   const ask = (token: Promise<number>): void => {
+    // Copied before the next step is queued, which overwrites them.
+    const logits = options.withLogits ? sequence.lastLogits() : undefined;
+    const drawn = Promise.all([token, logits]).then(([id, row]) => ({ token: id, ...(row && { logits: row }) }));
     // An error is thrown where the token is awaited; nobody awaits those beyond a stop.
-    token.catch(() => undefined);
-    waiting.push(token);
+    drawn.catch(() => undefined);
+    waiting.push(drawn);
     asked++;
   };
   const pace = new Pace(options.ahead);
@@ -47,11 +62,11 @@ export async function* drawAheadOn(
     ask(sequence.drawAfter(prompt, options, options.seed));
     while (seen < options.count) {
       while (asked < options.count && waiting.length < pace.ahead) ask(sequence.drawNext());
-      const token = await waiting.shift();
-      if (token === undefined) return;
+      const drawn = await waiting.shift();
+      if (drawn === undefined) return;
       pace.tick(waiting.length > 0);
       seen++;
-      yield token;
+      yield drawn;
       sequence.checkOpen();
     }
   } finally {

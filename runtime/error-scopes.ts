@@ -1,7 +1,7 @@
 // Whose error it is: what WebGPU finds wrong with some calls is told to the one who made them, whatever else the device does
 // at the same time. A device has one stack of error scopes for all its callers, so that a scope which stayed open over an
 // `await` would hear of the others' errors, and a `pop` would take the others' scope. Here none does.
-import { deviceError, RuntimeError } from "./errors.ts";
+import { firstLine } from "./device.ts";
 import type { GpuDevice } from "./host-types.ts";
 
 /** What WebGPU found wrong with calls: the first of it, and whether memory was missing. */
@@ -40,21 +40,9 @@ async function popScopes(device: GpuDevice): Promise<Problem | undefined> {
   return (await missing) ?? (await invalid);
 }
 
-/** A device that is lost may have no answer; that it is lost, `throwIfLost` says. */
+/** A device that is lost may have no answer; that it is lost, `OpenDevice.throwIfLost` says. */
 const pop = (device: GpuDevice, outOfMemory: boolean): Promise<Problem | undefined> =>
   device.popErrorScope().then(
-    (error) => (error ? { message: error.message.trim(), outOfMemory } : undefined),
+    (error) => (error ? { message: firstLine(error.message), outOfMemory } : undefined),
     () => undefined,
   );
-
-/** @throws RuntimeError where there is a problem. */
-export function throwProblem(place: string, problem: Problem | undefined): void {
-  if (problem)
-    throw new RuntimeError(place, problem.message, { code: problem.outOfMemory ? "out-of-memory" : "device" });
-}
-
-/** @throws RuntimeError where the device is lost by now. */
-export async function throwIfLost(device: GpuDevice, place: string): Promise<void> {
-  const lost = await Promise.race([device.lost, undefined]);
-  if (lost) throw deviceError(place, `the device was lost: ${lost.message || lost.reason}`);
-}

@@ -1,14 +1,16 @@
 // Runs a plan on a device, with weights and a sequence of its own: the simple door to loaded-plan.ts, which does the work.
+
+import type { Plan, PlanEntry, PlanSymbolValues, PlanTensor, PlanWeight } from "../base/plan.ts";
 import type { OpenDevice } from "./device.ts";
+import { optionError } from "./errors.ts";
 import { LoadedPlan } from "./loaded-plan.ts";
-import type { Plan, PlanEntry, PlanSymbolValues, PlanTensor, PlanWeight } from "./plan.ts";
 import type { BufferRange, SequenceState } from "./sequence-state.ts";
 import type { TensorData } from "./storage-buffer.ts";
 import { WeightBuffers } from "./weights/weight-buffers.ts";
 
 /**
- * A plan on a device: its buffers, shaders and bind groups, made once. Its weights are zeros until they are written. Where
- * weights are to be shared, or several sequences to run, take `uploadWeights` and `LoadedPlan`.
+ * A plan on a device: its buffers, shaders and bind groups, made once. Its weights are zeros until they are written, or those that
+ * it is given. Where several sequences are to run, take `LoadedPlan`.
  */
 export class Executor implements Omit<SequenceState, "close" | "closed"> {
   readonly plan: Plan;
@@ -24,11 +26,19 @@ export class Executor implements Omit<SequenceState, "close" | "closed"> {
   }
 
   /**
-   * Compiles the shaders, makes buffers and bind groups.
-   * @throws RuntimeError when the adapter lacks a feature or a limit of the plan, or when WebGPU refuses anything.
+   * Compiles the shaders, makes buffers and bind groups. With `shared` (see `uploadWeights`), its weights are those, and stay their
+   * owner's: two plans on one copy.
+   * @throws RuntimeError when the adapter lacks a feature or a limit of the plan, when shared weights are on another device, lack one
+   * of the plan's or store it otherwise, or when WebGPU refuses anything.
    */
-  static async create(open: OpenDevice, plan: Plan): Promise<Executor> {
-    const weights = await WeightBuffers.allocate(open, [plan], { place: `plan ${plan.name}` });
+  static async create(open: OpenDevice, plan: Plan, shared?: WeightBuffers): Promise<Executor> {
+    if (shared && shared.open !== open)
+      throw optionError(
+        `plan ${plan.name}`,
+        "is for one device, but its weights are on another",
+        "upload them to this one",
+      );
+    const weights = shared ?? (await WeightBuffers.allocate(open, [plan], { place: `plan ${plan.name}` }));
     try {
       const loaded = await LoadedPlan.load(plan, weights);
       try {
@@ -38,8 +48,8 @@ export class Executor implements Omit<SequenceState, "close" | "closed"> {
         throw error;
       }
     } finally {
-      // From here on they are the loaded plan's, and go with it.
-      weights.close();
+      // From here on they are the loaded plan's, and go with it. Shared ones are their owner's too.
+      if (!shared) weights.close();
     }
   }
 
@@ -60,6 +70,10 @@ export class Executor implements Omit<SequenceState, "close" | "closed"> {
 
   entry(name: string): PlanEntry {
     return this.#loaded.entry(name);
+  }
+
+  clearStates(): void {
+    this.#state.clearStates();
   }
 
   run(name: string, symbols: PlanSymbolValues): void {

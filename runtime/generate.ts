@@ -1,9 +1,10 @@
 // Generation as a stream: tokens one by one, text as soon as it is certain, and why it ended.
 import { checkAhead, drawAheadOn } from "./draw-ahead.ts";
 import { optionError, RuntimeError } from "./errors.ts";
-import type { Model } from "./model.ts";
-import { checkSampler, checkSeed, type SamplerSettings } from "./sampler.ts";
+import { logSoftmax, type TokenScore, topTokens } from "./log-probabilities.ts";
+import { checkSampler, checkSeed, type SamplerSettings } from "./sampling.ts";
 import type { Sequence } from "./sequence.ts";
+import type { Prompt, SequenceOwner } from "./sequence-owner.ts";
 import { StopMatcher, TextStream } from "./text-stream.ts";
 import type { Tokenizer } from "./tokenizer.ts";
 import type { TurnOptions } from "./turns.ts";
@@ -19,10 +20,22 @@ export interface GenerateOptions extends SamplerSettings, TurnOptions {
   readonly stopTokens?: readonly number[];
   /** Steps queued on the GPU at once; chosen by how long a step takes when absent. It changes no token. */
   readonly ahead?: number;
+  /** An `AbortSignal`: ends the generation at the next token once it is aborted, with what there is by then. */
+  readonly signal?: { readonly aborted: boolean };
+  /**
+   * With each token, its log-probability and those of so many most likely ones; 0 gives the token's own alone. They are the model's, in
+   * nats: of the softmax of the logits as they are, before any setting of the draw. Costs that the logits are read back.
+   */
+  readonly logprobs?: number;
+  /**
+   * Keeps of what the session holds the longest beginning that it shares with the prompt, and reads only the rest of that. A chat that
+   * grows costs no more than what is new in it.
+   */
+  readonly keep?: boolean;
 }
 
-/** Why a generation ended: the length asked for, an end token, a stop string, or a full context. */
-export type FinishReason = "length" | "end-token" | "stop-string" | "context";
+/** Why a generation ended: the length asked for, an end token, a stop string, a full context, or the caller's signal. */
+export type FinishReason = "length" | "end-token" | "stop-string" | "context" | "aborted";
 
 /** A whole generation. The prompt is not part of it. */
 export interface GenerateResult {
@@ -44,23 +57,23 @@ export interface GenerateResult {
 export interface GenerateStep {
   readonly token: number;
   readonly text: string;
+  /** The token's log-probability, in nats, where `logprobs` asked for it. */
+  readonly logprob?: number;
+  /** The most likely tokens in its place, most likely first. */
+  readonly top?: readonly TokenScore[];
 }
 
-/**
- * Continues `prompt`. Yields each new token and returns the whole. Without a tokenizer, texts are empty and stop strings
- * are refused; with one, ids that it has no text for are never drawn, but for stop tokens. The model is this call's alone
- * from the first step until the loop over the steps is left.
- * @throws RuntimeError for settings out of range, a prompt that does not fit, or logits that are NaN.
- */
+/** `Session.generate`; its tokenizer unless another is given. */
 export function generate(
-  model: Model,
-  tokenizer: Tokenizer | undefined,
-  prompt: readonly number[],
+  session: SequenceOwner,
+  prompt: Prompt,
   options: GenerateOptions,
+  tokenizer: Tokenizer | undefined = session.tokenizer,
 ): AsyncGenerator<GenerateStep, GenerateResult> {
   const seed = options.seed ?? Math.floor(Math.random() * 2 ** 32);
   // A call that waits does what it was asked for, whatever the caller makes of the lists meanwhile.
-  const ids = [...prompt];
+  const given = typeof prompt === "string" ? prompt : [...prompt];
+  let ids: readonly number[] = [];
   const settings = {
     ...options,
     seed,
@@ -68,10 +81,13 @@ export function generate(
     ...(options.stopTokens && { stopTokens: [...options.stopTokens] }),
     ...(options.suppressTokens && { suppressTokens: [...options.suppressTokens] }),
   };
-  return model.generatorInTurn(
+  return session.generatorInTurn(
     "generate",
     options,
-    () => check(model, tokenizer, ids, settings),
+    () => {
+      ids = session.encode(given, "prompt");
+      check(session, ids, settings, tokenizer);
+    },
     (sequence) => generateOn(sequence, tokenizer, ids, settings),
   );
 }
@@ -98,8 +114,17 @@ async function* generateOn(
   const count = Math.min(options.maxNewTokens, facts.n_ctx - prompt.length + 1);
   let finish: FinishReason = count < options.maxNewTokens ? "context" : "length";
   const began = performance.now();
-  sequence.reset();
-  for await (const token of drawAheadOn(sequence, prompt, { ...options, suppressTokens, count })) {
+  const kept = options.keep ? sharedLength(sequence.tokens, prompt) : 0;
+  if (kept > 0) sequence.rewind(kept);
+  else sequence.reset();
+  const drawing = { ...options, suppressTokens, count, withLogits: options.logprobs !== undefined };
+  const draws = options.signal?.aborted ? [] : drawAheadOn(sequence, prompt.slice(kept), drawing);
+  if (options.signal?.aborted) finish = "aborted";
+  for await (const { token, logits } of draws) {
+    if (options.signal?.aborted) {
+      finish = "aborted";
+      break;
+    }
     firstAt ||= performance.now();
     if (stopTokens.has(token)) {
       finish = "end-token";
@@ -110,7 +135,7 @@ async function* generateOn(
     tokens.push(token);
     const piece = stops.push(stream?.push(token) ?? "");
     text += piece;
-    waiting = { token, text: piece };
+    waiting = { token, text: piece, ...(logits && likelihoods(token, logits, options.logprobs ?? 0)) };
     if (stops.matched === undefined && !stops.isHolding && !stream?.isHolding) {
       yield waiting;
       waiting = undefined;
@@ -140,17 +165,34 @@ async function* generateOn(
   };
 }
 
+/** How many tokens both begin with, but for the prompt's last, which has to be read for its logits. */
+function sharedLength(held: readonly number[], prompt: readonly number[]): number {
+  const most = Math.min(held.length, prompt.length - 1);
+  let length = 0;
+  while (length < most && held[length] === prompt[length]) length++;
+  return length;
+}
+
+const likelihoods = (
+  token: number,
+  logits: Float32Array,
+  count: number,
+): Pick<GenerateStep, "logprob"> & Pick<GenerateStep, "top"> => ({
+  logprob: logSoftmax(logits, "logits")[token] ?? Number.NEGATIVE_INFINITY,
+  top: count > 0 ? topTokens(logits, count) : [],
+});
+
 function check(
-  model: Model,
-  tokenizer: Tokenizer | undefined,
+  session: SequenceOwner,
   prompt: readonly number[],
   options: SeededOptions,
+  tokenizer: Tokenizer | undefined,
 ): void {
-  model.checkOpen("generate");
+  session.checkOpen("generate");
   checkSampler(options);
   checkSeed(options.seed);
   checkAhead(options.ahead);
-  const { n_ctx, n_vocab } = model.facts;
+  const { n_ctx, n_vocab } = session.facts;
   if (!Number.isInteger(options.maxNewTokens) || options.maxNewTokens < 1)
     throw optionError("max-new-tokens", `is ${options.maxNewTokens}`, "it must be a whole number, 1 or more");
   if (prompt.length === 0)
@@ -161,6 +203,9 @@ function check(
       hint: `shorten it to ${n_ctx} tokens or fewer`,
     });
   checkIds("prompt", prompt, n_vocab, tokenizer);
+  const { logprobs = 0 } = options;
+  if (!Number.isInteger(logprobs) || logprobs < 0 || logprobs > n_vocab)
+    throw optionError("logprobs", `is ${logprobs}`, `it must be a whole number from 0 to ${n_vocab}`);
   if (!tokenizer && (options.stop ?? []).length > 0)
     throw optionError("stop strings", "need a tokenizer, but the model has none", "stop at tokens instead");
 }

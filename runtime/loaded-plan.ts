@@ -1,10 +1,14 @@
 // A plan on a device: its shaders compiled, its weights there, and as many sequences as are wanted. Not here: the weights
 // themselves, which other plans may share (weights/weight-buffers.ts), and a sequence's state (plan-sequence.ts).
-import { inErrorScopes, throwIfLost, throwProblem } from "./error-scopes.ts";
-import type { Plan, PlanEntry } from "./plan.ts";
+
+import type { Plan, PlanEntry } from "../base/plan.ts";
+import { inErrorScopes } from "./error-scopes.ts";
+import { namingLoss } from "./loss.ts";
+import { throwProblemOf } from "./memory.ts";
 import { findEntry, PlanSequence, type SharedParts } from "./plan-sequence.ts";
 import { checkPlan, createPipeline, prepareStep } from "./prepare-steps.ts";
 import type { SequenceState } from "./sequence-state.ts";
+import { freeBuffers } from "./storage-buffer.ts";
 import { SymbolTable } from "./symbol-table.ts";
 import { closedError } from "./turns.ts";
 import type { WeightBuffers } from "./weights/weight-buffers.ts";
@@ -45,7 +49,7 @@ export class LoadedPlan {
     const buffers = weights.buffersOf(plan);
     const release = weights.hold();
     let symbols: SymbolTable | undefined;
-    try {
+    const make = async (): Promise<SharedParts> => {
       const { made, problem } = inErrorScopes(device, () => {
         const table = new SymbolTable(device, plan);
         symbols = table;
@@ -55,14 +59,17 @@ export class LoadedPlan {
         return { table, pipelines };
       });
       const pipelines = new Map(await Promise.all(made.pipelines));
-      throwProblem(place, await problem);
-      await throwIfLost(device, place);
+      throwProblemOf(place, [plan], await problem);
+      open.throwIfLost(place);
       const steps = new Map(
         plan.entries.map((entry) => [entry.name, entry.steps.map((step) => prepareStep(plan, entry, step, pipelines))]),
       );
-      return new LoadedPlan(plan, weights, { plan, open, weights: buffers, steps, symbols: made.table }, release);
+      return { plan, open, weights: buffers, steps, symbols: made.table };
+    };
+    try {
+      return new LoadedPlan(plan, weights, await namingLoss(open, place, make), release);
     } catch (error) {
-      symbols?.buffer.destroy();
+      if (symbols) freeBuffers(device, [symbols.buffer]);
       release();
       throw error;
     }
@@ -87,10 +94,11 @@ export class LoadedPlan {
 
   /**
    * Makes one more sequence: its caches, activations, inputs and outputs, all zeros. `close` of it frees them.
-   * @throws RuntimeError when the plan is closed, and when WebGPU refuses a buffer; what was made is freed then.
+   * @throws RuntimeError when the plan is closed, the device lost, and when WebGPU refuses a buffer; what was made is freed then.
    */
   async sequence(): Promise<SequenceState> {
     this.#checkOpen();
+    this.weights.open.throwIfLost("sequence");
     const sequence = await PlanSequence.create(this.#shared, (closed) => this.#sequences.delete(closed));
     if (this.#closed) sequence.close();
     this.#checkOpen();
@@ -106,7 +114,7 @@ export class LoadedPlan {
     if (this.#closed) return;
     this.#closed = true;
     for (const sequence of [...this.#sequences]) sequence.close();
-    this.#shared.symbols.buffer.destroy();
+    freeBuffers(this.weights.open.device, [this.#shared.symbols.buffer]);
     this.#releaseWeights();
   }
 

@@ -1,10 +1,19 @@
 // How much memory a plan takes, counted from the plan alone, and whether it is there: before anything is allocated.
 // WebGPU tells no memory's size, so that what may be used comes from the caller.
 import { WgptError } from "../base/index.ts";
-import type { AdapterReport } from "./device.ts";
+import {
+  bufferBytes,
+  evalPlanDim,
+  type Plan,
+  type PlanBuffer,
+  type PlanBufferKind,
+  symbolMaxima,
+} from "../base/plan.ts";
+import { type AdapterReport, firstLine } from "./device.ts";
+import type { Problem } from "./error-scopes.ts";
 import { RuntimeError } from "./errors.ts";
-import { bufferBytes, evalPlanDim, type Plan, type PlanBuffer, type PlanBufferKind, symbolMaxima } from "./plan.ts";
 import { symbolTableBytes } from "./symbol-table.ts";
+import { bandBytes } from "./weights/reads.ts";
 import { uploadBytes } from "./weights/stream-weights.ts";
 
 /** In bytes. */
@@ -16,7 +25,7 @@ export interface MemoryNeed {
   readonly inputsAndOutputs: number;
   /** The buffer through which results come back to the host. */
   readonly readBack: number;
-  /** What is on its way to the GPU at most while weights are loaded; free again afterwards. */
+  /** What is on its way to the GPU, or being put into order, at most while weights are loaded; free again afterwards. */
   readonly upload: number;
   readonly total: number;
 }
@@ -28,6 +37,8 @@ export interface MemoryBounds {
   readonly free?: number | undefined;
   /** What the user allows. */
   readonly limit?: number | undefined;
+  /** Whether the plan is a bundle's, which only compiling it again makes smaller; not when absent. */
+  readonly bundle?: boolean;
 }
 
 /** How a plan is used. */
@@ -53,7 +64,7 @@ export function memoryNeed(plan: Plan, { sequences = 1, sharesWeights = false }:
     activations: sequences * sum("temporary"),
     inputsAndOutputs: sequences * sum("input", "output") + symbolTableBytes(plan),
     readBack: sequences * readBackBytes(plan),
-    upload: uploadBytes(weights),
+    upload: sharesWeights ? 0 : uploadBytes(weights) + Math.max(0, ...plan.weights.map(bandBytes)),
   };
   return { ...parts, total: Object.values(parts).reduce((n, bytes) => n + bytes, 0) };
 }
@@ -106,20 +117,59 @@ export function checkMemory(
   const [available, owner] = availableBytes(bounds);
   if (need.total <= available) return;
   const ways = waysOut(plan, need, available, replan);
+  const words = ways.map((way) => way.words).join("; ");
   throw new RuntimeError("memory", `${printNeed(need)}, but ${owner} ${printBytes(available)}`, {
     code: "out-of-memory",
     hint:
-      ways.map(({ words }) => words).join("; ") ||
-      "neither --dtype f16 nor a shorter --context saves enough: choose a smaller model",
-    fix: ways[0] && { kind: "options", add: ways[0].add },
+      words === ""
+        ? "neither --dtype f16 nor a shorter --context saves enough: choose a smaller model"
+        : bounds.bundle
+          ? `compile the bundle again: ${words}`
+          : words,
+    // A bundle's options are not those of the call that loads it.
+    fix: ways[0] && !bounds.bundle ? { kind: "options", add: ways[0].add } : undefined,
   });
 }
 
+/** How a message begins that tells of memory that could not be had: WebGPU's, a driver's, V8's. */
+const NO_MEMORY = /out.?of.?(\w+.)?memory|allocation failed/i;
+
+/** What an error, of a call or of the device's loss, says where it comes from missing memory. */
+export function missingMemory(error: unknown): string | undefined {
+  if (!(error instanceof Error) || !NO_MEMORY.test(error.message)) return undefined;
+  if (!(error instanceof WgptError)) return firstLine(error.message);
+  return error.code === "device-lost" ? error.facts : undefined;
+}
+
+/** The refusal of a machine that has no more memory, though nobody could tell before. `found` is how it said so. */
+export function outOfMemory(place: string, plans: readonly Plan[], found: string, use: MemoryUse = {}): RuntimeError {
+  const needs = plans.map((plan) => printNeed(memoryNeed(plan, use))).join(", ");
+  return new RuntimeError(place, `${needs}, but there is no more memory: ${found}`, {
+    code: "out-of-memory",
+    hint: "close what else is on the device, or take less: a smaller model, a shorter context, weights in f16",
+  });
+}
+
+/**
+ * What WebGPU found wrong with calls for these plans, used so.
+ * @throws RuntimeError where there is a problem; it says what the plans need where memory is missing.
+ */
+export function throwProblemOf(
+  place: string,
+  plans: readonly Plan[],
+  problem: Problem | undefined,
+  use?: MemoryUse,
+): void {
+  if (!problem) return;
+  if (problem.outOfMemory) throw outOfMemory(place, plans, firstLine(problem.message), use);
+  throw new RuntimeError(place, problem.message, { code: "device" });
+}
+
 /** The smallest of the bounds, and who sets it. */
-function availableBytes({ adapter, free, limit }: MemoryBounds): readonly [bytes: number, owner: string] {
+function availableBytes({ adapter, free, limit, bundle }: MemoryBounds): readonly [bytes: number, owner: string] {
   const host = adapter.software && free !== undefined ? free : Number.POSITIVE_INFINITY;
   return limit !== undefined && limit <= host
-    ? [limit, "--memory-limit allows"]
+    ? [limit, bundle ? "memoryLimit allows" : "--memory-limit allows"]
     : [host, "this machine, whose memory the software adapter uses, has free"];
 }
 

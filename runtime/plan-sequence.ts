@@ -1,12 +1,22 @@
 // One sequence's buffers and bind groups on a loaded plan, and how its entry points are run.
+
+import {
+  evalPlanDim,
+  type Plan,
+  type PlanEntry,
+  type PlanSymbolValues,
+  type PlanTensor,
+  storageBytes,
+} from "../base/plan.ts";
 import type { OpenDevice } from "./device.ts";
-import { inErrorScopes, throwIfLost, throwProblem } from "./error-scopes.ts";
+import { inErrorScopes } from "./error-scopes.ts";
 import { optionError, RuntimeError } from "./errors.ts";
-import { evalPlanDim, type Plan, type PlanEntry, type PlanSymbolValues, type PlanTensor } from "./plan.ts";
+import { throwIfLostSoon } from "./loss.ts";
+import { throwProblemOf } from "./memory.ts";
 import { type BoundStep, bindStep, foldWorkgroups, type PreparedStep } from "./prepare-steps.ts";
 import type { BufferRange, SequenceState } from "./sequence-state.ts";
 import { Staging } from "./staging.ts";
-import { createStorageBuffer, type TensorData, writeStorageBuffer } from "./storage-buffer.ts";
+import { createStorageBuffer, freeBuffers, type TensorData, writeStorageBuffer } from "./storage-buffer.ts";
 import type { SymbolTable } from "./symbol-table.ts";
 import { closedError } from "./turns.ts";
 
@@ -58,11 +68,11 @@ export class PlanSequence implements SequenceState {
         const all = new Map([...weights, ...own]);
         return new Map([...steps].map(([entry, list]) => [entry, list.map((step) => bindStep(device, step, all))]));
       });
-      throwProblem(`plan ${plan.name}`, await problem);
-      await throwIfLost(device, `plan ${plan.name}`);
+      throwProblemOf(`plan ${plan.name}`, [plan], await problem, { sharesWeights: true });
+      open.throwIfLost(`plan ${plan.name}`);
       return new PlanSequence(shared, own, made, onClose);
     } catch (error) {
-      for (const buffer of own.values()) buffer.destroy();
+      freeBuffers(device, own.values());
       throw error;
     }
   }
@@ -90,6 +100,14 @@ export class PlanSequence implements SequenceState {
     writeStorageBuffer(this.#shared.open.device, this.#buffer(buffer), data, offset);
   }
 
+  clearStates(): void {
+    this.#checkOpen("clearing the states");
+    const { device } = this.#shared.open;
+    const encoder = device.createCommandEncoder({ label: "clear the states" });
+    for (const { name, kind } of this.plan.buffers) if (kind === "state") encoder.clearBuffer(this.#buffer(name));
+    device.queue.submit([encoder.finish()]);
+  }
+
   run(name: string, symbols: PlanSymbolValues): void {
     const encoder = this.#encode(name, symbols);
     this.#shared.open.device.queue.submit([encoder.finish()]);
@@ -102,9 +120,13 @@ export class PlanSequence implements SequenceState {
   ): Promise<ArrayBuffer> {
     const source = this.#buffer(buffer);
     const place = `running ${name}`;
-    return this.#read(this.#encode(name, symbols), { source, offset, size }, place, () =>
-      this.#shared.open.throwReported(place),
-    );
+    const encoder = this.#encode(name, symbols);
+    try {
+      const check = () => this.#shared.open.throwReported(place);
+      return await this.#staging.read(encoder, { source, offset, size }, place, check);
+    } catch (error) {
+      return this.#fail(place, error);
+    }
   }
 
   async read(output: PlanTensor, symbols: PlanSymbolValues): Promise<TensorData> {
@@ -121,13 +143,16 @@ export class PlanSequence implements SequenceState {
   async readBytes(buffer: string, size: number): Promise<ArrayBuffer> {
     const place = `reading ${buffer}`;
     this.#checkOpen(place);
-    const padded = Math.max(4, Math.ceil(size / 4) * 4);
+    const padded = storageBytes(size);
     const source = this.#buffer(buffer);
     const encoder = this.#shared.open.device.createCommandEncoder({ label: `read ${buffer}` });
-    const bytes = await this.#read(encoder, { source, offset: 0, size: padded }, place, () =>
-      this.#shared.open.check(place),
-    );
-    return padded === size ? bytes : bytes.slice(0, size);
+    try {
+      const check = () => this.#shared.open.check(place);
+      const bytes = await this.#staging.read(encoder, { source, offset: 0, size: padded }, place, check);
+      return padded === size ? bytes : bytes.slice(0, size);
+    } catch (error) {
+      return this.#fail(place, error);
+    }
   }
 
   finish(place: string): Promise<void> {
@@ -137,19 +162,16 @@ export class PlanSequence implements SequenceState {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    for (const buffer of this.#own.values()) buffer.destroy();
     this.#staging.close();
+    freeBuffers(this.#shared.open.device, this.#own.values());
     this.#onClose(this);
   }
 
-  async #read(...given: Parameters<Staging["read"]>): Promise<ArrayBuffer> {
-    try {
-      return await this.#staging.read(...given);
-    } catch (error) {
-      // What waited for a buffer that is freed fails in one of several ways; the cause is this one.
-      this.#checkOpen(given[2]);
-      throw error;
-    }
+  /** What waited for a buffer that is freed fails in one of several ways; the cause is that the sequence is closed, or the device lost. */
+  async #fail(place: string, error: unknown): Promise<never> {
+    if (this.#closed) this.#checkOpen(place);
+    await throwIfLostSoon(this.#shared.open, place, error);
+    throw error;
   }
 
   #encode(name: string, given: PlanSymbolValues): GPUCommandEncoder {
@@ -160,10 +182,13 @@ export class PlanSequence implements SequenceState {
     const encoder = open.device.createCommandEncoder({ label: name });
     const pass = encoder.beginComputePass({ label: name });
     pass.setBindGroup(1, symbols.group, this.#symbolOffset);
-    for (const bound of this.#steps.get(name) ?? []) {
-      pass.setPipeline(bound.pipeline);
-      pass.setBindGroup(0, bound.group);
-      const [x, y, z] = bound.workgroups ?? foldWorkgroups(plan, entry, bound.step, { ...given, ...entry.fixed });
+    for (const { pipeline, group, workgroups, step } of this.#steps.get(name) ?? []) {
+      const counts = workgroups ?? foldWorkgroups(plan, entry, step, { ...given, ...entry.fixed });
+      const [x, y, z] = [counts[0], counts[1], counts[2]];
+      // Where there is nothing to do, Dawn would wonder.
+      if (x === 0 || y === 0 || z === 0) continue;
+      pass.setPipeline(pipeline);
+      pass.setBindGroup(0, group);
       // Each argument that is passed costs, and nearly always two of them are 1.
       if (y === 1 && z === 1) pass.dispatchWorkgroups(x);
       else pass.dispatchWorkgroups(x, y, z);
@@ -174,12 +199,21 @@ export class PlanSequence implements SequenceState {
 
   #buffer(name: string): GPUBuffer {
     const buffer = this.#own.get(name) ?? this.#shared.weights.get(name);
-    if (!buffer) throw new RuntimeError(`plan ${this.plan.name}`, `there is no buffer ${name}`);
+    if (!buffer) {
+      const names = this.plan.buffers.filter((b) => b.kind !== "weight" && b.kind !== "temporary").map((b) => b.name);
+      const listed = names.slice(0, 8).join(", ") + (names.length > 8 ? ", …" : "");
+      throw new RuntimeError(
+        `plan ${this.plan.name}`,
+        `there is no buffer ${name}`,
+        `besides weights it has ${listed}`,
+      );
+    }
     return buffer;
   }
 
   #checkOpen(call: string): void {
     if (this.#closed) throw closedError(call, `sequence of plan ${this.plan.name}`, "make another one");
+    this.#shared.open.throwIfLost(call);
   }
 }
 

@@ -1,8 +1,6 @@
 // From a plan's steps to what a compute pass is given: pipelines, and workgroups where no symbol decides them, once for a
 // loaded plan; bind groups once for each sequence. A call makes nothing.
 import { unreachable } from "../base/index.ts";
-import type { OpenDevice } from "./device.ts";
-import { RuntimeError } from "./errors.ts";
 import {
   evalPlanCount,
   evalPlanDim,
@@ -14,7 +12,9 @@ import {
   type PlanKernel,
   type PlanStep,
   type PlanSymbolValues,
-} from "./plan.ts";
+} from "../base/plan.ts";
+import { firstLine, type OpenDevice } from "./device.ts";
+import { RuntimeError } from "./errors.ts";
 
 /** A kernel on a device. */
 export interface Pipeline {
@@ -28,11 +28,11 @@ type Workgroups = readonly [x: number, y: number, z: number];
 export interface PreparedStep extends Pipeline {
   readonly step: PlanStep;
   /** Where no symbol decides them. */
-  readonly workgroups?: Workgroups;
+  readonly workgroups: Workgroups | undefined;
 }
 
-/** A step with the buffers of one sequence. */
-export interface BoundStep extends PreparedStep {
+/** A step with the buffers of one sequence: all of one shape, for they are what a token's way goes through. */
+export interface BoundStep extends Pick<PreparedStep, "pipeline" | "step" | "workgroups"> {
   readonly group: GPUBindGroup;
 }
 
@@ -104,9 +104,7 @@ export async function createPipeline(
       `kernel ${kernel.name}`,
       found
         ? `line ${found.lineNum}: ${found.message}${line ? `: ${line}` : ""}`
-        : error instanceof Error
-          ? error.message.trim()
-          : String(error),
+        : firstLine(error instanceof Error ? error.message : String(error)),
     );
   }
 }
@@ -124,7 +122,7 @@ export function prepareStep(
   const missing = step.bindings.find((name) => !plan.buffers.some((b) => b.name === name));
   if (missing !== undefined) throw new RuntimeError(place, `binds buffer ${missing}, which the plan does not have`);
   const known = step.workgroups.every((c) => c.every((f) => isDecided(f.dim, entry)));
-  return { ...made, step, ...(known && { workgroups: foldWorkgroups(plan, entry, step, entry.fixed) }) };
+  return { ...made, step, workgroups: known ? foldWorkgroups(plan, entry, step, entry.fixed) : undefined };
 }
 
 /** Binds a sequence's buffers, in which every buffer of the plan is. */
@@ -133,14 +131,15 @@ export function bindStep(
   prepared: PreparedStep,
   buffers: ReadonlyMap<string, GPUBuffer>,
 ): BoundStep {
-  const { step, layout } = prepared;
+  const { pipeline, layout, step, workgroups } = prepared;
   const entries = step.bindings.map(
     (name, binding): GPUBindGroupEntry => ({
       binding,
       resource: { buffer: buffers.get(name) ?? unreachable(`${step.label} binds ${name}, which was not made`) },
     }),
   );
-  return { ...prepared, group: device.createBindGroup({ label: step.label, layout, entries }) };
+  const group = device.createBindGroup({ label: step.label, layout, entries });
+  return { pipeline, group, workgroups, step };
 }
 
 /** Whether the entry point fixes every symbol of the dim. */

@@ -1,6 +1,6 @@
 // Seeded numbers from a counter and 32-bit integer operations: the same on any machine, in any order.
 import { uniform } from "../base/random.ts";
-import { checkSeed } from "./sampler.ts";
+import { checkSeed } from "./sampling.ts";
 
 /** A seeded sequence of uniform numbers. Number n depends on seed and n only, so a run can be resumed anywhere. */
 export interface Rng {

@@ -1,8 +1,8 @@
 // How likely a model finds a text: log-probabilities token by token, in one pass or in windows.
 import { optionError, RuntimeError } from "./errors.ts";
-import type { Model } from "./model.ts";
-import { logSoftmax } from "./sampler.ts";
+import { logSoftmax } from "./log-probabilities.ts";
 import type { Sequence } from "./sequence.ts";
+import type { SequenceOwner } from "./sequence-owner.ts";
 import type { TurnOptions } from "./turns.ts";
 
 /** How likely a token of the text was, after those before it. */
@@ -34,7 +34,7 @@ export interface ScoreOptions extends TurnOptions {
    * windows count, so that every figure rests on the same lengths of context; a text that fits in one is scored whole.
    */
   readonly window?: number;
-  /** Hears of the logits of every input, [rows, n_vocab], in order. It must not wait for another call of the same model. */
+  /** Hears of the logits of every input, [rows, n_vocab], in order. It must not wait for another call of the same session. */
   readonly onLogits?: (logits: Float32Array, rows: number) => void | Promise<void>;
   /** Hears how many of the inputs are done. */
   readonly onProgress?: (done: number, total: number) => void;
@@ -44,10 +44,14 @@ export interface ScoreOptions extends TurnOptions {
  * Scores token ids. With a window of n, inputs i·n … i·n+n−1 each predict the token after them.
  * @throws RuntimeError for no tokens, a window that is none, a text longer than the context, and logits that are not finite.
  */
-export async function score(model: Model, given: readonly number[], options: ScoreOptions = {}): Promise<ScoreResult> {
-  model.checkOpen("score");
+export async function score(
+  session: SequenceOwner,
+  given: readonly number[],
+  options: ScoreOptions = {},
+): Promise<ScoreResult> {
+  session.checkOpen("score");
   const ids = [...given];
-  const { n_ctx } = model.facts;
+  const { n_ctx } = session.facts;
   if (ids.length === 0) throw optionError("text", "has no token to score", "give a text, or token ids");
   const window = options.window ?? n_ctx;
   if (!Number.isInteger(window) || window < 1 || window > n_ctx)
@@ -61,7 +65,7 @@ export async function score(model: Model, given: readonly number[], options: Sco
       code: "context-full",
       hint: `score it in windows: --window ${n_ctx}`,
     });
-  const turn = await model.takeTurn(options, "score");
+  const turn = await session.takeTurn(options, "score");
   try {
     return await scoreOn(turn.sequence, ids, window, options);
   } finally {

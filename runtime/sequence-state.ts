@@ -1,5 +1,5 @@
 // What one sequence has for itself on a loaded plan, as its users see it.
-import type { Plan, PlanEntry, PlanSymbolValues, PlanTensor } from "./plan.ts";
+import type { Plan, PlanEntry, PlanSymbolValues, PlanTensor } from "../base/plan.ts";
 import type { TensorData } from "./storage-buffer.ts";
 
 /** Part of a buffer, in bytes; multiples of 4. */
@@ -14,7 +14,8 @@ export interface BufferRange {
  * run on it. It never sees another sequence's state; weights and pipelines are the loaded plan's, for all.
  *
  * Calls put their work into the device's one queue in the order in which they are made, so that calls of several sequences may
- * be mixed in any way. Sizes and offsets are in bytes.
+ * be mixed in any way. Sizes and offsets are in bytes. When the device is lost, every call that needs it says so, with the code
+ * `device-lost`, and what the states held is gone.
  */
 export interface SequenceState {
   readonly plan: Plan;
@@ -32,6 +33,8 @@ export interface SequenceState {
    * @throws RuntimeError for a buffer that is none or a weight, and bytes beyond its end.
    */
   write(buffer: string, data: Uint8Array<ArrayBuffer> | TensorData, offset?: number): void;
+  /** Makes zeros of all states. */
+  clearStates(): void;
   /**
    * Runs one entry point: one compute pass, one submit. The inputs must have been written.
    * @throws RuntimeError for an entry point that is none, and symbols that are missing or out of range.

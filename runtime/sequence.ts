@@ -1,9 +1,10 @@
 // A sequence of tokens, and what can be done with it. Every call submits its work to the GPU's
-// queue before it first waits, so that calls one after the other never mix. Not here: who may call; see model.ts.
-import { RuntimeError } from "./errors.ts";
-import { type PlanModel, symbolMaxima } from "./plan.ts";
-import { checkSampler, checkSeed, type SamplerSettings, suppressedBits } from "./sampler.ts";
-import type { SequenceState } from "./sequence-state.ts";
+// queue before it first waits, so that calls one after the other never mix. Not here: who may call; see session.ts.
+
+import { chunkOf, type PlanModel, type PlanRoles, type PlanSymbolValues } from "../base/plan.ts";
+import { optionError, RuntimeError } from "./errors.ts";
+import { checkSampler, checkSeed, type SamplerSettings, settingsData, suppressedBits } from "./sampling.ts";
+import type { BufferWrite, SequenceRuns } from "./sequence-runs.ts";
 import { closedError } from "./turns.ts";
 import { checkIds } from "./vocabulary.ts";
 
@@ -16,15 +17,34 @@ export interface LogitsChunk {
   readonly logits: Float32Array;
 }
 
+/** Tokens on their way to a run. */
+interface Chunk {
+  readonly entry: "prefill" | "decode";
+  readonly count: number;
+  readonly tokens: BufferWrite;
+}
+
 /** Tokens whose keys and values stay on the GPU. */
 export class Sequence {
   readonly facts: PlanModel;
-  readonly #state: SequenceState;
+  readonly #runs: SequenceRuns;
+  /** The names of every entry point's graph are the same; what draws has the inputs of a draw too. */
+  readonly #roles: PlanRoles;
   #past = 0;
+  /** Tokens by position; what is on its way to the host is a symbol of its own. Beyond `past` they may be stale, but for the one drawn last. */
+  #ids: (number | symbol)[] = [];
+  /** How many positions hold a token that was given or drawn as a caller asked: where `feed` runs, its kernel puts one that nobody asked for. */
+  #standing = 0;
+  /** The entry point that ran last. */
+  #ran: string | undefined;
+  /** What was set for a draw last. */
+  #settings: readonly BufferWrite[] | undefined;
 
-  constructor(state: SequenceState, facts: PlanModel) {
-    this.#state = state;
+  /** @throws RuntimeError for a plan that does not say what is what. */
+  constructor(runs: SequenceRuns, facts: PlanModel) {
+    this.#runs = runs;
     this.facts = facts;
+    this.#roles = rolesOf(runs);
   }
 
   /** How many tokens the caches hold. */
@@ -33,13 +53,21 @@ export class Sequence {
   }
   /** The most tokens that one call takes. */
   get chunk(): number {
-    return symbolMaxima(this.#state.plan)["T"] ?? 1;
+    return chunkOf(this.#runs.plan);
+  }
+  /** Ids of the tokens that it holds, as far as the host has heard of those that were drawn: at rest, all `past` of them. */
+  get tokens(): readonly number[] {
+    const known = this.#ids.slice(0, this.#past);
+    const end = known.findIndex((id) => typeof id === "symbol");
+    return known.slice(0, end < 0 ? known.length : end).map(Number);
   }
 
   /** Forgets all tokens. */
   reset(): void {
     this.checkOpen();
     this.#past = 0;
+    this.#standing = 0;
+    this.#runs.forget(0);
   }
 
   /**
@@ -48,7 +76,7 @@ export class Sequence {
    */
   async feed(ids: readonly number[]): Promise<Float32Array> {
     const last = this.#append(ids);
-    this.#run(last.entry, last.count);
+    this.#run(last.entry, last.count, last.tokens);
     return this.#logits(last.entry, 1);
   }
 
@@ -60,29 +88,42 @@ export class Sequence {
   async drawAfter(ids: readonly number[], settings: SamplerSettings, seed: number): Promise<number> {
     checkSampler(settings);
     checkSeed(seed);
-    const { topK = 0, topP = 1, suppressTokens = [] } = settings;
+    const { suppressTokens = [] } = settings;
     const suppressed = suppressedBits(suppressTokens, this.facts.n_vocab);
-    const canSuppress = this.#state.plan.buffers.some((b) => b.name === "suppressed");
-    if (!canSuppress && suppressTokens.length > 0)
-      throw new RuntimeError(
-        `plan ${this.#state.plan.name}`,
-        `can't leave out the ${suppressTokens.length} tokens that are not to be drawn`,
-        "it was compiled by an older wgpt: compile it again",
-      );
+    const { draw } = this.#roles;
+    if (!draw) throw new RuntimeError(`plan ${this.#runs.plan.name}`, "has no entry point that draws a token");
     const last = this.#append(ids);
-    this.#state.write("settings", Float32Array.of(f32Temperature(settings), Math.min(topK, this.facts.n_vocab), topP));
-    this.#state.write("seed", Uint32Array.of(seed));
-    if (canSuppress) this.#state.write("suppressed", suppressed);
-    return this.#draw(last.entry, last.count);
+    this.#settings = [
+      { buffer: draw.settings, data: settingsData(settings, this.facts.n_vocab), offset: 0 },
+      { buffer: draw.seed, data: Uint32Array.of(seed), offset: 0 },
+      { buffer: draw.suppressed, data: suppressed, offset: 0 },
+    ];
+    return this.#draw(last.entry, last.count, last.tokens);
   }
 
   /**
    * Appends the token drawn last and draws the next, with the settings of `drawAfter`. Needs nothing from the host, so that
    * several may be asked for before the first is there.
-   * @throws RuntimeError when the context is full, or the logits are no distribution.
+   * @throws RuntimeError when no token was drawn, the context is full, or the logits are no distribution.
    */
-  drawNext(): Promise<number> {
+  async drawNext(): Promise<number> {
+    this.checkOpen();
+    if (this.#past >= this.#standing)
+      throw new RuntimeError(
+        "session",
+        "there is no drawn token to append",
+        "draw one: `drawAfter` does, after the tokens it is given",
+      );
     return this.#draw("decode", 1);
+  }
+
+  /**
+   * The logits f32[n_vocab] of the last token that was appended, whatever is asked for afterwards.
+   * @throws RuntimeError when nothing has run yet.
+   */
+  async lastLogits(): Promise<Float32Array> {
+    if (this.#ran === undefined) throw new RuntimeError("logits", "no token has been appended", "feed one first");
+    return this.#logits(this.#ran, 1);
   }
 
   /**
@@ -92,8 +133,13 @@ export class Sequence {
   rewind(past: number): void {
     this.checkOpen();
     if (!(Number.isInteger(past) && past >= 0 && past <= this.#past))
-      throw new RuntimeError("model", `can't go back to ${past} tokens, for it holds ${this.#past}`);
+      throw optionError(
+        "session",
+        `can't go back to ${past} tokens, for it holds ${this.#past}`,
+        `give a whole number from 0 to ${this.#past}`,
+      );
     this.#past = past;
+    this.#runs.forget(past);
   }
 
   /**
@@ -104,87 +150,102 @@ export class Sequence {
     this.#check(ids);
     for (let start = 0; start < ids.length; start += this.chunk) {
       const chunk = ids.slice(start, start + this.chunk);
-      this.#write(chunk);
-      this.#run("logits", chunk.length);
+      this.#run("logits", chunk.length, this.#write(chunk));
       yield { start, rows: chunk.length, logits: await this.#logits("logits", chunk.length) };
     }
   }
 
   /** Whether its buffers are freed. */
   get closed(): boolean {
-    return this.#state.closed;
+    return this.#runs.closed;
   }
 
   /** @throws RuntimeError when it is closed. */
   checkOpen(): void {
-    if (this.closed) throw closedError("model");
+    if (this.closed) throw closedError("session");
   }
 
   /** Frees the buffers. What waits for the GPU ends with an error, as does every call after it. */
   close(): void {
-    this.#state.close();
+    this.#runs.close();
   }
 
-  /** Writes tokens to the sequence and runs all chunks of them but the last, whose run is left to the caller. */
-  #append(ids: readonly number[]): { readonly entry: "prefill" | "decode"; readonly count: number } {
+  /** Runs all chunks of the tokens but the last, whose run is left to the caller. */
+  #append(ids: readonly number[]): Chunk {
     this.#check(ids);
     let start = 0;
     for (; ids.length - start > this.chunk; start += this.chunk) {
-      this.#write(ids.slice(start, start + this.chunk));
-      this.#run("prefill", this.chunk);
+      this.#run("prefill", this.chunk, this.#write(ids.slice(start, start + this.chunk)));
     }
     const last = ids.slice(start);
-    this.#write(last);
-    return { entry: last.length === 1 ? "decode" : "prefill", count: last.length };
+    return { entry: last.length === 1 ? "decode" : "prefill", count: last.length, tokens: this.#write(last) };
   }
 
-  /** Chunk by chunk, for each call draws a token and puts it where the next chunk begins. */
-  #write(ids: readonly number[]): void {
+  /** What the next run reads. Chunk by chunk, for each call draws a token and puts it where the next chunk begins. */
+  #write(ids: readonly number[]): BufferWrite {
     this.checkOpen();
-    this.#state.write("tokens", Int32Array.from(ids), 4 * this.#past);
+    this.#standing = this.#past + ids.length;
+    for (const [i, id] of ids.entries()) this.#ids[this.#past + i] = id;
+    return { buffer: this.#roles.tokens, data: Int32Array.from(ids), offset: 4 * this.#past };
   }
 
   #check(ids: readonly number[]): void {
     const { n_ctx, n_vocab } = this.facts;
     if (ids.length === 0)
-      throw new RuntimeError("model", "there is no token to feed", "a text needs at least one token");
+      throw new RuntimeError("session", "there is no token to feed", "a text needs at least one token");
     if (this.#past + ids.length > n_ctx) {
       const held = this.#past === 0 ? "" : ` after ${this.#past} that it holds`;
-      throw new RuntimeError("model", `${ids.length} tokens${held} do not fit in the context of ${n_ctx}`, {
+      throw new RuntimeError("session", `${ids.length} tokens${held} do not fit in the context of ${n_ctx}`, {
         code: "context-full",
         hint: `shorten the text to ${n_ctx} tokens`,
       });
     }
-    checkIds("model", ids, n_vocab);
+    checkIds("session", ids, n_vocab);
   }
 
-  #run(entry: string, count: number): void {
-    this.#state.run(entry, { T: count, P: this.#past });
+  #run(entry: string, count: number, tokens: BufferWrite): void {
+    const from = this.#past;
+    this.#runs.run({ entry, symbols: this.#symbols(count, from), from, tokens, draw: this.#settings });
     this.#past += count;
+    // Of the logits of every token, a caller has the last one's.
+    this.#ran = entry === "logits" ? undefined : entry;
   }
 
-  async #draw(entry: string, count: number): Promise<number> {
+  #symbols(count: number, past: number): PlanSymbolValues {
+    return { [this.#roles.newTokens]: count, [this.#roles.pastTokens]: past };
+  }
+
+  async #draw(entry: string, count: number, tokens?: BufferWrite): Promise<number> {
     this.checkOpen();
-    const symbols = { T: count, P: this.#past };
-    const position = this.#past + count;
+    const from = this.#past;
+    const position = from + count;
     if (position > this.facts.n_ctx)
-      throw new RuntimeError("model", `the context of ${this.facts.n_ctx} is full`, {
+      throw new RuntimeError("session", `the context of ${this.facts.n_ctx} is full`, {
         code: "context-full",
         hint: "start anew, or with a shorter text",
       });
     this.#past = position;
-    const bytes = await this.#read(
-      this.#state.runAndRead(entry, symbols, { buffer: "tokens", offset: 4 * position, size: 4 }),
-    );
+    this.#ran = entry;
+    this.#standing = position + 1;
+    const pending = Symbol("on its way");
+    this.#ids[position] = pending;
+    const run = { entry, symbols: this.#symbols(count, from), from, tokens, draw: this.#settings };
+    const drawn = { buffer: this.#roles.tokens, offset: 4 * position, size: 4 };
+    const bytes = await this.#read(this.#runs.runAndRead(run, drawn));
     const [token = -1] = new Int32Array(bytes);
-    if (token < 0) throw notFinite(position);
+    const isLast = this.#ids[position] === pending;
+    if (token < 0) {
+      if (isLast) this.#standing = Math.min(this.#standing, position);
+      throw notFinite(position);
+    }
+    if (isLast) this.#ids[position] = token;
     return token;
   }
 
   async #logits(entry: string, rows: number): Promise<Float32Array> {
-    const [output] = this.#state.entry(entry).outputs;
-    if (!output) throw new RuntimeError(`entry ${entry}`, "has no output");
-    const data = await this.#read(this.#state.read(output, { T: rows, P: this.#past }));
+    const output = this.#runs.entry(entry).outputs.find((o) => o.name === this.#roles.logits);
+    if (!output) throw new RuntimeError(`entry ${entry}`, `has no result ${this.#roles.logits}`);
+    const data = await this.#read(this.#runs.read(output, this.#symbols(rows, this.#past)));
     return data instanceof Float32Array ? data : Float32Array.from(data);
   }
 
@@ -199,9 +260,17 @@ export class Sequence {
   }
 }
 
-/** Beyond these, f32 can't divide logits by it; the draw is greedy, or uniform, long before. */
-const f32Temperature = ({ temperature }: SamplerSettings): number =>
-  temperature < 1e-30 ? 0 : Math.min(temperature, 1e30);
+function rolesOf({ plan }: SequenceRuns): PlanRoles {
+  const entries = plan.entries.flatMap((e) => e.roles ?? []);
+  const roles = entries.find((r) => r.draw) ?? entries[0];
+  if (!roles || entries.length < plan.entries.length)
+    throw new RuntimeError(
+      `plan ${plan.name}`,
+      "does not say what its buffers are to a language model",
+      "compile it with compileModel",
+    );
+  return roles;
+}
 
 /** What `sample_token` could not draw from. */
 const notFinite = (position: number): RuntimeError =>

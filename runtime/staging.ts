@@ -6,7 +6,7 @@ import { RuntimeError } from "./errors.ts";
 /** The staging buffers of one sequence. */
 export class Staging {
   readonly #open: OpenDevice;
-  /** Those that no read is using. */
+  /** Buffers that no read is using. */
   readonly #free: GPUBuffer[] = [];
   readonly #reading = new Set<GPUBuffer>();
   #closed = false;
@@ -32,8 +32,14 @@ export class Staging {
     try {
       encoder.copyBufferToBuffer(source, offset, staging, 0, size);
       this.#open.device.queue.submit([encoder.finish()]);
-      const problem = await this.#map(staging, size);
-      await check();
+      let problem: string | undefined;
+      try {
+        await this.#open.wait(staging.mapAsync(GPUMapMode.READ, 0, size));
+      } catch (error) {
+        problem = firstLine(String(error));
+      }
+      const checking = check();
+      if (checking) await checking;
       if (problem !== undefined) throw new RuntimeError(place, problem, { code: "device" });
       if (this.#closed) throw new RuntimeError(place, "its buffers were freed meanwhile", { code: "closed" });
       const bytes = staging.getMappedRange(0, size).slice(0);
@@ -42,7 +48,7 @@ export class Staging {
       kept = true;
       return bytes;
     } finally {
-      // It is no longer there where `close` has freed it.
+      // `close` may have destroyed the buffer already.
       if (this.#reading.delete(staging) && !kept) staging.destroy();
     }
   }
@@ -52,15 +58,6 @@ export class Staging {
     this.#closed = true;
     for (const buffer of [...this.#free.splice(0), ...this.#reading]) buffer.destroy();
     this.#reading.clear();
-  }
-
-  async #map(staging: GPUBuffer, size: number): Promise<string | undefined> {
-    try {
-      await this.#open.wait(staging.mapAsync(GPUMapMode.READ, 0, size));
-      return undefined;
-    } catch (error) {
-      return firstLine(String(error));
-    }
   }
 
   /** One that is large enough, or a new one in the place of one that is not. */

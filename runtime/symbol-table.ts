@@ -1,8 +1,9 @@
 // Where kernels find the symbols of a call: slots of one uniform buffer, bound with an offset. The slots of an entry point
 // whose calls differ in one symbol at most (a decode step, in its position) are written once, before the first call: its
 // steps need nothing from the host then.
-import { RuntimeError } from "./errors.ts";
-import type { Plan, PlanEntry, PlanSymbol, PlanSymbolValues } from "./plan.ts";
+import { own } from "../base/own.ts";
+import type { Plan, PlanEntry, PlanSymbolValues } from "../base/plan.ts";
+import { checkSymbols } from "./check-symbols.ts";
 
 /** Bytes that a binding shows of a slot: each symbol as u32, padded to a multiple of 16. */
 const slotBytes = ({ symbols }: Plan): number => 16 * Math.max(1, Math.ceil(symbols.length / 4));
@@ -82,23 +83,17 @@ export class SymbolTable {
 
   /**
    * The offset of the slot with these values; `given` holds what the entry does not fix.
-   * @throws RuntimeError for a symbol that is missing, or out of the plan's range.
+   * @throws RuntimeError for a symbol that is missing, or out of the plan's range, and for symbols that break a constraint of the
+   * entry point.
    */
   place(entry: PlanEntry, given: PlanSymbolValues): number {
-    for (const s of this.#plan.symbols) if (entry.symbols.includes(s.name)) this.#check(entry, s, given[s.name]);
+    checkSymbols(this.#plan, entry, given);
     const rows = this.#rows.get(entry.name);
-    if (rows) return (rows.first + (rows.symbol === undefined ? 0 : (given[rows.symbol] ?? 0))) * this.#stride;
-    for (const [i, { name: s }] of this.#plan.symbols.entries()) this.#values[i] = entry.fixed[s] ?? given[s] ?? 0;
+    if (rows) return (rows.first + (rows.symbol === undefined ? 0 : (own(given, rows.symbol) ?? 0))) * this.#stride;
+    for (const [i, { name: s }] of this.#plan.symbols.entries())
+      this.#values[i] = own(entry.fixed, s) ?? own(given, s) ?? 0;
     this.#queue.writeBuffer(this.buffer, FREE_SLOT * this.#stride, this.#values);
     return FREE_SLOT * this.#stride;
-  }
-
-  #check(entry: PlanEntry, { name: s, min: least, max: most }: PlanSymbol, value: number | undefined): void {
-    if (value !== undefined && Number.isInteger(value) && value >= least && value <= most) return;
-    const place = `${this.#plan.name}.${entry.name}`;
-    if (value === undefined) throw new RuntimeError(place, `${s} is not given, but the plan's sizes depend on it`);
-    if (value > most) throw new RuntimeError(place, `${s} is ${value}, but the plan is made for ${most} at most`);
-    throw new RuntimeError(place, `${s} is ${value}, but it must be a whole number from ${least} on`);
   }
 
   #fill(slots: number): Uint32Array<ArrayBuffer> {
@@ -109,7 +104,7 @@ export class SymbolTable {
       if (!rows) continue;
       for (let row = 0; row < rows.count; row++)
         for (const [i, { name: s }] of this.#plan.symbols.entries())
-          words[(rows.first + row) * stride + i] = s === rows.symbol ? row : (entry.fixed[s] ?? 0);
+          words[(rows.first + row) * stride + i] = s === rows.symbol ? row : (own(entry.fixed, s) ?? 0);
     }
     return words;
   }

@@ -1,12 +1,15 @@
 // Reads a checkpoint folder's tokenizer, for Node. Which files a checkpoint has depends on who published it:
 // Hugging Face's one file, or GPT-2's two under either of their names, and up to three beside them.
 
-import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { existsSync, readdirSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { fileError } from "./errors.ts";
+import { fileError, reasonOf } from "./errors.ts";
+import { parseJson } from "./json.ts";
+import { readRegularTextSync } from "./regular-file.ts";
 import { type Tokenizer, tokenizerOf } from "./tokenizer.ts";
 import type { JsonFile } from "./tokenizer-config.ts";
 import { checkTokenizerJson, gpt2TokenizerJson, OTHER_KIND, type TokenizerJson, USE_IDS } from "./tokenizer-json.ts";
+import { regexEngineFor } from "./tokenizer-patterns.ts";
 
 /** Vocabulary and merges, as Hugging Face and as OpenAI call them. */
 const PAIRS = [
@@ -43,7 +46,9 @@ export interface FoundTokenizer {
  */
 export async function findTokenizer(path: string): Promise<FoundTokenizer | undefined> {
   const folder = statSync(path, { throwIfNoEntry: false })?.isFile() ? dirname(path) : path;
-  const has = (name: string): boolean => existsSync(join(folder, name));
+  // Also a link that leads nowhere: it is a tokenizer that can't be read, and not none.
+  const names = namesIn(folder);
+  const has = (name: string): boolean => names.includes(name);
   const read = (name: string): JsonFile | undefined => {
     const place = join(folder, name);
     return has(name) ? { place, json: readJson(place) } : undefined;
@@ -61,12 +66,12 @@ export async function findTokenizer(path: string): Promise<FoundTokenizer | unde
     const place = `${vocab} + ${pair[1]}`;
     return found(place, checkTokenizerJson(place, gpt2TokenizerJson(readJson(vocab), readText(merges)), files));
   }
-  refuseOthers(folder, has);
+  refuseOthers(folder, names);
   return undefined;
 }
 
-const found = (place: string, checked: TokenizerJson): FoundTokenizer => ({
-  tokenizer: tokenizerOf(place, checked),
+const found = async (place: string, checked: TokenizerJson): Promise<FoundTokenizer> => ({
+  tokenizer: tokenizerOf(place, checked, await regexEngineFor(checked.json)),
   bundleFiles: () =>
     new Map([
       ["tokenizer.json", JSON.stringify(checked.json)],
@@ -75,22 +80,30 @@ const found = (place: string, checked: TokenizerJson): FoundTokenizer => ({
 });
 
 /** A folder without a tokenizer is fine; one with another kind, or with half of one, says so. */
-function refuseOthers(folder: string, has: (name: string) => boolean): void {
-  for (const name of existsSync(folder) ? readdirSync(folder).sort() : [])
+function refuseOthers(folder: string, names: readonly string[]): void {
+  for (const name of names)
     for (const [pattern, kind] of OTHER_KINDS)
       if (pattern.test(name)) throw fileError(join(folder, name), `is ${kind}, but ${OTHER_KIND}`, USE_IDS);
   for (const pair of PAIRS) {
-    const [there] = pair.filter(has);
-    const [absent] = pair.filter((name) => !has(name));
+    const [there] = pair.filter((name) => names.includes(name));
+    const [absent] = pair.filter((name) => !names.includes(name));
     if (there !== undefined && absent !== undefined)
       throw fileError(folder, `has ${there}, but not ${absent}, and GPT-2's tokenizer is both`, `add ${absent}`);
+  }
+}
+
+function namesIn(folder: string): readonly string[] {
+  try {
+    return existsSync(folder) ? readdirSync(folder).sort() : [];
+  } catch (error) {
+    throw fileError(folder, `cannot be read: ${messageOf(error)}`);
   }
 }
 
 function readJson(path: string): unknown {
   const text = readText(path);
   try {
-    return JSON.parse(text);
+    return parseJson(text);
   } catch (error) {
     throw fileError(path, `must be JSON, but is not: ${messageOf(error)}`, "download it again");
   }
@@ -99,10 +112,10 @@ function readJson(path: string): unknown {
 /** Some editors put a byte-order mark before a text; it is none of the text. */
 function readText(path: string): string {
   try {
-    return readFileSync(path, "utf8").replace(/^\ufeff/, "");
+    return readRegularTextSync(path).replace(/^\ufeff/, "");
   } catch (error) {
     throw fileError(path, `cannot be read: ${messageOf(error)}`);
   }
 }
 
-const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+const messageOf = (error: unknown): string => (error instanceof Error ? reasonOf(error) : String(error));

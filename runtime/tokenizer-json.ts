@@ -2,16 +2,15 @@
 // GPT-2's original two files. Pure: parsed JSON in, data out. tokenizer.ts turns it into a tokenizer, tokenizer-files.ts reads
 // the disk.
 
+import { own } from "../base/index.ts";
 import { type AddedToken, readAddedToken } from "./added-tokens.ts";
 import { fileError } from "./errors.ts";
 import { isId, isRecord, quote } from "./json-values.ts";
+import { WORDS } from "./known-patterns.ts";
 import { bytesOfToken } from "./tokenizer-bytes.ts";
 import { type FileToken, readNamedTokens, type TokenizerSettings } from "./tokenizer-config.ts";
 
 const END_OF_TEXT = "<|endoftext|>";
-
-/** How GPT-2 cuts text into words before BPE (openai/gpt-2 src/encoder.py). */
-const WORDS = String.raw`'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+`;
 
 /** What other kinds of tokenizer are called, by the type of their model. */
 const KINDS: Readonly<Record<string, string>> = {
@@ -70,7 +69,7 @@ function checkKind(place: string, { decoder }: Json, model: Json): void {
   const foreign = ["end_of_word_suffix", "continuing_subword_prefix"].find((part) => model[part]);
   const kind =
     type !== "BPE"
-      ? (KINDS[String(type)] ?? `a tokenizer of the type ${quote(type)}`)
+      ? (typeof type === "string" && own(KINDS, type)) || `a tokenizer of the type ${quote(type)}`
       : foreign !== undefined
         ? `BPE with ${foreign}`
         : !isByteLevel(decoder)
@@ -83,7 +82,11 @@ function checkVocab(place: string, vocab: unknown): Vocab {
   if (!isRecord(vocab)) throw fileError(place, "its vocabulary must map tokens to ids, but is not an object");
   const owners = new Map<number, string>();
   for (const [token, id] of Object.entries(vocab)) {
-    if (!isId(id)) throw fileError(place, `the id of ${quote(token)} must be a whole number ≥ 0, but is ${quote(id)}`);
+    if (!isId(id))
+      throw fileError(
+        place,
+        `the id of ${quote(token)} must be a whole number from 0 to 2147483647, but is ${quote(id)}`,
+      );
     const owner = owners.get(id);
     if (owner !== undefined)
       throw fileError(place, `the id ${id} belongs to ${quote(owner)}, but also to ${quote(token)}`);
@@ -195,7 +198,7 @@ export const addsPrefixSpace = ({ json: { pre_tokenizer } }: TokenizerJson): boo
  *   Hugging Face's `\s` is Unicode's White_Space. The library's Split does translate `\s`, so the cutting is left to it;
  * - a post-processor may add tokens around the text; here a caller gets the ids of the text and nothing else.
  */
-export function libraryJson({ json }: TokenizerJson): object {
+export function libraryJson({ json }: TokenizerJson): Json {
   return {
     ...json,
     model: { ...(isRecord(json["model"]) ? json["model"] : {}), type: "BPE" },

@@ -2,10 +2,14 @@
 // narrows it to what the runtime needs, and adds what the library lacks: the exact bytes of a token. It touches no disk.
 
 import { Tokenizer as LibraryTokenizer } from "@huggingface/tokenizers";
+import { shortName } from "../base/index.ts";
 import { addedTokenSplitter } from "./added-tokens.ts";
-import { fileError } from "./errors.ts";
+import { fileError, RuntimeError } from "./errors.ts";
+import { quote } from "./json-values.ts";
+import type { RegexEngine } from "./linear-pattern.ts";
 import { BYTE_CHARACTERS, bytesOfToken } from "./tokenizer-bytes.ts";
 import { addsPrefixSpace, checkTokenizerJson, libraryJson, type TokenizerJson, USE_IDS } from "./tokenizer-json.ts";
+import { stepPatterns } from "./tokenizer-patterns.ts";
 
 /** How text becomes ids. */
 export interface EncodeOptions {
@@ -46,20 +50,22 @@ export interface Tokenizer {
 interface Library {
   encode(text: string, options: { add_special_tokens: boolean }): { ids: readonly (number | undefined)[] };
   readonly normalizer: { normalize(text: string): string } | null;
+  readonly pre_tokenizer: unknown;
 }
 
 /**
  * A tokenizer from a parsed `tokenizer.json` and, for the names of its special tokens and for tokens that it adds, a parsed
- * `tokenizer_config.json`. `place` is what errors call it.
+ * `tokenizer_config.json`. `place` is what errors call it. `engine` is what `regexEngineFor(json)` gives: a tokenizer with regular
+ * expressions of its own needs it.
  * @throws RuntimeError when it is not a byte-level BPE tokenizer, or its parts disagree.
  */
-export function createTokenizer(place: string, json: unknown, config?: unknown): Tokenizer {
+export function createTokenizer(place: string, json: unknown, config?: unknown, engine?: RegexEngine): Tokenizer {
   const settings = config === undefined ? {} : { config: { place: "tokenizer_config.json", json: config } };
-  return tokenizerOf(place, checkTokenizerJson(place, json, settings));
+  return tokenizerOf(place, checkTokenizerJson(place, json, settings), engine);
 }
 
 /** The same from files that have been checked. */
-export function tokenizerOf(place: string, checked: TokenizerJson): Tokenizer {
+export function tokenizerOf(place: string, checked: TokenizerJson, engine?: RegexEngine): Tokenizer {
   const { vocab, added, eos, warnings } = checked;
   const bytes = new Map<number, Uint8Array>();
   for (const [token, id] of Object.entries(vocab)) bytes.set(id, bytesOfToken(token));
@@ -69,9 +75,9 @@ export function tokenizerOf(place: string, checked: TokenizerJson): Tokenizer {
   const eosToken =
     added.find((token) => token.content === eos)?.id ?? (Object.hasOwn(vocab, eos) ? vocab[eos] : undefined);
 
-  const library = loadLibrary(place, libraryJson(checked));
-  const normalizer = normalizerOf(place, checked);
-  const normalize = (text: string): string => normalizer?.normalize(text) ?? text;
+  const library = libraryOf(place, checked, engine);
+  const normalizer = normalizerOf(place, checked, engine);
+  const normalize = (text: string): string => (normalizer ? call(place, () => normalizer.normalize(text)) : text);
   const splitOrdinary = addedTokenSplitter(
     added.filter((token) => !token.special),
     normalize,
@@ -83,9 +89,9 @@ export function tokenizerOf(place: string, checked: TokenizerJson): Tokenizer {
   function encodePiece(piece: string): readonly number[] {
     const text = prefix && !piece.startsWith(" ") ? ` ${piece}` : piece;
     if (missing.size > 0) refuseMissingBytes(place, text, missing);
-    const { ids } = library.encode(text, { add_special_tokens: false });
+    const { ids } = call(place, () => library.encode(text, { add_special_tokens: false }));
     if (ids.every((id) => id !== undefined)) return ids;
-    throw fileError(place, `has no ids for all of ${JSON.stringify(text).slice(0, 80)}`, USE_IDS);
+    throw fileError(place, `has no ids for all of ${quote(text)}`, USE_IDS);
   }
 
   function tokenBytes(id: number): Uint8Array {
@@ -115,18 +121,37 @@ export function tokenizerOf(place: string, checked: TokenizerJson): Tokenizer {
 }
 
 /** The library's normalizer, which has to run between two cuts and not within `encode`; null where there is none. */
-function normalizerOf(place: string, { json }: TokenizerJson): Library["normalizer"] {
-  const { normalizer = null } = json;
-  if (normalizer === null) return null;
+function normalizerOf(place: string, { json }: TokenizerJson, engine?: RegexEngine): Library["normalizer"] {
+  if ((json["normalizer"] ?? null) === null) return null;
+  const { step, apply } = stepPatterns(place, json["normalizer"], engine);
   const model = { type: "BPE", vocab: {}, merges: [] };
-  return loadLibrary(place, { ...json, normalizer, model, added_tokens: [], post_processor: null }).normalizer;
+  const nothing = { model, added_tokens: [], pre_tokenizer: null, post_processor: null };
+  const { normalizer } = loadLibrary(place, { ...json, ...nothing, normalizer: step });
+  apply(normalizer);
+  return normalizer;
+}
+
+/** The library with the expressions of `pre_tokenizer`. */
+function libraryOf(place: string, checked: TokenizerJson, engine?: RegexEngine): Library {
+  const json = libraryJson(checked);
+  const { step, apply } = stepPatterns(place, json["pre_tokenizer"], engine);
+  const library = loadLibrary(place, { ...json, pre_tokenizer: step });
+  apply(library.pre_tokenizer);
+  return library;
 }
 
 function loadLibrary(place: string, json: object): Library {
+  return call(place, () => new LibraryTokenizer(json, {}) as Library);
+}
+
+/** What the library takes on trust fails in it, some of it only when a text comes. */
+function call<T>(place: string, library: () => T): T {
   try {
-    return new LibraryTokenizer(json, {}) as Library;
+    return library();
   } catch (error) {
-    throw fileError(place, `@huggingface/tokenizers refused it: ${error instanceof Error ? error.message : error}`);
+    if (error instanceof RuntimeError) throw error;
+    const reason = error instanceof Error ? error.message : String(error);
+    throw fileError(place, `@huggingface/tokenizers refused it: ${shortName(reason)}`, USE_IDS);
   }
 }
 

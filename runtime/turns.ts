@@ -1,7 +1,7 @@
 // Whose turn it is on what only one caller can use at a time: first come, first served. Knows nothing of models but the name.
 import { RuntimeError } from "./errors.ts";
 
-/** What a call does while another one has the model. */
+/** What a call does while another one has the session. */
 export interface TurnOptions {
   /** `wait` (the default) until all calls before it have ended, or `refuse` with a RuntimeError that names the one that has it. */
   readonly busy?: "wait" | "refuse";
@@ -17,11 +17,11 @@ interface HeldTurn {
   end?: () => void;
 }
 
-/** The queue before a model. */
+/** The queue before a session. */
 export class Turns {
   readonly #default: TurnOptions;
   readonly #waiting: Waiting[] = [];
-  /** What has the model now, by the name of the call. */
+  /** What has the session now, by the name of the call. */
   #holder: { readonly call: string } | undefined;
   #closed = false;
   /** A generator that is dropped half-way never runs its `finally`; its turn ends when it is collected. */
@@ -98,7 +98,7 @@ export class Turns {
     else if (busy === "wait") this.#waiting.push({ call, start, refuse });
     else
       refuse(
-        new RuntimeError(call, `the model is busy with ${this.#holder.call}, and was told not to wait`, {
+        new RuntimeError(call, `the session is busy with ${this.#holder.call}, and was told not to wait`, {
           code: "busy",
           hint: 'wait until that has ended, or leave out busy: "refuse"',
         }),
@@ -130,9 +130,9 @@ async function* inTurn<T, R>(
   }
 }
 
-/** What any call says to a model that is closed, or to what else `what` names. */
+/** What any call says to a session that is closed, or to what else `what` names. */
 export const closedError = (
   call: string,
-  what = "model",
-  hint = "load it again, and close it when the last call has ended",
+  what = "session",
+  hint = "open another one, and close it when the last call has ended",
 ): RuntimeError => new RuntimeError(call, `the ${what} is closed`, { code: "closed", hint });

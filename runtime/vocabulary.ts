@@ -1,8 +1,9 @@
 // Where a model's vocabulary and its tokenizer's differ: rows without a text, texts without a row, and which tokens end a
 // text. One policy for checkpoints and bundles.
+
+import type { PlanModel } from "../base/plan.ts";
 import { RuntimeError } from "./errors.ts";
 import { quote } from "./json-values.ts";
-import type { PlanModel } from "./plan.ts";
 import type { Tokenizer } from "./tokenizer.ts";
 
 /** Ids of the model that the tokenizer has no text for: padding at the end, or holes. */

@@ -1,11 +1,17 @@
-// `npm run build`: compiles the sources into dist/, and puts the kernels' templates next to the compiled kernels.
-import { chmodSync, cpSync, existsSync, rmSync } from "node:fs";
+// `npm run build`: compiles the sources into dist/.
+import { chmodSync, existsSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import { staleTemplates } from "./fresh-templates.mjs";
 import { capture, ROOT, say } from "./run-command.mjs";
 
 const DIST = join(ROOT, "dist");
 const MAIN = join(DIST, "cli", "main.js");
 
+const stale = staleTemplates();
+if (stale !== undefined) {
+  say(stale);
+  process.exit(1);
+}
 rmSync(DIST, { recursive: true, force: true });
 const tsc = join(ROOT, "node_modules", "typescript", "bin", "tsc");
 const { ok, output } = await capture([process.execPath, tsc, "-p", "tsconfig.build.json"]);
@@ -13,8 +19,4 @@ if (!ok) {
   say(`build: tsc refused the sources\n${output.trimEnd()}`);
   process.exit(1);
 }
-cpSync(join(ROOT, "codegen"), join(DIST, "codegen"), {
-  recursive: true,
-  filter: (file) => !/\.[a-z]+$/.test(file) || file.endsWith(".wgsl.hbs"),
-});
 if (existsSync(MAIN)) chmodSync(MAIN, 0o755);

@@ -4,7 +4,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { capture, ROOT, say } from "./run-command.mjs";
 
-const SOURCES = ["base", "ir", "passes", "codegen", "runtime", "cli", "examples", "bench", "test", "tools"];
+const SOURCES = ["base", "ir", "passes", "codegen", "runtime", "engine", "cli", "examples", "bench", "test", "tools"];
 const BIN = join(ROOT, "node_modules");
 
 const STEPS = /** @type {const} */ ([

@@ -7,7 +7,7 @@
 // COMMAND is `wgpt inspect …` or `wgpt compile …`, which need no GPU and print the same on every machine, or a shell command on
 // the project's files; all may go on after a `|`. Timings are not generated: a person measures them and names the machine.
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -21,7 +21,14 @@ import { makeCheckpointCommand } from "../cli/make-checkpoint.ts";
 import { scoreCommand } from "../cli/score.ts";
 import { ROOT } from "./run-command.mjs";
 
-const DOCUMENTS = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md", "bench/README.md"];
+const DOCUMENTS = [
+  "README.md",
+  "ARCHITECTURE.md",
+  "CONTRIBUTING.md",
+  "CHANGELOG.md",
+  "bench/README.md",
+  "docs/machines.md",
+];
 const COMMANDS: readonly Command[] = [
   generateCommand,
   scoreCommand,
@@ -34,7 +41,7 @@ const COMMANDS: readonly Command[] = [
 
 const BLOCK = /^<!-- generated: (.+?) -->\n([\s\S]*?)^<!-- end -->/gm;
 const SOURCE_PATH =
-  /`((?:base|ir|passes|codegen|runtime|cli|bench|tools|test|examples|models)\/[\w./-]+\.(?:ts|mjs|hbs|md))`/g;
+  /`((?:base|ir|passes|codegen|runtime|engine|cli|bench|tools|test|examples|models)\/[\w./-]+\.(?:ts|mjs|hbs|md))`/g;
 
 /** What a command prints. */
 export type Runner = (command: string) => Promise<string>;
@@ -82,8 +89,9 @@ const runCommand: Runner = async (line) => {
   const [, name, ...args] = first.split(" ");
   const command = [inspectCommand, compileCommand].find((c) => c.name() === name);
   if (!command) throw new Error(`${first}: only inspect and compile print the same everywhere`);
-  // What is compiled is written to a folder that nobody keeps.
+  // What is compiled is written to a folder that nobody keeps, beside the examples.
   const folder = command === compileCommand ? mkdtempSync(join(tmpdir(), "wgpt-docs-")) : ROOT;
+  if (folder !== ROOT) symlinkSync(join(ROOT, "examples"), join(folder, "examples"), "dir");
   process.chdir(folder);
   const printed = await captureStdout(() => command.parseAsync(args, { from: "user" }));
   process.chdir(ROOT);

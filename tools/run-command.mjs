@@ -1,7 +1,11 @@
 // Starting other programs, for the tools beside this file. Node only: no package may be installed yet.
 import { spawn } from "node:child_process";
+import { readFileSync } from "node:fs";
 import { constants } from "node:os";
 import { fileURLToPath } from "node:url";
+
+// Without somebody who listens, work that is done would fail for what it had to say.
+process.stderr.on("error", () => {});
 
 /** The project's folder. */
 export const ROOT = fileURLToPath(new URL("..", import.meta.url));
@@ -80,13 +84,44 @@ export function runSource(file, args, { onMessage, onSignal } = {}) {
       },
     );
     if (onMessage) child.on("message", onMessage);
-    // The child gets the terminal's Ctrl-C as well; waiting for it lets it clean up.
-    process.on("SIGINT", () => {});
+    const stop = passSignals(child);
     child.on("close", (code, signal) => {
+      stop();
       if (signal !== null) onSignal?.(signal);
       resolve(code ?? 128 + (signal ? constants.signals[signal] : 0));
     });
   });
+}
+
+/** What ends a program from outside. */
+const SIGNALS = /** @type {const} */ (["SIGINT", "SIGTERM", "SIGHUP"]);
+
+/**
+ * Hands the signals that would end this process to its child, and waits for that: it may have something to clean up, and must
+ * not go on alone. At a terminal's Ctrl-C the child hears of it twice, from the terminal and from here. npm and the shell
+ * between it and its script end without handing SIGTERM or SIGHUP on: under npm, their end counts as a SIGHUP.
+ * @param {import("node:child_process").ChildProcess} child
+ * @returns {() => void} ends it
+ */
+function passSignals(child) {
+  const listeners = SIGNALS.map((signal) => /** @type {const} */ ([signal, () => child.kill(signal)]));
+  for (const [signal, listener] of listeners) process.on(signal, listener);
+  const above = ancestors();
+  const orphaned = () => ancestors() !== above && child.kill("SIGHUP");
+  const timer = process.env["npm_command"] === undefined ? undefined : setInterval(orphaned, 500).unref();
+  return () => {
+    clearInterval(timer);
+    for (const [signal, listener] of listeners) process.off(signal, listener);
+  };
+}
+
+/** The process that started this one, and on Linux, where a shell stands between npm and its script, who started that. */
+function ancestors() {
+  try {
+    return `${process.ppid} ${/^PPid:\s*(\d+)$/m.exec(readFileSync(`/proc/${process.ppid}/status`, "utf8"))?.[1]}`;
+  } catch {
+    return String(process.ppid);
+  }
 }
 
 /**

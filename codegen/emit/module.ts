@@ -1,9 +1,8 @@
-// The typed module of a bundle, printed with ts-morph: `load` and the model's entry points, with its own names, shapes and
-// facts in their types. It imports wgpt/runtime and nothing else.
+// The typed module of a bundle, printed with ts-morph: `load`, and an interface with the names, shapes and facts of what it loads
+// in its types: a language model's here, that of graphs of any kind from graph-module.ts. It imports wgpt/runtime and nothing else.
 import {
   type FunctionDeclarationStructure,
   IndentationText,
-  type InterfaceDeclarationStructure,
   type MethodSignatureStructure,
   type OptionalKind,
   Project,
@@ -12,13 +11,17 @@ import {
   ts,
   VariableDeclarationKind,
 } from "ts-morph";
-import type { BundlePlan, BundleWeights } from "../../base/bundle.ts";
-import { symbolMaxima } from "../../base/plan.ts";
+import type { BundleWeights, UnhashedPlan } from "../../base/bundle.ts";
+import { chunkOf, type PlanModel } from "../../base/plan.ts";
+import { graphParts } from "./graph-module.ts";
+import { type ModuleParts, matrixDType, reader } from "./module-parts.ts";
 
 /** What the module is printed from. */
 export interface ModuleSource {
-  readonly plan: BundlePlan;
+  readonly plan: UnhashedPlan;
   readonly weights: BundleWeights;
+  /** A tokenizer's files by name; none when empty. */
+  readonly tokenizer: ReadonlyMap<string, string>;
 }
 
 /** The module in TypeScript, and what becomes of it for those who run JavaScript. */
@@ -55,13 +58,22 @@ const indentByTwo = (text: string): string => text.replace(/^( {4})+/gm, (spaces
 const HEADER = ({ plan }: ModuleSource): string =>
   `// ${plan.name} for ${plan.target}, compiled by wgpt. Generated: change the model or the compiler's options, not this file.\n`;
 
-/** Types that the module imports. */
-const IMPORTED_TYPES = [
-  ...["AdapterReport", "GenerateOptions", "GenerateResult", "GenerateStep", "GpuChoice", "GpuOptions"],
-  ...["ModuleOptions", "Tensor", "Tokenizer", "WeightsChoice"],
-];
-/** Types that mean something else in the module. */
-const TAKEN = new Set([...IMPORTED_TYPES, "Promise", "AsyncGenerator"]);
+/** Types that every module imports. */
+const LOADING_TYPES = ["AdapterReport", "GpuChoice", "GpuOptions", "ModuleOptions", "WeightsChoice"];
+/** Types of wgpt/runtime, and of the language, that no interface may be called. */
+const TAKEN = new Set([
+  ...[
+    ...LOADING_TYPES,
+    "GenerateOptions",
+    "GenerateResult",
+    "GenerateStep",
+    "Session",
+    "Tensor",
+    "Tokenizer",
+    "TurnOptions",
+  ],
+  ...["Promise", "AsyncGenerator"],
+]);
 
 /** `gpt2` → `Gpt2`, `my-model` → `MyModel`, `tensor` → `TensorModel`. */
 function typeName(name: string): string {
@@ -71,64 +83,92 @@ function typeName(name: string): string {
   return TAKEN.has(type) ? `${type}Model` : type;
 }
 
-function statementsOf(bundle: ModuleSource): (StatementStructures | string)[] {
-  const { plan } = bundle;
-  const model = typeName(plan.name);
+function statementsOf({ plan, weights, tokenizer }: ModuleSource): (StatementStructures | string)[] {
+  const parts = plan.model
+    ? modelParts({ ...plan, model: plan.model, readsText: tokenizer.size > 0 }, weights)
+    : graphParts(plan, weights);
+  const name = typeName(plan.name);
+  // A literal, one fact a line.
+  const facts = Object.entries(parts.facts).map(([key, value]) => `${key}: ${JSON.stringify(value)},`);
   return [
     {
       kind: StructureKind.ImportDeclaration,
       moduleSpecifier: "wgpt/runtime",
-      namedImports: IMPORTED_TYPES.filter((name) => name !== "Tokenizer" || plan.tokenizer)
-        .map((name) => ({ name, isTypeOnly: true }))
-        .concat(["folderOf", "loadBundle"].map((name) => ({ name, isTypeOnly: false }))),
+      namedImports: [...LOADING_TYPES, ...parts.types]
+        .sort()
+        .map((type) => ({ name: type, isTypeOnly: true }))
+        .concat(["folderOf", parts.loader].map((value) => ({ name: value, isTypeOnly: false }))),
     },
     {
       kind: StructureKind.VariableStatement,
       isExported: true,
       declarationKind: VariableDeclarationKind.Const,
       docs: ["What is known of the model before it is loaded."],
-      declarations: [{ name: "facts", initializer: `${factsOf(bundle)} as const` }],
+      declarations: [{ name: "facts", initializer: `{\n${facts.join("\n")}\n} as const` }],
       leadingTrivia: "\n",
     },
-    { kind: StructureKind.Interface, ...interfaceOf(bundle, model) },
-    { kind: StructureKind.Function, ...loadFunction(bundle, model) },
+    {
+      kind: StructureKind.Interface,
+      name,
+      isExported: true,
+      docs: [parts.docs],
+      properties: [...parts.properties],
+      methods: [...parts.methods],
+    },
+    { kind: StructureKind.Function, ...loadFunction(parts, name) },
   ];
 }
 
-/** A literal, one fact a line. */
-function factsOf({ plan, weights }: ModuleSource): string {
-  const { n_layer, n_ctx, n_vocab, eos_token_ids } = plan.model;
-  const { n_head, n_embd } = plan.source.config as Readonly<Record<string, number>>;
-  const matrices = weights.tensors.filter((t) => t.shape.length > 1);
-  const facts: Readonly<Record<string, unknown>> = {
+const chunkOfBundle = ({ symbols, variants: [variant] }: ModelPlan): number =>
+  chunkOf({ symbols, entries: variant?.entries ?? [] });
+
+type ModelPlan = UnhashedPlan & {
+  readonly model: PlanModel;
+  /** Whether the bundle has a tokenizer. */
+  readonly readsText: boolean;
+};
+
+const modelParts = (plan: ModelPlan, weights: BundleWeights): ModuleParts => ({
+  types: [
+    "GenerateOptions",
+    "GenerateResult",
+    "GenerateStep",
+    "Session",
+    "Tensor",
+    "TurnOptions",
+    ...(plan.readsText ? ["Tokenizer"] : []),
+  ],
+  loader: "loadBundle",
+  facts: modelFacts(plan, weights),
+  ...modelInterface(plan),
+  members: modelMembers(plan),
+});
+
+function modelFacts(plan: ModelPlan, weights: BundleWeights): Readonly<Record<string, unknown>> {
+  const config = "config" in plan.source ? plan.source.config : {};
+  return {
     name: plan.name,
     target: plan.target,
-    n_layer,
-    n_head,
-    n_embd,
-    n_ctx,
-    n_vocab,
-    eos_token_ids,
-    weights: matrices.every((t) => t.dtype === "f16") ? "f16" : "f32",
-    chunk: symbolMaxima(plan)["T"] ?? 1,
+    // What every family says first, under the same names.
+    ...plan.model,
+    ...config,
+    weights: matrixDType(weights),
+    chunk: chunkOfBundle(plan),
     variants: plan.variants.map((v) => v.name),
   };
-  const lines = Object.entries(facts).map(([key, value]) => `${key}: ${JSON.stringify(value)},`);
-  return `{\n${lines.join("\n")}\n}`;
 }
 
-function interfaceOf({ plan }: ModuleSource, model: string): OptionalKind<InterfaceDeclarationStructure> {
+function modelInterface(plan: ModelPlan): Pick<ModuleParts, "docs" | "properties" | "methods"> {
   const { n_vocab, n_ctx } = plan.model;
   const row = `Promise<Tensor<"f32", readonly [rows: 1, n_vocab: ${n_vocab}]>>`;
   const tokens = { name: "tokens", type: "readonly number[]" };
-  const reader = (name: string, type: string, doc: string) => ({ name, type, isReadonly: true, docs: [doc] });
   const methods: OptionalKind<MethodSignatureStructure>[] = [
     {
       name: "prefill",
       parameters: [tokens],
       returnType: row,
       docs: [
-        `Appends tokens, in chunks of ${symbolMaxima(plan)["T"]}: ids from 0 to ${n_vocab - 1}, with those before them ${n_ctx} at most.\nReturns the logits after the last one, f32[1, ${n_vocab}], before any softmax.\n@throws RuntimeError for an id that is none, and a context that is full.`,
+        `Appends tokens, in chunks of ${chunkOfBundle(plan)}: ids from 0 to ${n_vocab - 1}, with those before them ${n_ctx} at most.\nReturns the logits after the last one, f32[1, ${n_vocab}], before any softmax.\n@throws RuntimeError for an id that is none, and a context that is full.`,
       ],
     },
     {
@@ -150,7 +190,7 @@ function interfaceOf({ plan }: ModuleSource, model: string): OptionalKind<Interf
     {
       name: "generate",
       parameters: [
-        { name: "prompt", type: plan.tokenizer ? "string | readonly number[]" : "readonly number[]" },
+        { name: "prompt", type: plan.readsText ? "string | readonly number[]" : "readonly number[]" },
         { name: "options", type: "GenerateOptions" },
       ],
       returnType: "AsyncGenerator<GenerateStep, GenerateResult>",
@@ -160,36 +200,40 @@ function interfaceOf({ plan }: ModuleSource, model: string): OptionalKind<Interf
     },
     { name: "reset", returnType: "Promise<void>", docs: ["Forgets all tokens."] },
     {
+      name: "session",
+      parameters: [{ name: "options?", type: "TurnOptions" }],
+      returnType: "Promise<Session>",
+      docs: [
+        "Opens one more sequence, which shares the weights, waits for no other, and has `generate`, `score`, `rewind` and more.",
+      ],
+    },
+    {
       name: "close",
       returnType: "Promise<void>",
       docs: [
-        "Frees what the model holds on the GPU, and the device unless it was given to `load`.\nCalls that run, wait or come later say that the model is closed.",
+        "Frees what the model holds on the GPU, and the device unless it was given to `load`.\nCalls that run, wait or come later say that the session is closed.",
       ],
     },
   ];
   return {
-    name: model,
-    isExported: true,
-    docs: [
-      `The model, loaded: one sequence of up to ${n_ctx} tokens.\nA call waits until those before it have ended. \`generate\` ends when the loop over it is left, so that a call that is\nawaited inside that loop waits for ever.`,
-    ],
+    docs: `The model, loaded: one sequence of up to ${n_ctx} tokens, and as many others as \`session\` opens.\nA call waits until those before it have ended. \`generate\` ends when the loop over it is left, so that a call that is\nawaited inside that loop waits for ever.`,
     properties: [
       reader("facts", "typeof facts", "What is known of the model before it is loaded."),
       reader("variant", "(typeof facts.variants)[number]", "Which of the bundle's variants runs."),
       reader("adapter", "AdapterReport", "What it runs on."),
       reader(
         "tokenizer",
-        plan.tokenizer ? "Tokenizer" : "undefined",
-        plan.tokenizer ? "From text to ids and back." : "The bundle holds none.",
+        plan.readsText ? "Tokenizer" : "undefined",
+        plan.readsText ? "From text to ids and back." : "The bundle holds none.",
       ),
-      reader("past", "number", "How many tokens it holds."),
+      reader("past", "number", "How many tokens its own session holds."),
       reader("bufferBytes", "number", "Bytes of all its GPU buffers."),
     ],
     methods,
   };
 }
 
-function loadFunction({ plan }: ModuleSource, model: string): OptionalKind<FunctionDeclarationStructure> {
+function loadFunction({ loader, members }: ModuleParts, model: string): OptionalKind<FunctionDeclarationStructure> {
   return {
     name: "load",
     isExported: true,
@@ -204,22 +248,19 @@ function loadFunction({ plan }: ModuleSource, model: string): OptionalKind<Funct
       "Loads the model onto a GPU.\n@param gpu - a device that is open, or how to choose one; the best adapter when absent.\n@param weights - a checkpoint's folder or address, or any source; the packed weights when absent.\n@param options - which variant, and where the bundle's files lie if a bundler moved this module.\n@throws RuntimeError when no adapter can run it, or the weights are missing or do not fit.",
     ],
     statements: [
-      "const model = await loadBundle(options?.base ?? folderOf(import.meta.url), gpu, weights, options);",
-      `return {\n${membersOf(plan)
-        .map((member) => `${member},`)
-        .join("\n")}\n};`,
+      `const model = await ${loader}(options?.base ?? folderOf(import.meta.url), gpu, weights, options);`,
+      `return {\n${members.map((member) => `${member},`).join("\n")}\n};`,
     ],
   };
 }
 
-/** What `load` returns, member by member: shapes are written out, so that the compiler checks them against the interface. */
-function membersOf(plan: BundlePlan): readonly string[] {
+function modelMembers(plan: ModelPlan): readonly string[] {
   const { n_vocab } = plan.model;
-  const members = [
+  return [
     "facts",
     "variant: model.variantIn(facts.variants)",
     "adapter: model.adapter",
-    plan.tokenizer ? "tokenizer: model.needTokenizer()" : "tokenizer: undefined",
+    plan.readsText ? "tokenizer: model.needTokenizer()" : "tokenizer: undefined",
     "get past() { return model.past; }",
     "get bufferBytes() { return model.bufferBytes; }",
     `prefill: (tokens) => model.append(tokens, [1, ${n_vocab}])`,
@@ -227,7 +268,7 @@ function membersOf(plan: BundlePlan): readonly string[] {
     `logits: (tokens) => model.appendAll(tokens, ${n_vocab})`,
     "generate: (prompt, options) => model.generate(prompt, options)",
     "reset: () => model.reset()",
+    "session: (options) => model.session(options)",
     "close: () => model.close()",
   ];
-  return members;
 }

@@ -2,17 +2,18 @@ import { at, resolveAxis, unreachable } from "../../ir/index.ts";
 import { argmax } from "../../ir/ops/index.ts";
 import { indent } from "../indent.ts";
 import { count, defineKernel } from "../kernel.ts";
-import { loadTemplate } from "../template.ts";
+import { laneSpace } from "../space.ts";
 import { registerType } from "../wgsl-element.ts";
 import { indexName } from "../wgsl-index.ts";
-import { linearGroups } from "./pointwise.ts";
+import { kernelTemplate } from "./kernel-template.ts";
+import { elementsOf, linearGroups } from "./pointwise.ts";
 
 /** The first largest element, along any axis. */
 export const argmaxKernel = defineKernel({
   name: "argmax",
   summary: "one invocation per element of the result",
   kind: argmax,
-  template: loadTemplate(new URL("./argmax.wgsl.hbs", import.meta.url), [
+  template: kernelTemplate("argmax", [
     "title",
     "bindings",
     "functions",
@@ -24,8 +25,9 @@ export const argmaxKernel = defineKernel({
     "source",
     "stored",
   ]),
+  space: (_region, target) => laneSpace(target),
   refuses: ({ anchor }) => (anchor?.operands[0]?.type.dtype === "bool" ? "bools can't be compared" : undefined),
-  lower(region, target) {
+  lower(region, _target, { lanes }) {
     const { anchor } = region;
     if (!anchor) return unreachable("argmax without its node");
     const [x, y] = [at(anchor.operands, 0), at(anchor.results, 0)];
@@ -36,7 +38,7 @@ export const argmaxKernel = defineKernel({
     const kept = y.type.shape.length === rank;
     return {
       params: {
-        workgroupSize: target.tuning.lanes,
+        workgroupSize: lanes,
         elements: region.print.elements(y.type.shape),
         coordinates: indent(lines.join("\n")),
         length: region.print.dim(at(x.type.shape, axis)),
@@ -56,7 +58,11 @@ export const argmaxKernel = defineKernel({
           index.map((_, i) => `a${i}`),
         ),
       ],
-      workgroups: [linearGroups(y.type.shape, target.tuning.lanes), count(), count()],
+      workgroups: [linearGroups(y.type.shape, lanes), count(), count()],
+      work: (length) => {
+        const [read, made] = [x, y].map((v) => elementsOf(v.type.shape, length));
+        return { calls: { load_x: read ?? 0, store_result: made ?? 0 }, multiplyAdds: read ?? 0 };
+      },
     };
   },
 });

@@ -1,11 +1,12 @@
 import { at, attrOf, castNumber, type Dim, printDim, unreachable, type Value } from "../../ir/index.ts";
 import { scaledDotProductAttention } from "../../ir/ops/index.ts";
 import type { VectorSize } from "../binding.ts";
-import { count, defineKernel, fixed } from "../kernel.ts";
+import { constantDim, count, defineKernel } from "../kernel.ts";
 import type { Region } from "../region.ts";
-import { loadTemplate } from "../template.ts";
+import { combinations, laneChoices, laneSpace } from "../space.ts";
 import { MAX_F32, wgslLiteral } from "../wgsl-element.ts";
-import { linearGroups } from "./pointwise.ts";
+import { kernelTemplate } from "./kernel-template.ts";
+import { elementsOf, linearGroups } from "./pointwise.ts";
 
 interface View {
   readonly query: Value;
@@ -21,7 +22,7 @@ interface View {
 
 /** What keys behind a query count for. */
 interface Mask {
-  /** Whether they can count at all: softmax makes 0 of −∞ beside any score. */
+  /** Whether masked keys can count at all: softmax gives a score of −∞ the weight 0 where any other score is finite. */
   readonly finite: boolean;
   /** The score of every one of them. */
   readonly masked: string;
@@ -50,7 +51,7 @@ function view(region: Region): View {
   const heads = attrOf<number>(anchor.attrs, "n_head");
   const params = {
     heads,
-    size: fixed(query.type.shape.at(-1)) / heads,
+    size: constantDim(query.type.shape.at(-1)) / heads,
     scale: attrOf<number>(anchor.attrs, "scale"),
   };
   const length = attrOf<Dim>(anchor.attrs, "length");
@@ -80,12 +81,19 @@ function refusesVectors(region: Region): string | undefined {
   return others.length > 2 ? "keys or values are read by something else in the region" : undefined;
 }
 
+/** Keys that blocks of `blockRows` query rows see, added up: those of a block's last row. */
+function seenKeys(rows: number, length: number, blockRows: number): number {
+  const whole = Math.floor(rows / blockRows);
+  const ends = (blockRows * whole * (whole + 1)) / 2 + (whole * blockRows < rows ? rows : 0);
+  return Math.ceil(rows / blockRows) * (length - rows) + ends;
+}
+
 /** What the others are checked against: two passes, any head size. */
 export const attentionNaive = defineKernel({
   name: "attention_naive",
   summary: "one invocation per element of the result",
   kind: scaledDotProductAttention,
-  template: loadTemplate(new URL("./attention-naive.wgsl.hbs", import.meta.url), [
+  template: kernelTemplate("attention-naive", [
     "title",
     "bindings",
     "functions",
@@ -99,14 +107,15 @@ export const attentionNaive = defineKernel({
     "rows",
     "length",
   ]),
+  space: (_region, target) => laneSpace(target),
   refuses: refusesDtype,
-  lower(region, { tuning }) {
+  lower(region, _target, { lanes }) {
     const { query, keys, values, y, rows, length, params, mask } = view(region);
     return {
       params: {
         ...params,
         ...mask,
-        workgroupSize: tuning.lanes,
+        workgroupSize: lanes,
         rows: region.print.dim(rows),
         length: region.print.dim(length),
       },
@@ -116,7 +125,18 @@ export const attentionNaive = defineKernel({
         region.loadFunction("load_value", values, ["row", "column"]),
         region.storeFunction("store_result", y, ["row", "column"]),
       ],
-      workgroups: [linearGroups(y.type.shape, tuning.lanes), count(), count()],
+      workgroups: [linearGroups(y.type.shape, lanes), count(), count()],
+      work: (n) => {
+        const elements = elementsOf(y.type.shape, n);
+        const keysSeen = seenKeys(n(rows), n(length), 1);
+        // Each element walks the keys that its row sees twice, and makes a score of them each time.
+        const seen = keysSeen * (elements / n(rows));
+        const scores = 2 * seen * params.size;
+        return {
+          calls: { load_query: scores, load_key: scores, load_value: seen, store_result: elements },
+          multiplyAdds: scores + seen,
+        };
+      },
     };
   },
 });
@@ -126,7 +146,7 @@ export const attentionDecode = defineKernel({
   // The one query is the last, and sees every key: there is nothing to mask.
   summary: "one query row; a workgroup per head shares the keys",
   kind: scaledDotProductAttention,
-  template: loadTemplate(new URL("./attention-decode.wgsl.hbs", import.meta.url), [
+  template: kernelTemplate("attention-decode", [
     "title",
     "bindings",
     "functions",
@@ -141,10 +161,11 @@ export const attentionDecode = defineKernel({
     "values",
   ]),
   vectors: cacheVectors,
-  refuses(region, { tuning, limits }) {
+  space: (_region, target) => combinations({ lanes: laneChoices(target), tile: [256] }),
+  refuses(region, { limits }, { lanes, tile }) {
     const { rows, params } = view(region);
     if (rows !== 1) return `there are ${printDim(rows)} query rows`;
-    const bytes = sharedBytes(params.size, tuning.rowLanes);
+    const bytes = sharedBytes(params.size, lanes, tile);
     return (
       refusesVectors(region) ??
       (bytes > limits.maxComputeWorkgroupStorageSize
@@ -152,15 +173,14 @@ export const attentionDecode = defineKernel({
         : undefined)
     );
   },
-  lower(region, { tuning }) {
+  lower(region, _target, { lanes, tile }) {
     const { query, keys, values, y, length, params } = view(region);
-    const lanes = tuning.rowLanes;
     return {
       params: {
         ...params,
         length: region.print.dim(length),
         lanes,
-        tile: TILE,
+        tile,
         parts: partsOf(params.size, lanes),
         keys: region.nameOf(keys),
         values: region.nameOf(values),
@@ -170,25 +190,36 @@ export const attentionDecode = defineKernel({
         region.storeFunction("store_result", y, ["row", "column"]),
       ],
       workgroups: [count(params.heads), count(), count()],
+      work: (n) => {
+        const [vectors, tiles] = [params.size / 4, Math.ceil(n(length) / tile)];
+        const loads = params.heads * n(length) * vectors;
+        const own = params.heads * params.size;
+        const mixed = Math.max(vectors * partsOf(params.size, lanes), vectors);
+        return {
+          calls: { [region.nameOf(keys)]: loads, [region.nameOf(values)]: loads, load_query: own, store_result: own },
+          multiplyAdds: 8 * loads,
+          shared:
+            2 * loads +
+            params.heads * (4 * n(length) + tiles * (2 * mixed + lanes * (lanes + 1)) + lanes * (lanes + 1)),
+          barriers: 2 + 4 * tiles,
+        };
+      },
     };
   },
 });
-
-/** Keys that a decoding workgroup has in hand at a time. */
-const TILE = 256;
 
 /** Into how many parts a column's mixture is cut, so that there is one for every invocation. */
 const partsOf = (size: number, lanes: number): number => Math.max(1, Math.floor((4 * lanes) / size));
 
 /** The scaled query, the mixture, a number for each key and each invocation, and the number of vectors. */
-const sharedBytes = (size: number, lanes: number): number =>
-  4 * size * (1 + partsOf(size, lanes)) + 4 * (TILE + lanes) + 4;
+const sharedBytes = (size: number, lanes: number, tile: number): number =>
+  4 * size * (1 + partsOf(size, lanes)) + 4 * (tile + lanes) + 4;
 
 export const attentionPrefill = defineKernel({
   name: "attention_prefill",
   summary: "one workgroup per head and block of query rows",
   kind: scaledDotProductAttention,
-  template: loadTemplate(new URL("./attention-prefill.wgsl.hbs", import.meta.url), [
+  template: kernelTemplate("attention-prefill", [
     "title",
     "bindings",
     "functions",
@@ -208,28 +239,30 @@ export const attentionPrefill = defineKernel({
     "values",
   ]),
   vectors: cacheVectors,
-  refuses(region, { tuning, limits }) {
+  // Query rows that share the keys they read, and how many keys at a time.
+  space: (_region, target) => combinations({ lanes: laneChoices(target), blockRows: [4], tile: [128] }),
+  refuses(region, { limits }, { lanes, blockRows, tile }) {
     const { rows, params } = view(region);
     if (rows === 1) return "there is one query row";
     const problem = refusesVectors(region);
     if (problem) return problem;
-    const vectors = params.size * (1 + partsOf(params.size, tuning.rowLanes));
-    const bytes = BLOCK_ROWS * 4 * (vectors + BLOCK_TILE + tuning.rowLanes + 2) + 4;
+    const vectors = params.size * (1 + partsOf(params.size, lanes));
+    const bytes = blockRows * 4 * (vectors + tile + lanes + 2) + 4;
     return bytes > limits.maxComputeWorkgroupStorageSize
       ? `heads of ${params.size} need ${bytes} bytes of workgroup memory`
       : undefined;
   },
-  lower(region, { tuning }) {
+  lower(region, _target, { lanes, blockRows, tile }) {
     const { query, keys, values, y, rows, length, params, mask } = view(region);
     return {
       params: {
         ...params,
         ...mask,
         length: region.print.dim(length),
-        lanes: tuning.rowLanes,
-        tile: BLOCK_TILE,
-        blockRows: BLOCK_ROWS,
-        parts: partsOf(params.size, tuning.rowLanes),
+        lanes,
+        tile,
+        blockRows,
+        parts: partsOf(params.size, lanes),
         rows: region.print.dim(rows),
         keys: region.nameOf(keys),
         values: region.nameOf(values),
@@ -238,11 +271,30 @@ export const attentionPrefill = defineKernel({
         region.loadFunction("load_query", query, ["row", "column"]),
         region.storeFunction("store_result", y, ["row", "column"]),
       ],
-      workgroups: [count([rows, BLOCK_ROWS]), count(params.heads), count()],
+      workgroups: [count([rows, blockRows]), count(params.heads), count()],
+      work: (n) => {
+        const vectors = params.size / 4;
+        const blocks = Math.ceil(n(rows) / blockRows);
+        const seen = seenKeys(n(rows), n(length), blockRows);
+        const loads = params.heads * seen * vectors;
+        const queries = params.heads * blocks * blockRows * params.size;
+        const tiles = Math.ceil(seen / blocks / tile);
+        const mixed = vectors * partsOf(params.size, lanes);
+        const tileShared = blockRows * (3 * lanes + 2 * mixed);
+        return {
+          calls: {
+            [region.nameOf(keys)]: loads,
+            [region.nameOf(values)]: loads,
+            load_query: queries,
+            store_result: elementsOf(y.type.shape, n),
+          },
+          multiplyAdds: 8 * blockRows * loads,
+          shared:
+            2 * blockRows * loads +
+            params.heads * (5 * blockRows * seen + blocks * (tiles * tileShared + blockRows * params.size * lanes)),
+          barriers: 2 + 4 * tiles,
+        };
+      },
     };
   },
 });
-
-/** Query rows that share the keys they read, and how many keys at a time. */
-const BLOCK_ROWS = 4;
-const BLOCK_TILE = 128;

@@ -10,7 +10,7 @@ import { matmulBlockedRows } from "./matmul-blocked-rows.ts";
 import { matmulGemv } from "./matmul-gemv.ts";
 import { matmulGemvNormalized } from "./matmul-gemv-normalized.ts";
 import { matmulGemvRows } from "./matmul-gemv-rows.ts";
-import { matmulGemvVec4 } from "./matmul-gemv-vec4.ts";
+import { matmulGemvVectorized } from "./matmul-gemv-vectorized.ts";
 import { matmulNaive } from "./matmul-naive.ts";
 import { matmulSubgroupMatrix } from "./matmul-subgroup-matrix.ts";
 import { pointwiseKernel } from "./pointwise.ts";
@@ -37,6 +37,6 @@ export const KERNELS: readonly Kernel[] = [
   matmulBlockedQuads,
   matmulSubgroupMatrix,
   matmulGemvRows,
-  matmulGemvVec4,
+  matmulGemvVectorized,
   matmulGemvNormalized,
 ];

@@ -1,11 +1,13 @@
 // Rows normalised alone, as their op describes it: layer norm, RMS norm, or a user's own.
 import { at, type Dim, unreachable } from "../../ir/index.ts";
-import { count, defineKernel, fixed } from "../kernel.ts";
+import { constantDim, count, defineKernel } from "../kernel.ts";
 import type { Region } from "../region.ts";
-import { loadTemplate } from "../template.ts";
+import { laneSpace } from "../space.ts";
 import { dimIndex, divIndex, elementCount, type Index, indexName, modIndex } from "../wgsl-index.ts";
+import type { Work } from "../work.ts";
+import { kernelTemplate } from "./kernel-template.ts";
 import { type NormParams, normFunctions, normParams, refusesNorm } from "./normalization.ts";
-import { linearGroups } from "./pointwise.ts";
+import { elementsOf, linearGroups } from "./pointwise.ts";
 
 /** The rows and width of a region's normalisation, and the functions that its templates call. */
 function view(region: Region): {
@@ -20,7 +22,7 @@ function view(region: Region): {
   const index = [...rowIndex(rows), indexName("column")];
   return {
     rows,
-    params: { width: fixed(x.type.shape.at(-1)), ...normParams(anchor, "WIDTH") },
+    params: { width: constantDim(x.type.shape.at(-1)), ...normParams(anchor, "WIDTH") },
     functions: [
       region.loadFunction("load_x", x, ["row", "column"], index),
       ...normFunctions(region, anchor),
@@ -37,6 +39,16 @@ function rowIndex(rows: readonly Dim[]): readonly Index[] {
   });
 }
 
+/** A row is read for the mean, for the squares and for the result. */
+const rowsWork = (height: number, { width, centred }: { readonly width: number; readonly centred: boolean }): Work => {
+  const elements = height * width;
+  const reads = (centred ? 3 : 2) * elements;
+  return {
+    calls: { load_x: reads, load_weight: elements, load_bias: elements, store_result: elements },
+    multiplyAdds: reads,
+  };
+};
+
 const refuses = ({ anchor }: Region): string | undefined =>
   anchor ? refusesNorm(anchor) : "nothing in it normalises rows";
 
@@ -45,7 +57,7 @@ export const layerNormNaive = defineKernel({
   name: "layer_norm_naive",
   summary: "one invocation per row",
   kind: "normalizes",
-  template: loadTemplate(new URL("./layer-norm-naive.wgsl.hbs", import.meta.url), [
+  template: kernelTemplate("layer-norm-naive", [
     "title",
     "bindings",
     "functions",
@@ -56,13 +68,15 @@ export const layerNormNaive = defineKernel({
     "workgroupSize",
     "rows",
   ]),
+  space: (_region, target) => laneSpace(target),
   refuses,
-  lower(region, { tuning }) {
+  lower(region, _target, { lanes }) {
     const { rows, params, functions } = view(region);
     return {
-      params: { ...params, workgroupSize: tuning.lanes, rows: region.print.elements(rows) },
+      params: { ...params, workgroupSize: lanes, rows: region.print.elements(rows) },
       functions,
-      workgroups: [linearGroups(rows, tuning.lanes), count(), count()],
+      workgroups: [linearGroups(rows, lanes), count(), count()],
+      work: (length) => rowsWork(elementsOf(rows, length), params),
     };
   },
 });
@@ -71,7 +85,7 @@ export const layerNormRows = defineKernel({
   name: "layer_norm_rows",
   summary: "one workgroup per row",
   kind: "normalizes",
-  template: loadTemplate(new URL("./layer-norm-rows.wgsl.hbs", import.meta.url), [
+  template: kernelTemplate("layer-norm-rows", [
     "title",
     "bindings",
     "functions",
@@ -82,13 +96,20 @@ export const layerNormRows = defineKernel({
     "lanes",
     "rows",
   ]),
+  space: (_region, target) => laneSpace(target),
   refuses,
-  lower(region, { tuning }) {
+  lower(region, _target, { lanes }) {
     const { rows, params, functions } = view(region);
     return {
-      params: { ...params, lanes: tuning.rowLanes, rows: region.print.elements(rows) },
+      params: { ...params, lanes, rows: region.print.elements(rows) },
       functions,
       workgroups: [count(...rows), count(), count()],
+      work: (length) => {
+        const height = elementsOf(rows, length);
+        const sums = params.centred ? 2 : 1;
+        // Every invocation adds up what all of them have.
+        return { ...rowsWork(height, params), shared: height * sums * lanes * (lanes + 1), barriers: 2 * sums };
+      },
     };
   },
 });

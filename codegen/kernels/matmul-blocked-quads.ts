@@ -1,6 +1,7 @@
 import { matmul } from "../../ir/ops/index.ts";
-import { count, defineKernel, fixed } from "../kernel.ts";
-import { loadTemplate } from "../template.ts";
+import { constantDim, count, defineKernel } from "../kernel.ts";
+import { quadSpace } from "./block-space.ts";
+import { kernelTemplate } from "./kernel-template.ts";
 import { matmulOf, refusesLeftVectors, refusesVectors, refusesWeight, refusesWidth } from "./matmul.ts";
 import { leftFunctions, leftVectors, weightFunction, weightVectors } from "./matmul-vectors.ts";
 
@@ -9,7 +10,7 @@ export const matmulBlockedQuads = defineKernel({
   name: "matmul_blocked_quads",
   summary: "a block of rows and columns in registers, rows of the left operand shared by four invocations",
   kind: matmul,
-  template: loadTemplate(new URL("./matmul-blocked-quads.wgsl.hbs", import.meta.url), [
+  template: kernelTemplate("matmul-blocked-quads", [
     "title",
     "bindings",
     "functions",
@@ -20,27 +21,24 @@ export const matmulBlockedQuads = defineKernel({
     "height",
   ]),
   features: ["subgroups"],
+  space: (_region, target) => quadSpace(target),
   vectors: (region) => new Map([...leftVectors(region), ...weightVectors(region)]),
-  refuses(region, { tuning }) {
+  refuses(region, _target, { lanes }) {
     const view = matmulOf(region);
     if (view.rows === 1) return "the left operand has one row";
     return (
       refusesWeight(view, false) ??
       refusesVectors(view, region) ??
       refusesLeftVectors(view, region) ??
-      refusesWidth(view, tuning.lanes * 4)
+      refusesWidth(view, lanes * 4)
     );
   },
-  lower(region, { tuning, limits }) {
+  lower(region, _target, { blockRows, lanes }) {
     const { y, rows, inner, columns } = matmulOf(region);
-    const lanes = wholeQuads(tuning.lanes);
-    // A block is kept in workgroup memory once, 16 bytes for four columns.
-    const most = Math.floor(limits.maxComputeWorkgroupStorageSize / (16 * lanes));
-    const blockRows = wholeQuads(Math.min(tuning.blockRows, most));
     return {
       params: {
-        inner: fixed(inner) / 4,
-        width: fixed(columns) / 4,
+        inner: constantDim(inner) / 4,
+        width: constantDim(columns) / 4,
         blockRows,
         lanes,
         height: region.print.dim(rows),
@@ -50,9 +48,23 @@ export const matmulBlockedQuads = defineKernel({
         weightFunction(region),
         region.storeFunction("store_result", y, ["row", "column"]),
       ],
-      workgroups: [count([rows, blockRows]), count([fixed(columns) / 4, lanes]), count()],
+      workgroups: [count([rows, blockRows]), count([constantDim(columns) / 4, lanes]), count()],
+      work: (length) => {
+        const held = Math.ceil(constantDim(columns) / (4 * lanes)) * lanes * Math.ceil(length(rows) / blockRows);
+        const elements = held * blockRows * 4;
+        return {
+          calls: {
+            load_a4: (held * blockRows * constantDim(inner)) / 16,
+            load_b4: held * constantDim(inner),
+            store_result: length(rows) * constantDim(columns),
+          },
+          ahead: { load_a4: blockRows / 4, load_b4: 4 },
+          alike: { load_a4: lanes / 4 },
+          multiplyAdds: held * blockRows * 4 * constantDim(inner),
+          shared: 2 * elements,
+          barriers: 1,
+        };
+      },
     };
   },
 });
-
-const wholeQuads = (n: number): number => Math.max(4, Math.floor(n / 4) * 4);

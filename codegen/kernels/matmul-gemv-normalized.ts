@@ -1,7 +1,8 @@
 import { at, printDim, unreachable } from "../../ir/index.ts";
 import { matmul } from "../../ir/ops/index.ts";
-import { count, defineKernel, fixed } from "../kernel.ts";
-import { loadTemplate } from "../template.ts";
+import { constantDim, count, defineKernel } from "../kernel.ts";
+import { vectorsSpace } from "./gemv-space.ts";
+import { kernelTemplate } from "./kernel-template.ts";
 import { isComputed, matmulOf, normalizationOf, refusesVectors, refusesWeight } from "./matmul.ts";
 import { elementFunction, longVector, longWeightFunction, longWeightVectors } from "./matmul-vectors.ts";
 import { normFunctions, normParams, refusesNorm } from "./normalization.ts";
@@ -11,7 +12,7 @@ export const matmulGemvNormalized = defineKernel({
   name: "matmul_gemv_normalized",
   summary: "one row, normalised on the way in, times a matrix",
   kind: matmul,
-  template: loadTemplate(new URL("./matmul-gemv-normalized.wgsl.hbs", import.meta.url), [
+  template: kernelTemplate("matmul-gemv-normalized", [
     "title",
     "bindings",
     "functions",
@@ -28,8 +29,9 @@ export const matmulGemvNormalized = defineKernel({
     "block",
   ]),
   takesNormalization: true,
+  space: (_region, target) => vectorsSpace(target),
   vectors: longWeightVectors,
-  refuses(region, { tuning, limits }) {
+  refuses(region, { limits }, { vectors, lanes, split }) {
     const view = matmulOf(region);
     if (view.rows !== 1) return `the left operand has ${printDim(view.rows)} rows`;
     const norm = normalizationOf(region, view.a);
@@ -41,23 +43,21 @@ export const matmulGemvNormalized = defineKernel({
     const problem = refusesNorm(norm) ?? refusesWeight(view, false) ?? refusesVectors(view, region);
     if (problem) return problem;
     const { size } = longVector(region);
-    const bytes = 4 * (fixed(view.inner) + tuning.lanes * (tuning.gemvVectors * size + 1));
+    const bytes = 4 * (constantDim(view.inner) + lanes * split * (vectors * size + 1));
     const limit = limits.maxComputeWorkgroupStorageSize;
     return bytes <= limit
       ? undefined
-      : `a row of ${fixed(view.inner)} needs ${bytes} bytes of workgroup memory, but there are ${limit}`;
+      : `a row of ${constantDim(view.inner)} needs ${bytes} bytes of workgroup memory, but there are ${limit}`;
   },
-  lower(region, { tuning }) {
+  lower(region, _target, { vectors, lanes: most, split }) {
     const { a, y, inner, columns } = matmulOf(region);
     const norm = normalizationOf(region, a) ?? unreachable("a normalised matmul without normalisation");
     const { size, vector } = longVector(region);
-    const width = fixed(columns) / size;
-    const split = tuning.gemvSplit;
-    const vectors = tuning.gemvVectors;
-    const lanes = Math.max(1, Math.min(tuning.lanes / split, Math.ceil(width / vectors)));
+    const width = constantDim(columns) / size;
+    const lanes = Math.min(most, Math.ceil(width / vectors));
     return {
       params: {
-        inner: fixed(inner),
+        inner: constantDim(inner),
         ...normParams(norm, "INNER"),
         width,
         vector,
@@ -75,6 +75,29 @@ export const matmulGemvNormalized = defineKernel({
         region.storeFunction("store_result", y, ["row", "column"]),
       ],
       workgroups: [count([width, lanes * vectors]), count(), count()],
+      work: () => {
+        const [n, held] = [constantDim(inner), Math.ceil(width / vectors)];
+        const groups = Math.ceil(width / (lanes * vectors));
+        const loads = held * vectors * n;
+        const sums = normParams(norm, "").centred ? 2 : 1;
+        const invocations = lanes * split;
+        return {
+          calls: {
+            load_x: groups * n,
+            load_weight: groups * n,
+            load_bias: groups * n,
+            load_b: loads,
+            store_result: constantDim(columns),
+          },
+          ahead: { load_b: vectors },
+          multiplyAdds: loads * size + 3 * groups * n,
+          shared:
+            held * (n + vectors * split) +
+            constantDim(columns) * split +
+            groups * (5 * n + sums * invocations * (invocations + 1)),
+          barriers: 2 + 2 * sums,
+        };
+      },
     };
   },
 });

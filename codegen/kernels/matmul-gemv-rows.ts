@@ -1,7 +1,8 @@
 import { printDim } from "../../ir/index.ts";
 import { matmul } from "../../ir/ops/index.ts";
-import { count, defineKernel, fixed } from "../kernel.ts";
-import { loadTemplate } from "../template.ts";
+import { constantDim, count, defineKernel } from "../kernel.ts";
+import { rowsSpace } from "./gemv-space.ts";
+import { kernelTemplate } from "./kernel-template.ts";
 import { matmulOf, refusesShapes, refusesVectors } from "./matmul.ts";
 import {
   leftFunctions,
@@ -12,15 +13,12 @@ import {
   rowFunctions,
 } from "./matmul-vectors.ts";
 
-/** Rows of the matrix that an invocation keeps: as many use what it has loaded of the left operand. */
-const ROWS = 8;
-
 /** One row times a weight that lies as [columns, inner]: the tied head, of any vocabulary size. */
 export const matmulGemvRows = defineKernel({
   name: "matmul_gemv_rows",
   summary: "one row times a transposed matrix, neighbouring rows by one invocation or a few",
   kind: matmul,
-  template: loadTemplate(new URL("./matmul-gemv-rows.wgsl.hbs", import.meta.url), [
+  template: kernelTemplate("matmul-gemv-rows", [
     "title",
     "bindings",
     "functions",
@@ -33,24 +31,24 @@ export const matmulGemvRows = defineKernel({
     "lanes",
     "shared",
   ]),
+  // Rows that an invocation keeps use what it has loaded of the left operand.
+  space: (_region, target) => rowsSpace(target),
   vectors: (region) => new Map([...leftVectors(region), ...longWeightVectors(region)]),
   refuses(region) {
     const view = matmulOf(region);
     if (view.rows !== 1) return `the left operand has ${printDim(view.rows)} rows`;
     return refusesShapes(view, region, true) ?? refusesVectors(view, region);
   },
-  lower(region, { tuning }) {
+  lower(region, _target, { rows, lanes, split }) {
     const { y, inner, columns } = matmulOf(region);
     const { size, vector } = longVector(region);
-    const split = tuning.rowSplit;
-    const lanes = Math.max(1, Math.floor(tuning.lanes / split));
     return {
       params: {
-        inner: fixed(inner) / size,
-        width: fixed(columns),
+        inner: constantDim(inner) / size,
+        width: constantDim(columns),
         vector,
         size,
-        rows: ROWS,
+        rows,
         split,
         lanes,
         shared: split > 1,
@@ -61,7 +59,19 @@ export const matmulGemvRows = defineKernel({
         longWeightFunction(region),
         region.storeFunction("store_result", y, ["row", "column"]),
       ],
-      workgroups: [count([columns, lanes * ROWS]), count(), count()],
+      workgroups: [count([columns, lanes * rows]), count(), count()],
+      work: () => {
+        const held = Math.ceil(constantDim(columns) / (lanes * rows)) * lanes;
+        const vectors = constantDim(inner) / size;
+        const loads = held * rows * vectors;
+        return {
+          calls: { load_x: held * vectors, load_b: loads, store_result: constantDim(columns) },
+          ahead: { load_b: rows },
+          multiplyAdds: loads * size,
+          shared: held * rows * split + constantDim(columns) * split,
+          barriers: split > 1 ? 1 : 0,
+        };
+      },
     };
   },
 });

@@ -1,18 +1,16 @@
 import { printDim } from "../../ir/index.ts";
 import { matmul } from "../../ir/ops/index.ts";
-import { count, defineKernel, fixed } from "../kernel.ts";
-import { loadTemplate } from "../template.ts";
+import { constantDim, count, defineKernel } from "../kernel.ts";
+import { columnsSpace } from "./gemv-space.ts";
+import { kernelTemplate } from "./kernel-template.ts";
 import { matmulOf, refusesShapes } from "./matmul.ts";
-
-/** Columns that one invocation keeps. */
-const COLUMNS = 4;
 
 /** The decode step's matmul: one row, a weight as [inner, columns] of any width. */
 export const matmulGemv = defineKernel({
   name: "matmul_gemv",
   summary: "one row times a matrix, neighbouring columns by one invocation",
   kind: matmul,
-  template: loadTemplate(new URL("./matmul-gemv.wgsl.hbs", import.meta.url), [
+  template: kernelTemplate("matmul-gemv", [
     "title",
     "bindings",
     "functions",
@@ -22,29 +20,42 @@ export const matmulGemv = defineKernel({
     "lanes",
     "split",
   ]),
+  space: (_region, target) => columnsSpace(target),
   refuses(region) {
     const view = matmulOf(region);
     if (view.rows !== 1) return `the left operand has ${printDim(view.rows)} rows`;
     return refusesShapes(view, region, false);
   },
-  lower(region, { tuning }) {
+  lower(region, _target, { columns: kept, lanes: most, split }) {
     const { a, b, y, inner, columns } = matmulOf(region);
-    const width = fixed(columns);
-    const lanes = Math.max(1, Math.min(tuning.lanes / tuning.gemvSplit, Math.ceil(width / COLUMNS)));
+    const width = constantDim(columns);
+    const lanes = Math.min(most, Math.ceil(width / kept));
     return {
       params: {
-        inner: fixed(inner),
+        inner: constantDim(inner),
         width,
-        columns: COLUMNS,
+        columns: kept,
         lanes,
-        split: tuning.gemvSplit,
+        split,
       },
       functions: [
         region.loadFunction("load_a", a, ["row", "k"]),
         region.loadFunction("load_b", b, ["k", "column"]),
         region.storeFunction("store_result", y, ["row", "column"]),
       ],
-      workgroups: [count([width, lanes * COLUMNS]), count(), count()],
+      workgroups: [count([width, lanes * kept]), count(), count()],
+      work: () => {
+        const held = Math.ceil(width / (lanes * kept)) * lanes;
+        const products = held * kept * constantDim(inner);
+        return {
+          calls: { load_a: held * constantDim(inner), load_b: products, store_result: width },
+          ahead: { load_b: kept },
+          alike: { load_a: lanes },
+          multiplyAdds: products,
+          shared: 2 * held * kept * split,
+          barriers: 1,
+        };
+      },
     };
   },
 });

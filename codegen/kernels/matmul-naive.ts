@@ -2,18 +2,19 @@ import { at } from "../../ir/index.ts";
 import { matmul } from "../../ir/ops/index.ts";
 import { indent } from "../indent.ts";
 import { count, defineKernel } from "../kernel.ts";
-import { loadTemplate } from "../template.ts";
+import { laneSpace } from "../space.ts";
 import { wgslLiteral } from "../wgsl-element.ts";
 import { type Index, indexName, indexOf } from "../wgsl-index.ts";
+import { kernelTemplate } from "./kernel-template.ts";
 import { matmulOf } from "./matmul.ts";
-import { linearGroups } from "./pointwise.ts";
+import { elementsOf, linearGroups } from "./pointwise.ts";
 
 /** Computes every matmul: any number of axes, any operands. What the fast kernels are checked against. */
 export const matmulNaive = defineKernel({
   name: "matmul_naive",
   summary: "one invocation per element of the result",
   kind: matmul,
-  template: loadTemplate(new URL("./matmul-naive.wgsl.hbs", import.meta.url), [
+  template: kernelTemplate("matmul-naive", [
     "title",
     "bindings",
     "functions",
@@ -26,8 +27,9 @@ export const matmulNaive = defineKernel({
     "rightPlace",
     "stored",
   ]),
+  space: (_region, target) => laneSpace(target),
   refuses: (region) => (matmulOf(region).y.type.dtype === "bool" ? "bools can't be multiplied" : undefined),
-  lower(region, target) {
+  lower(region, _target, { lanes }) {
     const { a, b, y, inner } = matmulOf(region);
     const lines: string[] = [];
     const index = region.print.unravel("index", y.type.shape, lines);
@@ -41,7 +43,7 @@ export const matmulNaive = defineKernel({
     const args = (n: number) => Array.from({ length: n }, (_, i) => `a${i}`);
     return {
       params: {
-        workgroupSize: target.tuning.lanes,
+        workgroupSize: lanes,
         elements: region.print.elements(y.type.shape),
         coordinates: indent(lines.join("\n")),
         inner: region.print.dim(inner),
@@ -55,7 +57,12 @@ export const matmulNaive = defineKernel({
         region.loadFunction("load_b", b, args(b.type.shape.length)),
         region.storeFunction("store_result", y, args(y.type.shape.length)),
       ],
-      workgroups: [linearGroups(y.type.shape, target.tuning.lanes), count(), count()],
+      workgroups: [linearGroups(y.type.shape, lanes), count(), count()],
+      work: (length) => {
+        const elements = elementsOf(y.type.shape, length);
+        const products = elements * length(inner);
+        return { calls: { load_a: products, load_b: products, store_result: elements }, multiplyAdds: products };
+      },
     };
   },
 });

@@ -1,6 +1,6 @@
 import { matmul } from "../../ir/ops/index.ts";
-import { count, defineKernel, fixed } from "../kernel.ts";
-import { loadTemplate } from "../template.ts";
+import { constantDim, count, defineKernel } from "../kernel.ts";
+import { kernelTemplate } from "./kernel-template.ts";
 import { matmulOf, refusesShapes } from "./matmul.ts";
 
 /** Matrices of 8 × 8 f32, four times four of them, held by the 32 invocations of one subgroup. */
@@ -15,7 +15,7 @@ export const matmulSubgroupMatrix = defineKernel({
   name: "matmul_subgroup_matrix",
   summary: "matrices of 8 × 8 that a subgroup multiplies as a whole (never run: validated only)",
   kind: matmul,
-  template: loadTemplate(new URL("./matmul-subgroup-matrix.wgsl.hbs", import.meta.url), [
+  template: kernelTemplate("matmul-subgroup-matrix", [
     "title",
     "bindings",
     "functions",
@@ -36,8 +36,8 @@ export const matmulSubgroupMatrix = defineKernel({
     const { a, b, y, rows, inner, columns } = matmulOf(region);
     return {
       params: {
-        inner: fixed(inner),
-        width: fixed(columns),
+        inner: constantDim(inner),
+        width: constantDim(columns),
         blockRows: BLOCK,
         blockColumns: BLOCK,
         lanes: LANES,
@@ -49,6 +49,16 @@ export const matmulSubgroupMatrix = defineKernel({
         region.storeFunction("store_result", y, ["row", "column"]),
       ],
       workgroups: [count([rows, BLOCK]), count([columns, BLOCK]), count()],
+      work: (length) => {
+        const groups = Math.ceil(length(rows) / BLOCK) * Math.ceil(constantDim(columns) / BLOCK);
+        const loads = groups * BLOCK * constantDim(inner);
+        return {
+          calls: { load_a: loads, load_b: loads, store_result: length(rows) * constantDim(columns) },
+          multiplyAdds: loads * BLOCK,
+          shared: 4 * loads,
+          barriers: constantDim(inner) / 4 + 1,
+        };
+      },
     };
   },
 });

@@ -2,7 +2,7 @@
 // them. The fewer loads, the better, above all where a driver executes a load invocation by invocation.
 import type { Value } from "../../ir/index.ts";
 import type { VectorSize } from "../binding.ts";
-import { fixed } from "../kernel.ts";
+import { constantDim } from "../kernel.ts";
 import type { Region } from "../region.ts";
 import { matmulOf, refusesLeftVectors } from "./matmul.ts";
 
@@ -27,7 +27,7 @@ export function longWeightVectors(region: Region): ReadonlyMap<Value, VectorSize
 /** What a template needs to know about such a vector. */
 export function longVector(region: Region): { readonly size: VectorSize; readonly vector: string } {
   const { weight, inner, columns } = matmulOf(region);
-  const halves = weight?.input.type.dtype === "f16" && fixed(weight.transposed ? inner : columns) % 8 === 0;
+  const halves = weight?.input.type.dtype === "f16" && constantDim(weight.transposed ? inner : columns) % 8 === 0;
   return halves ? { size: 8, vector: "mat2x4f" } : { size: 4, vector: "vec4f" };
 }
 
@@ -65,7 +65,8 @@ export function leftVectors(region: Region): ReadonlyMap<Value, VectorSize> {
 export function leftFunctions(region: Region): readonly string[] {
   const { a, inner } = matmulOf(region);
   const head = "fn load_a4(row: u32, k: u32) -> vec4f";
-  if (leftVectors(region).size > 0) return [`${head} { return ${region.nameOf(a)}[row * ${fixed(inner) / 4}u + k]; }`];
+  if (leftVectors(region).size > 0)
+    return [`${head} { return ${region.nameOf(a)}[row * ${constantDim(inner) / 4}u + k]; }`];
   const four = [0, 1, 2, 3].map((i) => `load_a(row, 4u * k + ${i}u)`).join(", ");
   return [region.loadFunction("load_a", a, ["row", "k"]), `${head} {\n  return vec4f(${four});\n}`];
 }

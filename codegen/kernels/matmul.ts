@@ -1,7 +1,7 @@
 // What the matmul kernels share: the operands and axes of a region's matmul, and how its operands are computed.
 import { at, attrOf, type Dim, type Node, unreachable, type Value } from "../../ir/index.ts";
 import { cast, transpose } from "../../ir/ops/index.ts";
-import { fixed } from "../kernel.ts";
+import { constantDim } from "../kernel.ts";
 import type { Region } from "../region.ts";
 import { MAX_WORKGROUPS } from "../target.ts";
 
@@ -89,7 +89,7 @@ export function refusesVectors({ weight, inner, columns }: MatmulView, region: R
     return "the weight is read by something else in the region";
   if (inner === 0 || columns === 0) return "the weight has no elements";
   const [name, size] = weight?.transposed ? ["inner axis", inner] : ["width", columns];
-  return fixed(size) % 4 === 0 ? undefined : `the ${name} ${fixed(size)} is no multiple of 4`;
+  return constantDim(size) % 4 === 0 ? undefined : `the ${name} ${constantDim(size)} is no multiple of 4`;
 }
 
 /** For kernels that bind the left operand as vectors of four elements along the inner axis. */
@@ -97,11 +97,11 @@ export function refusesLeftVectors({ a, inner }: MatmulView, region: Region): st
   if (!region.isInput(a)) return "the left operand is not a buffer as it lies";
   if (region.body.nodes.flatMap((n) => n.operands).filter((v) => v === a).length > 1)
     return "the left operand is read by something else in the region";
-  return fixed(inner) % 4 === 0 ? undefined : `the inner axis ${fixed(inner)} is no multiple of 4`;
+  return constantDim(inner) % 4 === 0 ? undefined : `the inner axis ${constantDim(inner)} is no multiple of 4`;
 }
 
 /** For kernels with columns on the dispatch's x and rows on its y: nothing is left to fold a long x into. */
 export function refusesWidth({ columns }: MatmulView, perGroup: number): string | undefined {
-  const groups = Math.ceil(fixed(columns) / perGroup);
-  return groups > MAX_WORKGROUPS ? `${fixed(columns)} columns need ${groups} workgroups on one axis` : undefined;
+  const groups = Math.ceil(constantDim(columns) / perGroup);
+  return groups > MAX_WORKGROUPS ? `${constantDim(columns)} columns need ${groups} workgroups on one axis` : undefined;
 }

@@ -2,7 +2,7 @@
 import { at, attrOf, type Node, type Normalization, unreachable } from "../../ir/index.ts";
 import type { Region } from "../region.ts";
 
-/** What every template that normalises reads beside the width. */
+/** The parameters, besides the width, that every normalising template reads. */
 export interface NormParams {
   readonly eps: number;
   /** Whether the mean is subtracted. */

@@ -1,41 +1,44 @@
-import { at, type Node, POINTWISE_ANCHOR } from "../../ir/index.ts";
+import { at, type Dim, type Node, POINTWISE_ANCHOR } from "../../ir/index.ts";
 import { indent } from "../indent.ts";
 import { count, defineKernel } from "../kernel.ts";
-import { loadTemplate } from "../template.ts";
+import { laneSpace } from "../space.ts";
+import { kernelTemplate } from "./kernel-template.ts";
 
 /** Any region of pointwise and moving ops with one result: the element is computed backwards from its place. */
 export const pointwiseKernel = defineKernel({
   name: "pointwise",
   summary: "one invocation per element",
   kind: POINTWISE_ANCHOR,
-  template: loadTemplate(new URL("./pointwise.wgsl.hbs", import.meta.url), [
-    "title",
-    "bindings",
-    "functions",
-    "workgroupSize",
-    "elements",
-    "statements",
-  ]),
+  template: kernelTemplate("pointwise", ["title", "bindings", "functions", "workgroupSize", "elements", "statements"]),
+  space: (_region, target) => laneSpace(target),
   refuses: (region) =>
     region.body.results.length === 1
       ? undefined
       : `it computes one result, but the region has ${region.body.results.length}`,
-  lower(region, target) {
+  lower(region, _target, { lanes }) {
     const result = at(region.body.results, 0);
     const { shape } = result.type;
     const lines: string[] = [];
     const index = region.print.unravel("index", shape, lines);
     return {
       params: {
-        workgroupSize: target.tuning.lanes,
+        workgroupSize: lanes,
         elements: region.print.elements(shape),
         statements: indent(region.elementStatements(result, index, lines)),
       },
       functions: [],
-      workgroups: [linearGroups(shape, target.tuning.lanes), count(), count()],
+      workgroups: [linearGroups(shape, lanes), count(), count()],
+      work: (length) => {
+        const elements = elementsOf(shape, length);
+        return { calls: { statements: elements }, multiplyAdds: elements * region.body.nodes.length };
+      },
     };
   },
 });
+
+/** How many elements a shape has, given what its lengths are. */
+export const elementsOf = (shape: readonly Dim[], length: (d: Dim) => number): number =>
+  shape.reduce<number>((n, d) => n * length(d), 1);
 
 /** ⌈elements / lanes⌉: the last axis carries the division where it can, so that symbolic axes stay whole factors. */
 export function linearGroups(shape: Node["results"][number]["type"]["shape"], lanes: number): ReturnType<typeof count> {

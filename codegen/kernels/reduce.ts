@@ -1,17 +1,18 @@
 import { at, identityOf, resolveAxis, unreachable } from "../../ir/index.ts";
 import { indent } from "../indent.ts";
 import { count, defineKernel } from "../kernel.ts";
-import { loadTemplate } from "../template.ts";
+import { laneSpace } from "../space.ts";
 import { F32_OF_BITS, wgslLiteral, wgslMember } from "../wgsl-element.ts";
 import { indexName } from "../wgsl-index.ts";
-import { linearGroups } from "./pointwise.ts";
+import { kernelTemplate } from "./kernel-template.ts";
+import { elementsOf, linearGroups } from "./pointwise.ts";
 
 /** Any op with the trait `reduces`, along any axis. */
 export const reduceKernel = defineKernel({
   name: "reduce",
   summary: "one invocation per element of the result",
   kind: "reduces",
-  template: loadTemplate(new URL("./reduce.wgsl.hbs", import.meta.url), [
+  template: kernelTemplate("reduce", [
     "title",
     "bindings",
     "functions",
@@ -25,11 +26,12 @@ export const reduceKernel = defineKernel({
     "source",
     "stored",
   ]),
+  space: (_region, target) => laneSpace(target),
   refuses({ anchor }) {
     if (!anchor?.op.traits.reduces) return "nothing in it reduces";
     return anchor.operands[0]?.type.dtype === "bool" ? "bools can't be added or compared" : undefined;
   },
-  lower(region, target) {
+  lower(region, _target, { lanes }) {
     const { anchor } = region;
     const fold = anchor?.op.traits.reduces;
     if (!anchor || !fold) return unreachable("reduce without a reduction");
@@ -49,7 +51,7 @@ export const reduceKernel = defineKernel({
     if (!Number.isFinite(start)) region.addHelper(F32_OF_BITS);
     return {
       params: {
-        workgroupSize: target.tuning.lanes,
+        workgroupSize: lanes,
         elements: region.print.elements(y.type.shape),
         coordinates: indent(lines.join("\n")),
         length: region.print.dim(at(x.type.shape, axis)),
@@ -71,7 +73,11 @@ export const reduceKernel = defineKernel({
           index.map((_, i) => `a${i}`),
         ),
       ],
-      workgroups: [linearGroups(y.type.shape, target.tuning.lanes), count(), count()],
+      workgroups: [linearGroups(y.type.shape, lanes), count(), count()],
+      work: (length) => {
+        const [read, made] = [x, y].map((v) => elementsOf(v.type.shape, length));
+        return { calls: { load_x: read ?? 0, store_result: made ?? 0 }, multiplyAdds: read ?? 0 };
+      },
     };
   },
 });

@@ -1,16 +1,17 @@
 import { at, unreachable } from "../../ir/index.ts";
 import { indent } from "../indent.ts";
 import { count, defineKernel } from "../kernel.ts";
-import { loadTemplate } from "../template.ts";
+import { laneSpace } from "../space.ts";
 import { indexName } from "../wgsl-index.ts";
-import { linearGroups } from "./pointwise.ts";
+import { kernelTemplate } from "./kernel-template.ts";
+import { elementsOf, linearGroups } from "./pointwise.ts";
 
 /** An op that writes part of a buffer, alone: each new element is put in its place. */
 export const scatterKernel = defineKernel({
   name: "scatter",
   summary: "one invocation per element that moves",
   kind: "writes",
-  template: loadTemplate(new URL("./scatter.wgsl.hbs", import.meta.url), [
+  template: kernelTemplate("scatter", [
     "title",
     "bindings",
     "functions",
@@ -19,8 +20,9 @@ export const scatterKernel = defineKernel({
     "coordinates",
     "stored",
   ]),
+  space: (_region, target) => laneSpace(target),
   refuses: ({ anchor }) => (anchor?.op.traits.writes ? undefined : "nothing in it writes"),
-  lower(region, target) {
+  lower(region, _target, { lanes }) {
     const { anchor } = region;
     const moved = anchor?.op.traits.writes && at(anchor.operands, anchor.op.traits.writes.operand);
     if (!moved) return unreachable("scatter without a writing op");
@@ -29,7 +31,7 @@ export const scatterKernel = defineKernel({
     const args = index.map((_, axis) => `a${axis}`);
     return {
       params: {
-        workgroupSize: target.tuning.lanes,
+        workgroupSize: lanes,
         elements: region.print.elements(moved.type.shape),
         coordinates: indent(lines.join("\n")),
         stored: region.print.args(index, `load_element(${region.print.args(index)})`),
@@ -38,7 +40,11 @@ export const scatterKernel = defineKernel({
         region.loadFunction("load_element", moved, args),
         region.moveFunction("store_moved", moved, args, args.map(indexName)),
       ],
-      workgroups: [linearGroups(moved.type.shape, target.tuning.lanes), count(), count()],
+      workgroups: [linearGroups(moved.type.shape, lanes), count(), count()],
+      work: (length) => {
+        const elements = elementsOf(moved.type.shape, length);
+        return { calls: { load_element: elements, store_moved: elements } };
+      },
     };
   },
 });

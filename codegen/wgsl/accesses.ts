@@ -199,7 +199,7 @@ class ModuleReader extends TokenReader {
       } else if (text === "for") this.#scopes.push({ names: new Set(), header: true });
       else if (text === "let" || text === "const" || text === "var") {
         if (this.text(i + 1) === "<") this.refuse(i, "a variable of a function names its address space");
-        // It is known from the end of its declaration on: `let x = x[0];` reads the outer one.
+        // A variable is in scope from the end of its declaration on: `let x = x[0];` reads the outer one.
         pending.push(this.text(i + 1));
         i++;
       } else if (text === ";") for (const name of pending.splice(0)) this.#scopes.at(-1)?.names.add(name);

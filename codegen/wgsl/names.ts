@@ -13,3 +13,9 @@ export function strangeSymbol(wgsl: string, printed: ReadonlySet<string>): strin
   const read = [...code.matchAll(/\bsymbols\s*\.\s*(\w+)/g)].map(([, name = ""]) => name);
   return read.find((name) => !printed.has(name));
 }
+
+/** A function of those that the text declares and never calls. */
+export function uncalledFunction(wgsl: string, declared: readonly string[]): string | undefined {
+  const code = wgsl.replaceAll(/\/\/.*$/gm, "");
+  return declared.find((name) => [...code.matchAll(new RegExp(`\\b${name}\\s*\\(`, "g"))].length < 2);
+}

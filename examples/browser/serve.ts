@@ -3,14 +3,17 @@
 //   npx tsx examples/browser/serve.ts
 //   npx tsx examples/browser/serve.ts --model path/to/gpt2 --port 8081
 //   npx tsx examples/browser/serve.ts --out site            writes the static files and serves nothing
-import { mkdtemp, rm } from "node:fs/promises";
+
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { WgptError } from "wgpt/runtime";
 import { SITE } from "../../cli/folder-kinds.ts";
-import { modelPaths } from "../../cli/model-paths.ts";
 import { claimFolders, replaceFolders } from "../../cli/output-folder.ts";
+import { undoable } from "../../cli/undo.ts";
+import { standard } from "../../codegen/index.ts";
+import { modelPaths, readModel } from "../../engine/index.ts";
 import { RuntimeError } from "../../runtime/errors.ts";
 import { buildSite } from "./site.ts";
 import { serveFolder } from "./static-server.ts";
@@ -43,25 +46,22 @@ function portOf(text: string): number {
 
 /** Replaces an older site, and nothing else. */
 async function writeSite(out: string, model: string): Promise<void> {
-  const folders = await claimFolders([{ path: out, kind: SITE }], await modelPaths(model));
-  const files = async (temporary: string) => {
-    await buildSite(temporary, model, basename(model));
+  const folders = await claimFolders([{ path: out, kind: SITE }], await modelPaths(await readModel(model, standard)));
+  const files = async (made: string) => {
+    await buildSite(made, model, basename(model));
     return new Map<string, string>();
   };
   await replaceFolders(folders.map((folder) => ({ folder, files })));
 }
 
-async function serve(port: number, model: string): Promise<void> {
-  const site = await mkdtemp(join(tmpdir(), "wgpt-browser-"));
-  // Heard from the start, so that the folder goes also when Ctrl-C comes while it is built.
-  const ended = new Promise((end) => process.once("SIGINT", end).once("SIGTERM", end));
-  try {
+/** Until a signal ends the process, and the site with it. */
+function serve(port: number, model: string): Promise<void> {
+  return undoable(async (note) => {
+    const site = mkdtempSync(join(tmpdir(), "wgpt-browser-"));
+    note(() => rmSync(site, { recursive: true, force: true, maxRetries: 5 }));
     await buildSite(site, model, basename(model));
     const server = await serveFolder(site, port);
     console.log(`${server.url}  (Ctrl-C ends it)`);
-    await ended;
-    await server.close();
-  } finally {
-    await rm(site, { recursive: true, force: true });
-  }
+    await new Promise(() => {});
+  });
 }

@@ -1,38 +1,43 @@
 // The page as a folder of static files, which any web server can serve: the bundle as `wgpt compile` writes it, the runtime
-// bundled for browsers, and the page itself.
-import { cp, mkdir } from "node:fs/promises";
+// bundled for browsers, and the page itself. All of it is written by this process: whoever ends that need not wait for another
+// one that writes on.
+import { cp, mkdir, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
-import { RuntimeError } from "../../runtime/errors.ts";
-import { capture, lastLines, ROOT } from "../../tools/run-command.mjs";
+import { modelSource } from "../../cli/compile-source.ts";
+import { bundleTexts, standard, targetByName } from "../../codegen/index.ts";
 
 const HERE = dirname(fileURLToPath(import.meta.url));
+const ROOT = join(HERE, "..", "..");
 
 /** Writes the site to `folder`, with `model` compiled and its weights packed. */
 export async function buildSite(folder: string, model: string, name: string): Promise<void> {
   await mkdir(folder, { recursive: true });
   await Promise.all([
-    compileBundle(model, name, join(folder, "bundle")),
+    writeBundle(model, name, join(folder, "bundle")),
     bundleScripts(folder),
     ...["index.html", "page.css"].map((file) => cp(join(HERE, file), join(folder, file))),
   ]);
 }
 
-/** By the command, because that is what the page is to show: a bundle as everyone gets it. */
-async function compileBundle(model: string, name: string, out: string): Promise<void> {
-  const args = ["compile", model, "--name", name, "--pack-weights", "--out", out];
-  const tsx = import.meta.resolve("tsx");
-  const { ok, output } = await capture([process.execPath, "--import", tsx, join(ROOT, "cli", "main.ts"), ...args]);
-  if (!ok) throw new RuntimeError(`wgpt ${args.join(" ")}`, lastLines(output, 3));
+/** What `wgpt compile MODEL --name NAME --pack-weights --out OUT` writes. */
+async function writeBundle(model: string, name: string, out: string): Promise<void> {
+  const source = await modelSource(model, { dtype: "auto", packWeights: true }, standard);
+  const bundle = await source.compile({ name, target: targetByName("webgpu-default"), toolkit: standard });
+  const packed = await source.pack?.(out, bundle.weights.tensors);
+  const weights = { ...bundle.weights, ...(packed && { shards: packed.shards }) };
+  for (const [file, text] of await bundleTexts({ ...bundle, weights })) await write(join(out, file), text);
 }
 
 /** `platform: "browser"` refuses whatever imports a module of Node's. */
 async function bundleScripts(outdir: string): Promise<void> {
-  await build({
+  const { outputFiles } = await build({
     entryPoints: { "wgpt-runtime": join(ROOT, "runtime", "browser.ts"), page: join(HERE, "page", "main.ts") },
     outdir,
     bundle: true,
+    // What is loaded only where it is needed stays a file of its own.
+    splitting: true,
     format: "esm",
     platform: "browser",
     target: "es2022",
@@ -41,5 +46,12 @@ async function bundleScripts(outdir: string): Promise<void> {
     // The page and the bundle share the one that the import map of index.html names.
     external: ["wgpt/runtime"],
     logLevel: "error",
+    write: false,
   });
+  for (const { path, contents } of outputFiles) await write(path, contents);
+}
+
+async function write(path: string, contents: string | Uint8Array): Promise<void> {
+  await mkdir(dirname(path), { recursive: true });
+  await writeFile(path, contents);
 }

@@ -1,11 +1,13 @@
 // A folder over HTTP, with ranges: what any static host does, as small as it can be. For this machine only: it listens on
 // the loopback address, which browsers count as secure, so that they offer WebGPU there without https.
-import { open } from "node:fs/promises";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { extname, join, normalize } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { RuntimeError } from "../../runtime/errors.ts";
+import { openRegular } from "../../runtime/open-regular.ts";
+import { readRegularText } from "../../runtime/regular-file.ts";
+import { NO_PAGE, pagePolicy } from "./content-policy.ts";
 
 /** What was answered, for whoever wants to know. */
 export interface Answer {
@@ -21,13 +23,14 @@ export interface StaticServer {
   close(): Promise<void>;
 }
 
-const TYPES: Readonly<Record<string, string>> = {
-  ".html": "text/html; charset=utf-8",
-  ".css": "text/css; charset=utf-8",
-  ".js": "text/javascript; charset=utf-8",
-  ".json": "application/json",
-  ".wgsl": "text/plain; charset=utf-8",
-};
+const HTML = "text/html; charset=utf-8";
+const TYPES: ReadonlyMap<string, string> = new Map([
+  [".html", HTML],
+  [".css", "text/css; charset=utf-8"],
+  [".js", "text/javascript; charset=utf-8"],
+  [".json", "application/json"],
+  [".wgsl", "text/plain; charset=utf-8"],
+]);
 
 /** Serves `folder` on `port`; 0 is any that is free. */
 export async function serveFolder(
@@ -54,18 +57,29 @@ export async function serveFolder(
   };
 }
 
+/** On every answer: a browser takes a file for nothing but its type, and loads no more than its policy names. */
+const EVERY = { "X-Content-Type-Options": "nosniff", "Content-Security-Policy": NO_PAGE } as const;
+const METHODS = ["GET", "HEAD"];
+
 async function answer(folder: string, request: IncomingMessage, response: ServerResponse): Promise<Answer> {
+  if (!METHODS.includes(request.method ?? ""))
+    return finish(response, request.url ?? "", 405, { Allow: METHODS.join(", ") });
   const path = pathOf(request.url ?? "/");
-  const file = path === undefined ? undefined : await open(join(folder, path)).catch(() => undefined);
+  const file = path === undefined ? undefined : await openRegular(join(folder, path)).catch(() => undefined);
   try {
     const stat = await file?.stat();
-    if (!file || !stat?.isFile()) return finish(response, request.url ?? "", 404);
+    if (!file || !stat) return finish(response, request.url ?? "", 404);
     const range = rangeOf(request.headers.range, stat.size);
     if (range === "none") return finish(response, path ?? "", 416, { "Content-Range": `bytes */${stat.size}` });
     const { start, end } = range ?? { start: 0, end: stat.size };
     const status = range ? 206 : 200;
+    const type = TYPES.get(extname(path ?? "")) ?? "application/octet-stream";
     response.writeHead(status, {
-      "Content-Type": TYPES[extname(path ?? "")] ?? "application/octet-stream",
+      ...EVERY,
+      ...(type === HTML && {
+        "Content-Security-Policy": pagePolicy(await readRegularText(join(folder, path ?? ""))),
+      }),
+      "Content-Type": type,
       "Content-Length": end - start,
       "Accept-Ranges": "bytes",
       // What was compiled a moment ago is what the page shall get.
@@ -81,7 +95,7 @@ async function answer(folder: string, request: IncomingMessage, response: Server
 }
 
 function finish(response: ServerResponse, path: string, status: number, headers: Record<string, string> = {}): Answer {
-  response.writeHead(status, headers).end();
+  response.writeHead(status, { ...EVERY, ...headers }).end();
   return { path, status, bytes: 0 };
 }
 

@@ -30,8 +30,10 @@ import {
   sin,
   slice,
   sub,
+  tensorRecipe,
   tensorType,
   transpose,
+  transposeRecipe,
   type Value,
 } from "wgpt/ir";
 import type { LlamaConfig } from "./config.ts";
@@ -54,9 +56,11 @@ export function buildLlama(config: LlamaConfig, logitsOf: "all" | "last"): Graph
 
   const weight = (name: string, ...shape: readonly number[]) =>
     b.input(`${name}.weight`, tensorType("f32", shape), "weight");
-  /** x · Wᵀ: a Linear keeps its matrix as [out, in]. */
-  const linear = (x: Value, name: string, from: number, to: number) =>
-    b.op(matmul, [x, b.op(transpose, [weight(name, to, from)], { perm: [1, 0] }, `${name}.t`)], {}, name);
+  /** x · Wᵀ: a Linear keeps its matrix as [out, in], and loading turns it. */
+  const linear = (x: Value, name: string, from: number, to: number) => {
+    const stored = tensorRecipe(`${name}.weight`, [to, from]);
+    return b.op(matmul, [x, b.weight(`${name}.weight`, transposeRecipe(stored, [1, 0]))], {}, name);
+  };
   /** x / √(mean(x²) + eps) · weight */
   const norm = (x: Value, name: string): Value => {
     const mean = b.op(reduceMean, [b.op(mul, [x, x], {}, `${name}.squares`)], {}, `${name}.mean`);

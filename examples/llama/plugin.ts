@@ -6,6 +6,16 @@ import { buildLlama } from "./graph.ts";
 export const llama: Family<LlamaConfig> = {
   name: "llama",
   presets: {
+    // Small enough to try everything in a second.
+    "llama-tiny": readLlamaConfig({
+      hidden_size: 64,
+      intermediate_size: 176,
+      max_position_embeddings: 128,
+      num_attention_heads: 8,
+      num_hidden_layers: 2,
+      num_key_value_heads: 2,
+      vocab_size: 256,
+    }),
     // TinyLlama-1.1B (arXiv 2401.02385).
     "tinyllama-1.1b": readLlamaConfig({
       hidden_size: 2048,
@@ -21,6 +31,13 @@ export const llama: Family<LlamaConfig> = {
   },
   readConfig: readLlamaConfig,
   printConfig: printLlamaConfig,
+  // As `LlamaForCausalLM.save_pretrained` names tensors.
+  names: {
+    prefix: "model.",
+    tied: { embedding: "embed_tokens.weight", head: "lm_head.weight", key: "tie_word_embeddings" },
+    ignored: [{ name: "rotary_emb\\.inv_freq$" }],
+  },
+  initialisation: { layer: "(?:^|\\.)layers\\.(\\d+)\\.", rules: [] },
   graph: (config, entry) => buildLlama(config, entry === "logits" ? "all" : "last"),
 };
 

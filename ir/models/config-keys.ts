@@ -1,5 +1,6 @@
 // Typed keys of a config file, whatever model it describes: a value of a type that is not understood is refused by name,
 // with the edit that mends it where there is no choice.
+import { shortJson } from "../../base/short-json.ts";
 import { configError } from "../errors.ts";
 
 /** An object of a JSON file. */
@@ -30,7 +31,7 @@ export function refuse({ place }: ConfigFile, facts: string, hint?: string, edit
 }
 
 const said = ({ json }: ConfigFile, key: string): boolean => json[key] !== undefined && json[key] !== null;
-const print = (value: unknown): string => JSON.stringify(value);
+const print = (value: unknown): string => shortJson(value);
 
 /** A number that somebody wrote as text: there is no choice what it means. */
 const numberInText = (value: unknown): number =>

@@ -15,6 +15,9 @@ export const cacheUpdate = defineOp({
   attrs: { start: attr.dim() },
   traits: {
     updatesFirstOperand: true,
+    ranges: ([, rows], attrs) => [
+      { operand: 0, axis: 0, start: attrOf<Dim>(attrs, "start"), length: rows?.shape[0] ?? 0 },
+    ],
     writes: {
       operand: 1,
       targets: (index, math, { attrs }) => {

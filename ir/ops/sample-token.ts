@@ -1,17 +1,18 @@
+import { DRAW_SETTINGS, suppressedWords } from "../../base/draw.ts";
 import { uniform } from "../../base/random.ts";
 import { attr } from "../attr.ts";
 import { at, CompileError } from "../errors.ts";
 import { defineOp } from "../op.ts";
 import { printType, tensorType } from "../type.ts";
 
-/** How many words of 32 bits have a bit for each of `width` ids. */
-export const suppressedWords = (width: number): number => Math.ceil(width / 32);
-
 /**
- * One token id [1] drawn from `logits` [1, V]. `settings` f32[3] are temperature, top-k and top-p: at temperature 0 the
- * largest logit wins, the lowest id among equals; top-k 0 and top-p 1 keep every token. Top-k keeps the k largest logits,
- * top-p the fewest largest ones whose probabilities reach p (Holtzman et al., arXiv 1904.09751); equals at the border stay
- * together. The draw takes the first id at which the kept weights, in the order of ids, pass a share of their sum that
+ * One token id [1] drawn from `logits` [1, V]. `settings` f32[5] are temperature, top-k, top-p, min-p and repetition penalty. The
+ * penalty r comes first: of the ids that stand in `sequence` i32[N] before position `step`, a logit z > 0 becomes z / r, another
+ * z · r (Keskar et al., arXiv 1909.05858; the sign as Hugging Face's transformers has it); 1 changes nothing. At temperature 0 the
+ * largest logit wins, the lowest id among equals. Else the filters apply in this order: top-k keeps the k largest logits (0: all),
+ * top-p the fewest largest ones whose probabilities reach p (Holtzman et al., arXiv 1904.09751; 1: all); equals at the border stay
+ * together; min-p keeps those whose probability is at least that share of the largest one (Nguyen et al., arXiv 2407.01082; 0: all).
+ * The draw takes the first id at which the kept weights, in the order of ids, pass a share of their sum that
  * depends on `seed` u32[1] and the attribute `step` alone. An id whose bit is set in `suppressed` u32[⌈V/32⌉] (id i: bit i % 32
  * of word ⌊i/32⌋) counts as a logit of -Infinity, whatever its own is. Logits that are no distribution (a NaN, +Infinity, or
  * -Infinity alone) give −1.
@@ -19,14 +20,14 @@ export const suppressedWords = (width: number): number => Math.ceil(width / 32);
 export const sampleToken = defineOp({
   name: "sample_token",
   summary: "one token id drawn from a row of logits",
-  operands: ["logits", "settings", "seed", "suppressed"],
+  operands: ["logits", "settings", "seed", "suppressed", "sequence"],
   attrs: { step: attr.dim(0) },
-  traits: { anchor: true },
+  traits: { anchor: true, readsBeforeResults: ["sequence"] },
   cases: [
-    { types: ["f32[1, 130]", "f32[3]", "u32[1]", "u32[5]"], attrs: { step: 3 } },
-    { types: ["f32[1, 7]", "f32[3]", "u32[1]", "u32[1]"] },
+    { types: ["f32[1, 130]", "f32[5]", "u32[1]", "u32[5]", "i32[9]"], attrs: { step: 3 } },
+    { types: ["f32[1, 7]", "f32[5]", "u32[1]", "u32[1]", "i32[2]"] },
   ],
-  infer([logits, settings, seed, suppressed]) {
+  infer([logits, settings, seed, suppressed, sequence]) {
     const [rows, columns] = logits.shape;
     const fits =
       logits.dtype === "f32" &&
@@ -34,42 +35,48 @@ export const sampleToken = defineOp({
       typeof columns === "number" &&
       logits.shape.length === 2 &&
       settings.dtype === "f32" &&
-      settings.shape.join() === "3" &&
+      settings.shape.join() === String(DRAW_SETTINGS.length) &&
       seed.dtype === "u32" &&
       seed.shape.join() === "1" &&
       suppressed.dtype === "u32" &&
-      suppressed.shape.join() === String(suppressedWords(columns));
+      suppressed.shape.join() === String(suppressedWords(columns)) &&
+      sequence.dtype === "i32" &&
+      sequence.shape.length === 1;
     if (!fits)
       throw new CompileError(
         "sample_token",
-        `logits are ${printType(logits)}, settings ${printType(settings)}, the seed ${printType(seed)} and the suppressed ids ${printType(suppressed)}`,
-        "they must be f32[1, V], f32[3], u32[1] and u32[⌈V/32⌉]",
+        `logits are ${printType(logits)}, settings ${printType(settings)}, the seed ${printType(seed)}, the suppressed ids ${printType(suppressed)} and the sequence ${printType(sequence)}`,
+        "they must be f32[1, V], f32[5], u32[1], u32[⌈V/32⌉] and i32[N]",
       );
     return tensorType("i32", [1]);
   },
-  reference([{ data: given }, settings, seed, suppressed], { step }) {
+  reference([{ data: given }, settings, seed, suppressed, sequence], { step }) {
     const isSuppressed = (id: number) => ((at(suppressed.data, id >>> 5) >>> (id & 31)) & 1) === 1;
-    const logits = given.map((z, id) => (isSuppressed(id) ? Number.NEGATIVE_INFINITY : z));
-    const [temperature, topK, topP] = [at(settings.data, 0), at(settings.data, 1), at(settings.data, 2)];
+    const [temperature = 0, topK = 0, topP = 1, minP = 0, penalty = 1] = settings.data;
+    const seen = new Set(sequence.data.subarray(0, Number(step)));
+    const penalised = (z: number, id: number) =>
+      !seen.has(id) || penalty === 1 ? z : z > 0 ? z / penalty : z * penalty;
+    const logits = given.map((z, id) => (isSuppressed(id) ? Number.NEGATIVE_INFINITY : penalised(z, id)));
     const best = logits.reduce((b, z, i) => (z > at(logits, b) ? i : b), 0);
     const isDistribution = Number.isFinite(at(logits, best)) && !logits.some(Number.isNaN);
     const token = !isDistribution
       ? -1
       : !(temperature > 0)
         ? best
-        : draw(logits, at(logits, best), temperature, topK, topP, uniform(at(seed.data, 0), Number(step)));
+        : draw(logits, at(logits, best), { temperature, topK, topP, minP }, uniform(at(seed.data, 0), Number(step)));
     return { dtype: "i32", shape: [1], data: Float64Array.of(token) };
   },
 });
 
-function draw(
-  logits: Float64Array,
-  most: number,
-  temperature: number,
-  topK: number,
-  topP: number,
-  share: number,
-): number {
+interface Filters {
+  readonly temperature: number;
+  readonly topK: number;
+  readonly topP: number;
+  readonly minP: number;
+}
+
+function draw(logits: Float64Array, most: number, filters: Filters, share: number): number {
+  const { temperature, topK, topP, minP } = filters;
   const sorted = Float64Array.from(logits).sort().reverse();
   const weight = (z: number) => Math.exp((z - most) / temperature);
   const border = topK >= 1 ? (sorted[Math.min(Math.trunc(topK), sorted.length) - 1] ?? 0) : at(sorted, -1);
@@ -82,11 +89,12 @@ function draw(
     reached += weight(z);
     last = z;
   }
-  const total = logits.reduce((sum, z) => (z >= last ? sum + weight(z) : sum), 0);
+  const isKept = (z: number) => z >= last && weight(z) >= minP && weight(z) > 0;
+  const total = logits.reduce((sum, z) => (isKept(z) ? sum + weight(z) : sum), 0);
   let passed = 0;
   let token = 0;
   for (const [i, z] of logits.entries()) {
-    if (z < last || weight(z) === 0) continue;
+    if (!isKept(z)) continue;
     token = i;
     passed += weight(z);
     if (passed > share * total) break;

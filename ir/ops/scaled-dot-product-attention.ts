@@ -1,7 +1,7 @@
-import { attr } from "../attr.ts";
+import { attr, attrOf } from "../attr.ts";
 import { at, CompileError } from "../errors.ts";
 import { defineOp } from "../op.ts";
-import { addDims, dimEquals, isNeverNegative, printDim, printType, subDims } from "../type.ts";
+import { addDims, type Dim, dimEquals, isNeverNegative, printDim, printType, subDims } from "../type.ts";
 import { div } from "./div.ts";
 import { exp } from "./exp.ts";
 import { iota } from "./iota.ts";
@@ -30,7 +30,11 @@ export const scaledDotProductAttention = defineOp({
   summary: "causal attention over a cache",
   operands: ["query", "keys", "values"],
   attrs: { n_head: attr.int(), length: attr.dim(), scale: attr.float(), mask_value: attr.float(MASKED) },
-  traits: { anchor: true },
+  traits: {
+    anchor: true,
+    ranges: (_, attrs) =>
+      [1, 2].map((operand) => ({ operand, axis: 0, start: 0, length: attrOf<Dim>(attrs, "length") })),
+  },
   cases: [
     { types: ["f32[1, 8]", "f32[6, 8]", "f32[6, 8]"], attrs: { n_head: 2, length: 4, scale: 0.5 } },
     { types: ["f32[3, 12]", "f32[9, 12]", "f32[9, 12]"], attrs: { n_head: 3, length: 8, scale: 0.5 } },

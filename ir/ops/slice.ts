@@ -30,6 +30,14 @@ export const slice = defineReads({
       x.shape.map((d, i) => (i === k ? length : d)),
     );
   },
+  ranges: ([x], attrs) => [
+    {
+      operand: 0,
+      axis: resolveAxis(attrOf<number>(attrs, "axis"), x?.shape.length ?? 0) ?? 0,
+      start: attrOf<Dim>(attrs, "start"),
+      length: attrOf<Dim>(attrs, "length"),
+    },
+  ],
   element(index, math, { types, attrs }) {
     const k = resolveAxis(attrOf<number>(attrs, "axis"), at(types, 0).shape.length);
     const start = math.dim(attrOf<Dim>(attrs, "start"));

@@ -1,19 +1,14 @@
 // Checkpoints on disk, for Node: one safetensors file, or several with an index. Files stay open and are read in
 // ranges, so opening a 6 GB checkpoint costs one header.
 
-import {
-  closeSync,
-  fstatSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  readSync,
-  read as readWithCallback,
-  statSync,
-} from "node:fs";
+import { closeSync, fstatSync, readdirSync, readSync, read as readWithCallback, statSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { promisify } from "node:util";
-import { fileError, RuntimeError } from "../errors.ts";
+import { shortName } from "../../base/index.ts";
+import { fileError, RuntimeError, reasonOf } from "../errors.ts";
+import { parseJson } from "../json.ts";
+import { openRegularSync } from "../open-regular.ts";
+import { readRegularTextSync } from "../regular-file.ts";
 import {
   type LocatedTensor,
   parseSafetensorsHeader,
@@ -99,7 +94,7 @@ const ADAPTER = /^adapter_(config\.json|model\.(safetensors|bin))$/;
 export function adapterAlone(folder: string): RuntimeError {
   let told: Readonly<Record<string, unknown>> = {};
   try {
-    told = { ...JSON.parse(readFileSync(join(folder, "adapter_config.json"), "utf8")) };
+    told = { ...(parseJson(readRegularTextSync(join(folder, "adapter_config.json"))) as object) };
   } catch {
     // Without it the files' names say enough.
   }
@@ -120,8 +115,6 @@ function openShards(folder: string, index: string, found: readonly string[]): We
   const promised = readWeightMap(indexPath);
   const names = [...new Set(promised.values())].sort();
   for (const name of names) {
-    if (basename(name) !== name)
-      throw fileError(indexPath, `names the shard ${JSON.stringify(name)}, but a shard lies beside its index`);
     if (!found.includes(name))
       throw fileError(
         indexPath,
@@ -142,7 +135,7 @@ function openShards(folder: string, index: string, found: readonly string[]): We
 function readWeightMap(path: string): ReadonlyMap<string, string> {
   let text: string;
   try {
-    text = readFileSync(path, "utf8");
+    text = readRegularTextSync(path);
   } catch (error) {
     throw fileError(path, `cannot be read: ${messageOf(error)}`);
   }
@@ -152,7 +145,7 @@ function readWeightMap(path: string): ReadonlyMap<string, string> {
 function openFile(path: string): OpenFile {
   let descriptor: number | undefined;
   try {
-    descriptor = openSync(path, "r");
+    descriptor = openRegularSync(path);
     const size = fstatSync(descriptor).size;
     const prefix = readStart(descriptor, Math.min(8, size));
     const header = readStart(descriptor, safetensorsHeaderSize(path, prefix, size));
@@ -185,29 +178,36 @@ function fileSource(place: string, files: readonly OpenFile[], promised?: Readon
     if (!tensors.has(name))
       throw fileError(
         join(place, shard),
-        `the index promises ${name} in this shard, but it holds no such tensor`,
+        `the index promises ${shortName(name)} in this shard, but it holds no such tensor`,
         "index and shards come from different checkpoints: download them again together",
       );
 
   const aliases = new Map(files.flatMap(({ header }) => [...header.aliases]));
   let closed = false;
+  // A descriptor that is closed under a read may be another file's by the time that it is read.
+  const reading = new Set<Promise<unknown>>();
   return {
     place,
     tensors,
     aliases,
     async read(name, byteOffset, byteLength, into) {
       const { file, fileOffset } = tensorForRead(place, tensors, name, byteOffset, byteLength);
-      if (closed) throw fileError(`${place} ${name}`, "read after the checkpoint was closed");
       const bytes = readMemory(byteLength, into);
       let done = 0;
       while (done < byteLength) {
+        if (closed) throw fileError(`${place} ${shortName(name)}`, "read after the checkpoint was closed");
         const position = fileOffset + byteOffset + done;
-        const { bytesRead } = await readAt(file.descriptor, bytes, done, byteLength - done, position).catch((error) => {
-          throw fileError(`${file.path} ${name}`, `cannot be read at byte ${position}: ${messageOf(error)}`);
-        });
+        const read = readAt(file.descriptor, bytes, done, byteLength - done, position);
+        reading.add(read);
+        const { bytesRead } = await read
+          .catch((error) => {
+            const at = `${file.path} ${shortName(name)}`;
+            throw fileError(at, `cannot be read at byte ${position}: ${messageOf(error)}`);
+          })
+          .finally(() => reading.delete(read));
         if (bytesRead === 0)
           throw fileError(
-            `${file.path} ${name}`,
+            `${file.path} ${shortName(name)}`,
             `should have data at byte ${position}, but the file now ends before it`,
             "the file was changed while it was open",
           );
@@ -218,9 +218,10 @@ function fileSource(place: string, files: readonly OpenFile[], promised?: Readon
     async close() {
       if (closed) return;
       closed = true;
+      await Promise.allSettled(reading);
       for (const file of files) closeSync(file.descriptor);
     },
   };
 }
 
-const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+const messageOf = (error: unknown): string => (error instanceof Error ? reasonOf(error) : String(error));

@@ -1,10 +1,12 @@
-// Finds the weights that a model wants among the tensors that a checkpoint holds. Published GPT-2 checkpoints
-// differ: what stands before the names (stored-names.ts), which name of a tied pair is kept, with or without mask buffers
-// and a copy of the tied head.
+// Finds the weights that a model wants among the tensors that a checkpoint holds. Published checkpoints of one family differ:
+// what stands before the names (stored-names.ts), which name of a tied pair is kept, what they hold besides. What a family's do,
+// its names say.
 
-import type { Fix } from "../../base/index.ts";
+import type { CheckpointNames, Fix, RefusedTensor, TensorPattern } from "../../base/index.ts";
+import { shortName } from "../../base/short-json.ts";
 import { type RuntimeError, weightsError } from "../errors.ts";
 import { FLOAT_DTYPES, isFloatDType } from "./convert.ts";
+import { type NamePattern, nativePattern } from "./name-patterns.ts";
 import { printShape, type StoredTensor, type WeightSource } from "./source.ts";
 import { lookupNames } from "./stored-names.ts";
 
@@ -20,55 +22,53 @@ export interface WeightMatch {
   /** Tensors that nobody wants and that are not among the known extras: worth a warning, not an error. */
   readonly surplus: readonly string[];
   /** A head that is stored although the model's is the embedding; `refuseOtherHead` compares them. */
-  readonly tied?: { readonly head: StoredTensor; readonly embedding: StoredTensor };
+  readonly tied?: { readonly head: StoredTensor; readonly embedding: StoredTensor; readonly key: string };
 }
 
-const EMBEDDING = "wte.weight";
-const HEAD = "lm_head.weight";
 const MANY = 5;
 
-/** Tensors that change the result of the model that has them, so that another one can't leave them out. */
-const REFUSED: readonly { readonly pattern: RegExp; readonly why: string; readonly hint: string }[] = [
-  {
-    pattern: /(^|\.)lm_head\.bias$|\.crossattention\.|\.ln_cross_attn\./,
-    why: "the graph is a decoder whose head has no bias",
-    hint: "wgpt can't compute this model",
-  },
-  {
-    pattern: /\.lora_(A|B|embedding_A|embedding_B|magnitude_vector)(\.|$)/,
-    why: "a LoRA adapter has to be merged into its base model first",
-    hint: "in peft, merge_and_unload() and then save_pretrained(…) write the merged model",
-  },
-];
+/** What no family's model computes with. */
+const ADAPTERS: RefusedTensor = {
+  name: "\\.lora_(A|B|embedding_A|embedding_B|magnitude_vector)(\\.|$)",
+  why: "a LoRA adapter has to be merged into its base model first",
+  hint: "in peft, merge_and_unload() and then save_pretrained(…) write the merged model",
+};
 
 /**
  * Finds each wanted weight under its name or with something before it that all have in common.
  * @throws RuntimeError when weights are missing, have another shape, or are not stored as floats, and for tensors without
  * which the result would be another.
  */
-export function matchWeights(wanted: readonly WantedWeight[], source: WeightSource): WeightMatch {
+export function matchWeights(
+  wanted: readonly WantedWeight[],
+  source: WeightSource,
+  family?: CheckpointNames,
+  patternOf: NamePattern = nativePattern,
+): WeightMatch {
+  const { tied: pair, refused = [], ignored = [], prefix } = family ?? {};
   const names = new Set(wanted.map(({ name }) => name));
-  const lookup = lookupNames([...names, HEAD], source);
+  const isTied = pair !== undefined && !names.has(pair.head);
+  const lookup = lookupNames([...names, ...(pair ? [pair.head] : [])], source, prefix);
   const found = new Map<string, string>();
   for (const name of names) {
     // Of a tied pair, either may be the one that is kept.
-    const stored = lookup(name) ?? (name === EMBEDDING && !names.has(HEAD) ? lookup(HEAD) : undefined);
+    const stored = lookup(name) ?? (isTied && name === pair.embedding ? lookup(pair.head) : undefined);
     if (stored !== undefined) found.set(name, stored);
   }
   const used = new Set(found.values());
   const others = [...source.tensors.values()].filter((t) => !used.has(t.name));
-  for (const { name } of others) refuseTensor(source.place, name);
+  for (const { name } of others) refuseTensor(source.place, name, [...refused, ADAPTERS], patternOf);
   const missing = [...names].filter((name) => !found.has(name));
-  if (missing.length > 0) throw missingWeights(source, names, missing, lookup);
+  if (missing.length > 0) throw missingWeights(source, names, missing, lookup, family);
 
   for (const weight of wanted) {
     const stored = source.tensors.get(found.get(weight.name) ?? "");
-    if (stored) checkTensor(source.place, weight, stored);
+    if (stored) checkTensor(source.place, weight, stored, family);
   }
-  const surplus = others.filter((t) => !isKnownExtra(t)).map((t) => t.name);
-  const head = names.has(HEAD) ? undefined : source.tensors.get(lookup(HEAD) ?? "");
-  const embedding = source.tensors.get(found.get(EMBEDDING) ?? "");
-  const tied = head && embedding && head !== embedding ? { head, embedding } : undefined;
+  const surplus = others.filter((t) => !ignored.some((pattern) => fits(pattern, t, patternOf))).map((t) => t.name);
+  const head = isTied ? source.tensors.get(lookup(pair.head) ?? "") : undefined;
+  const embedding = isTied ? source.tensors.get(found.get(pair.embedding) ?? "") : undefined;
+  const tied = head && embedding && head !== embedding ? { head, embedding, key: pair?.key ?? "" } : undefined;
   return { found, surplus, ...(tied && { tied }) };
 }
 
@@ -78,14 +78,14 @@ export function matchWeights(wanted: readonly WantedWeight[], source: WeightSour
  */
 export async function refuseOtherHead({ tied }: WeightMatch, source: WeightSource): Promise<void> {
   if (!tied) return;
-  const { head, embedding } = tied;
+  const { head, embedding, key } = tied;
   const sameType = head.dtype === embedding.dtype && sameShape(head.shape, embedding.shape);
   if (sameType && (await sameBytes(source, head, embedding))) return;
   throw weightsError(
     `${source.place} ${head.name}`,
     `differs from ${embedding.name}, but the config says that they are tied`,
-    "if the head is its own, set tie_word_embeddings to false in config.json",
-    editConfig(source, { tie_word_embeddings: false }),
+    `if the head is its own, set ${key} to false in config.json`,
+    editConfig(source, { [key]: false }),
   );
 }
 
@@ -100,19 +100,26 @@ async function sameBytes(source: WeightSource, a: StoredTensor, b: StoredTensor)
   return true;
 }
 
-/**
- * What GPT-2 checkpoints hold beside weights: `h.N.attn.bias`, the causal mask (`h.N.attn.c_attn.bias` is a weight!),
- * `h.N.attn.masked_bias`, the mask's number, and `lm_head.weight`, a copy of `wte.weight` where the head is tied.
- */
-function isKnownExtra({ name, shape }: StoredTensor): boolean {
-  if (/(^|\.)(attn\.masked_bias|lm_head\.weight)$/.test(name)) return true;
-  const [one, alsoOne, rows, columns] = shape;
-  return /(^|\.)attn\.bias$/.test(name) && shape.length === 4 && one === 1 && alsoOne === 1 && rows === columns;
+function fits(
+  { name: pattern, shape: lengths }: TensorPattern,
+  { name, shape }: StoredTensor,
+  patternOf: NamePattern,
+): boolean {
+  if (!patternOf(pattern)(name)) return false;
+  if (!lengths) return true;
+  const letters = new Map<string, number>();
+  const isLength = (length: number | string, axis: number): boolean => {
+    if (typeof length === "number") return shape[axis] === length;
+    const known = letters.get(length) ?? shape[axis] ?? Number.NaN;
+    letters.set(length, known);
+    return shape[axis] === known;
+  };
+  return lengths.length === shape.length && lengths.every(isLength);
 }
 
-function refuseTensor(place: string, name: string): void {
-  const refused = REFUSED.find(({ pattern }) => pattern.test(name));
-  if (refused) throw weightsError(place, `holds ${name}, but ${refused.why}`, refused.hint);
+function refuseTensor(place: string, name: string, refused: readonly RefusedTensor[], patternOf: NamePattern): void {
+  const found = refused.find((r) => patternOf(r.name)(name));
+  if (found) throw weightsError(place, `holds ${shortName(name)}, but ${found.why}`, found.hint);
 }
 
 /** The edit of the config that lies beside the weights. */
@@ -126,26 +133,38 @@ function missingWeights(
   wanted: ReadonlySet<string>,
   missing: readonly string[],
   lookup: (name: string) => string | undefined,
+  family: CheckpointNames | undefined,
 ): RuntimeError {
-  const listed = missing.slice(0, MANY).join(", ") + (missing.length > MANY ? ", …" : "");
+  const tied = family?.tied;
+  const listed = missing.slice(0, MANY).map(shortName).join(", ") + (missing.length > MANY ? ", …" : "");
   const facts = `the model wants ${wanted.size} weights, but ${missing.length} are missing: ${listed}`;
   const [only] = missing.length === 1 ? missing : [];
-  if (wanted.has(HEAD) && (only === HEAD || (only === EMBEDDING && lookup(HEAD) !== undefined)))
+  const isHead = tied && (only === tied.head || (only === tied.embedding && lookup(tied.head) !== undefined));
+  if (isHead && wanted.has(tied.head))
     return weightsError(
       source.place,
       facts,
-      "the config says that the head is not tied; if it is, set tie_word_embeddings to true in config.json",
-      editConfig(source, { tie_word_embeddings: true }),
+      `the config says that the head is not tied; if it is, set ${tied.key} to true in config.json`,
+      editConfig(source, { [tied.key]: true }),
     );
   const shards = /-\d{5}-of-(\d{5})\.safetensors$/.exec(source.place)?.[1];
   if (shards !== undefined)
     return weightsError(source.place, facts, `the file is one of ${Number(shards)} shards: give their folder`);
   const held = [...source.tensors.keys()];
-  const example = held.length === 0 ? "it holds no tensor at all" : `it holds ${held.slice(0, 3).join(", ")}, …`;
-  return weightsError(source.place, facts, `config.json and checkpoint must describe the same model; ${example}`);
+  const example =
+    held.length === 0 ? "it holds no tensor at all" : `it holds ${held.slice(0, 3).map(shortName).join(", ")}, …`;
+  const rule = family
+    ? "config.json and checkpoint must describe the same model"
+    : "each weight is looked up by its name in the graph";
+  return weightsError(source.place, facts, `${rule}; ${example}`);
 }
 
-function checkTensor(place: string, { name, shape }: WantedWeight, stored: StoredTensor): void {
+function checkTensor(
+  place: string,
+  { name, shape }: WantedWeight,
+  stored: StoredTensor,
+  family: CheckpointNames | undefined,
+): void {
   if (!isFloatDType(stored.dtype))
     throw weightsError(
       `${place} ${stored.name}`,
@@ -158,10 +177,16 @@ function checkTensor(place: string, { name, shape }: WantedWeight, stored: Store
     `${place} ${stored.name}`,
     `has the shape ${printShape(stored.shape)}, but the model wants ${printShape(shape)} for ${name}`,
     transposed
-      ? "this is exactly the transpose: GPT-2 keeps its matrices as [in, out] (Conv1D), a Linear's are [out, in]; transpose them in the checkpoint"
-      : "config.json describes another model than this checkpoint",
+      ? `this is exactly the transpose: ${family?.transposed ?? transposeHint(name, stored)}`
+      : family
+        ? "config.json describes another model than this checkpoint"
+        : "the graph and the file of weights must agree",
   );
 }
+
+/** How the graph's text says that the tensor lies the other way round. */
+const transposeHint = (name: string, { shape }: StoredTensor): string =>
+  `declare it in the graph as \`${name}: … = transpose(${name}: f32${printShape(shape)}, perm=[1, 0])\`, or transpose it in the checkpoint`;
 
 const sameShape = (a: readonly number[], b: readonly number[]): boolean =>
   a.length === b.length && a.every((d, i) => d === b[i]);

@@ -1,11 +1,10 @@
 // Weights made of a seed instead of read from a file: of the right shapes and sizes and of no use as a language model.
 // Tests, benchmarks and `wgpt make-checkpoint` use them where the real checkpoint is large or absent.
 //
-// The distributions are GPT-2's before training (OpenAI's model.py, and Hugging Face's `_init_weights`): normal with
-// standard deviation 0.02, and 0.01 for `wpe`; the matrices that write to the residual stream, `c_proj`, divided by
-// √(2 · layers); layer-norm gains 1. One thing differs: biases, which begin as zero there, are normal with 0.01 here,
-// so that a kernel which forgets to add one is seen.
+// What a family's weights are before training, its `Initialisation` says. One thing differs: biases, which begin as zero there,
+// are normal with 0.01 here, so that a kernel which forgets to add one is seen.
 
+import type { Initialisation, InitialRule } from "../../base/checkpoint-names.ts";
 import { ITEM_SIZE } from "../../base/dtype.ts";
 import { optionError } from "../errors.ts";
 import {
@@ -18,10 +17,6 @@ import {
   streamKey,
 } from "./random-values.ts";
 import { printShape, readMemory, type StoredTensor, tensorForRead, type WeightSource } from "./source.ts";
-
-const WEIGHT_STD = 0.02;
-const POSITION_STD = 0.01;
-const BIAS_STD = 0.01;
 
 /** A tensor to be made up. */
 export interface RandomTensor {
@@ -36,12 +31,18 @@ interface MadeTensor extends StoredTensor {
 }
 
 /**
- * The same tensors with the same bytes for the same seed and dtype, on any machine. Values depend on seed, name and
- * element index only; the scale of `c_proj` also on the number of layers, which is taken from the names `h.N.…`.
+ * The same tensors with the same bytes for the same seed and dtype, on any machine. Values depend on seed, name and element index
+ * only; scales that go by the number of layers on that too, which is taken from the names. Without a family's `initialisation`,
+ * gains are 1, matrices normal with 0.02 and the rest with 0.01.
  * @throws RuntimeError for a seed that is no whole number below 2^32, a name given twice, and a shape that is none.
  */
-export function openRandomWeights(tensors: readonly RandomTensor[], seed: number, dtype: RandomDType): RandomSource {
-  return new RandomSource(tensors, seed, dtype);
+export function openRandomWeights(
+  tensors: readonly RandomTensor[],
+  seed: number,
+  dtype: RandomDType,
+  initialisation?: Initialisation,
+): RandomSource {
+  return new RandomSource(tensors, seed, dtype, initialisation);
 }
 
 /** Weights made of a seed; see `openRandomWeights`. */
@@ -49,15 +50,22 @@ export class RandomSource implements WeightSource {
   readonly place: string;
   readonly tensors: ReadonlyMap<string, MadeTensor>;
 
-  constructor(tensors: readonly RandomTensor[], seed: number, dtype: RandomDType) {
+  constructor(
+    tensors: readonly RandomTensor[],
+    seed: number,
+    dtype: RandomDType,
+    { rules, layer }: Initialisation = { rules: [] },
+  ) {
     this.place = `random weights of seed ${seed}`;
     if (!(Number.isInteger(seed) && seed >= 0 && seed < 2 ** 32))
       throw optionError("seed", `is ${seed}, but must be a whole number ≥ 0 and < 2^32`);
-    const layers = countLayers(tensors);
+    const layers = countLayers(tensors, layer);
     const tables = new Map<number, Bits>();
-    const tableOf = (std: number): Bits => {
-      const table = tables.get(std) ?? bitsOf(std === 0 ? Float32Array.of(1) : normalTable(std), dtype);
-      tables.set(std, table);
+    const tableOf = ({ std = 0, value, perLayers }: InitialRule): Bits => {
+      if (value !== undefined) return bitsOf(Float32Array.of(value), dtype);
+      const scale = perLayers ? std / Math.sqrt(2 * layers) : std;
+      const table = tables.get(scale) ?? bitsOf(normalTable(scale), dtype);
+      tables.set(scale, table);
       return table;
     };
     const made = new Map<string, MadeTensor>();
@@ -67,7 +75,7 @@ export class RandomSource implements WeightSource {
       const byteLength = shape.reduce((n, d) => n * d, ITEM_SIZE[dtype]);
       if (!shape.every((d) => Number.isInteger(d) && d >= 0) || !Number.isSafeInteger(byteLength))
         throw optionError(place, `has the shape ${printShape(shape)}, which no tensor has`);
-      const table = tableOf(standardDeviation(name, shape.length, layers));
+      const table = tableOf(ruleOf(name, shape.length, rules));
       made.set(name, { name, dtype, shape, byteLength, key: streamKey(seed, name), table });
     }
     this.tensors = made;
@@ -107,16 +115,21 @@ export class RandomSource implements WeightSource {
   async close(): Promise<void> {}
 }
 
-/** One more than the largest N in the names `h.N.…`. */
-function countLayers(tensors: readonly RandomTensor[]): number {
-  let layers = 1;
-  for (const { name } of tensors) layers = Math.max(layers, Number(/(?:^|\.)h\.(\d+)\./.exec(name)?.[1] ?? 0) + 1);
-  return layers;
+/** What tensors are that no rule of a family's says anything of: gains are 1, others small. */
+const USUAL: readonly InitialRule[] = [
+  { name: "\\.weight$", value: 1 },
+  { name: "", std: 0.01 },
+];
+/** Matrices and tables. */
+const MATRIX: InitialRule = { name: "", std: 0.02 };
+
+function ruleOf(name: string, rank: number, rules: readonly InitialRule[]): InitialRule {
+  const fits = (rule: InitialRule): boolean => new RegExp(rule.name).test(name);
+  return rules.find(fits) ?? (rank < 2 ? USUAL.find(fits) : undefined) ?? MATRIX;
 }
 
-/** 0 stands for the gain of a layer norm, whose values are all 1. */
-function standardDeviation(name: string, rank: number, layers: number): number {
-  if (rank < 2) return name.endsWith(".weight") ? 0 : BIAS_STD;
-  if (/(^|\.)wpe\.weight$/.test(name)) return POSITION_STD;
-  return name.endsWith(".c_proj.weight") ? WEIGHT_STD / Math.sqrt(2 * layers) : WEIGHT_STD;
+/** One more than the largest number of a layer in the names. */
+function countLayers(tensors: readonly RandomTensor[], layer: string | undefined): number {
+  const pattern = new RegExp(layer ?? "(?:^|\\.)(\\d+)\\.");
+  return tensors.reduce((layers, { name }) => Math.max(layers, Number(pattern.exec(name)?.[1] ?? 0) + 1), 1);
 }

@@ -6,13 +6,18 @@
 // Names are unique, and the tensors cover the data exactly, with no overlap and no hole.
 
 import { ITEM_SIZE, isStoredDType } from "../../base/dtype.ts";
+import { shortJson, shortName } from "../../base/index.ts";
 import { fileError } from "../errors.ts";
+import { type ParsedJson, parseJsonKeys } from "../json.ts";
 import { isRecord } from "../json-values.ts";
 import { printShape, type StoredTensor } from "./source.ts";
 
 /** The format's own limit on the JSON, in bytes. It keeps a wrong file from asking for gigabytes of memory. */
 const MAX_HEADER = 100_000_000;
 const LENGTH_BYTES = 8;
+/** Of a tensor's name, in UTF-16 units; and of its shape. */
+const MOST_NAME = 1000;
+const MOST_AXES = 32;
 const DOWNLOAD = "download it again and compare its size";
 
 /** A tensor and where its bytes begin, counted from the start of the file. */
@@ -74,7 +79,6 @@ export function parseSafetensorsHeader(place: string, headerBytes: Uint8Array, f
     throw fileError(place, `given ${headerBytes.length} bytes of header, but it has ${size}`);
   const text = decodeText(place, headerBytes.subarray(LENGTH_BYTES, size));
   const json = parseObject(place, text);
-  refuseDuplicates(place, text);
 
   const tensors: LocatedTensor[] = [];
   let metadata: Readonly<Record<string, string>> = {};
@@ -104,28 +108,21 @@ function parseObject(place: string, text: string): Record<string, unknown> {
       `the header begins with ${text === "" ? "nothing" : JSON.stringify(text.slice(0, 8))}, but must begin with "{"`,
       "this is probably no safetensors file: look at its first bytes",
     );
+  const { json, twice } = parseKeys(place, text);
+  if (twice !== undefined) throw fileError(nameIn(place, twice), "is in the header twice, but names must be unique");
+  // Text that begins with `{` and parses is an object.
+  return json as Record<string, unknown>;
+}
+
+function parseKeys(place: string, text: string): ParsedJson {
   try {
-    // Text that begins with `{` and parses is an object.
-    return JSON.parse(text) as Record<string, unknown>;
+    return parseJsonKeys(text);
   } catch (error) {
-    throw fileError(place, `the header is not valid JSON: ${messageOf(error)}`, DOWNLOAD);
+    throw fileError(place, `the header can't be read as JSON: ${messageOf(error)}`, DOWNLOAD);
   }
 }
 
-/** `JSON.parse` keeps the last of equal keys without a word, so keys are looked at in the (valid) text itself. */
-function refuseDuplicates(place: string, text: string): void {
-  const seen = new Set<string>();
-  let depth = 0;
-  for (const [token] of text.matchAll(/"(?:[^"\\]+|\\.)*"(?:\s*:)?|[{}[\]]/g)) {
-    if (token === "{" || token === "[") depth++;
-    else if (token === "}" || token === "]") depth--;
-    else if (depth === 1 && token.endsWith(":")) {
-      const name = String(JSON.parse(token.slice(0, -1)));
-      if (seen.has(name)) throw fileError(`${place} ${name}`, "is in the header twice, but names must be unique");
-      seen.add(name);
-    }
-  }
-}
+const nameIn = (file: string, name: string): string => `${file} ${shortName(name)}`;
 
 function readMetadata(place: string, entry: unknown): Readonly<Record<string, string>> {
   if (isRecord(entry) && Object.values(entry).every((v) => typeof v === "string"))
@@ -134,7 +131,9 @@ function readMetadata(place: string, entry: unknown): Readonly<Record<string, st
 }
 
 function readTensor(file: string, name: string, entry: unknown, headerSize: number, fileSize: number): LocatedTensor {
-  const place = `${file} ${name}`;
+  const place = nameIn(file, name);
+  if (name.length > MOST_NAME)
+    throw fileError(place, `is a name of ${name.length} characters, but at most ${MOST_NAME} are read`, DOWNLOAD);
   if (!isRecord(entry)) throw fileError(place, `must be an object in the header, but is ${print(entry)}`);
   const { dtype, shape, data_offsets: offsets } = entry;
   if (typeof dtype !== "string" || !isStoredDType(dtype))
@@ -144,6 +143,8 @@ function readTensor(file: string, name: string, entry: unknown, headerSize: numb
       "convert the checkpoint to F32, F16 or BF16",
     );
   if (!isCounts(shape)) throw fileError(place, `its shape must be a list of whole numbers ≥ 0, but is ${print(shape)}`);
+  if (shape.length > MOST_AXES)
+    throw fileError(place, `its shape has ${shape.length} axes, but at most ${MOST_AXES} are read`, DOWNLOAD);
   const [begin, end] = isCounts(offsets) && offsets.length === 2 ? offsets : [];
   if (begin === undefined || end === undefined)
     throw fileError(place, `its data_offsets must be two whole numbers ≥ 0, but are ${print(offsets)}`);
@@ -170,14 +171,14 @@ function checkCoverage(place: string, tensors: readonly LocatedTensor[], headerS
   let last = "the header";
   for (const t of tensors) {
     if (t.fileOffset < covered)
-      throw fileError(`${place} ${t.name}`, `begins at byte ${t.fileOffset}, but ${last} ends at ${covered}`);
+      throw fileError(nameIn(place, t.name), `begins at byte ${t.fileOffset}, but ${last} ends at ${covered}`);
     if (t.fileOffset > covered)
       throw fileError(
-        `${place} ${t.name}`,
+        nameIn(place, t.name),
         `begins at byte ${t.fileOffset}, but ${last} ends at ${covered}, and the format allows no hole`,
       );
     covered += t.byteLength;
-    last = t.name;
+    last = shortName(t.name);
   }
   if (covered !== fileSize)
     throw fileError(
@@ -188,5 +189,5 @@ function checkCoverage(place: string, tensors: readonly LocatedTensor[], headerS
 }
 
 const isCounts = (x: unknown): x is number[] => Array.isArray(x) && x.every((n) => Number.isSafeInteger(n) && n >= 0);
-const print = (x: unknown): string => (x === undefined ? "missing" : JSON.stringify(x).slice(0, 80));
+const print = (x: unknown): string => (x === undefined ? "missing" : shortJson(x));
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

@@ -1,6 +1,8 @@
 // Tensors in files of the safetensors format, wherever those come from.
 import type { BundleFiles } from "../bundle.ts";
 import { fileError } from "../errors.ts";
+import { parseJson } from "../json.ts";
+import { isRecord, quote } from "../json-values.ts";
 import {
   type LocatedTensor,
   parseSafetensorsHeader,
@@ -12,6 +14,13 @@ import { tensorForRead, type WeightSource } from "./source.ts";
 /** What a checkpoint's folder holds: one file, or an index of several. */
 export const WEIGHT_FILES = { single: "model.safetensors", index: "model.safetensors.index.json" } as const;
 
+/** A name that lies in the folder itself, on every system, and fits on a line. */
+const isFileName = (name: string): boolean =>
+  name !== "" && name !== "." && name !== ".." && name.length <= 255 && !/[/\\\p{Cc}\p{Cs}]/u.test(name);
+
+/** Of a checkpoint; the largest models have two hundred. */
+const MOST_SHARDS = 1000;
+
 /**
  * From tensor name to shard name, of an index's text.
  * @throws RuntimeError for a text that is no index.
@@ -19,15 +28,21 @@ export const WEIGHT_FILES = { single: "model.safetensors", index: "model.safeten
 export function parseWeightMap(place: string, text: string): ReadonlyMap<string, string> {
   let json: unknown;
   try {
-    json = JSON.parse(text);
+    json = parseJson(text);
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
     throw fileError(place, `must be JSON, but cannot be read: ${why}`, "download it again");
   }
-  const map = json !== null && typeof json === "object" && "weight_map" in json ? json.weight_map : undefined;
-  const entries = map !== null && typeof map === "object" && !Array.isArray(map) ? Object.entries(map) : undefined;
+  const map = isRecord(json) ? json["weight_map"] : undefined;
+  const entries = isRecord(map) ? Object.entries(map) : undefined;
   if (!entries?.every((e): e is [string, string] => typeof e[1] === "string"))
     throw fileError(place, "must hold a weight_map from tensor name to shard, but does not", "download it again");
+  const shards = new Set(entries.map(([, shard]) => shard));
+  if (shards.size > MOST_SHARDS)
+    throw fileError(place, `names ${shards.size} shards, but at most ${MOST_SHARDS} are opened`, "download it again");
+  for (const shard of shards)
+    if (!isFileName(shard))
+      throw fileError(place, `names the shard ${quote(shard)}, but a shard lies beside its index`, "download it again");
   return new Map(entries);
 }
 

@@ -3,6 +3,7 @@
 // generator can be another. Nothing here touches a disk.
 
 import type { StoredDType } from "../../base/dtype.ts";
+import { shortName } from "../../base/index.ts";
 import { fileError } from "../errors.ts";
 
 /** A tensor as a checkpoint holds it: row-major, little-endian, `byteLength` = product of `shape` × item size. */
@@ -51,11 +52,11 @@ export function tensorForRead<T extends StoredTensor>(
   byteLength: number,
 ): T {
   const tensor = tensors.get(name);
-  if (!tensor) throw fileError(place, `asked for ${name}, but holds no tensor of that name`);
+  if (!tensor) throw fileError(place, `asked for ${shortName(name)}, but holds no tensor of that name`);
   const whole = Number.isSafeInteger(byteOffset) && Number.isSafeInteger(byteLength);
   if (!whole || byteOffset < 0 || byteLength < 0 || byteOffset + byteLength > tensor.byteLength)
     throw fileError(
-      `${place} ${name}`,
+      `${place} ${shortName(name)}`,
       `asked for ${byteLength} bytes from byte ${byteOffset}, but the tensor has ${tensor.byteLength} bytes`,
     );
   return tensor;

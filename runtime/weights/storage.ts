@@ -1,6 +1,7 @@
-// What a weight buffer holds, and how: which tensor of a checkpoint, which part of it, and in which dtype. Two plans whose
+// What a weight buffer holds, and how: by which recipe it is made of a checkpoint's tensors, and in which dtype. Two plans whose
 // weights agree in this can read the same buffer, whatever each of them calls it.
-import type { PlanWeight } from "../../base/plan.ts";
+import { printRecipe, printRecipeType, recipeTensors } from "../../base/index.ts";
+import { type PlanWeight, recipeOf } from "../../base/plan.ts";
 import { printShape } from "./source.ts";
 
 /** A tensor of a checkpoint, as the checkpoint calls it. */
@@ -9,22 +10,22 @@ interface SourceTensor {
   readonly shape: readonly number[];
 }
 
-/** The tensor that a plan's weight is, or is a part of. */
-export const sourceOf = ({ name, shape, part }: PlanWeight): SourceTensor =>
-  part ? { name: part.whole, shape: part.shape } : { name, shape };
-
 /** The tensors that weights are made of, each once; two that agree in the name alone are two. */
 export const sourcesOf = (weights: readonly PlanWeight[]): readonly SourceTensor[] => [
-  ...new Map(weights.map(sourceOf).map((tensor) => [printTensor(tensor), tensor])).values(),
+  ...new Map(
+    weights
+      .flatMap((w) => recipeTensors(recipeOf(w)))
+      .map(({ name, shape }) => [`${name} ${printShape(shape)}`, { name, shape }]),
+  ).values(),
 ];
 
-const printTensor = ({ name, shape }: SourceTensor): string => `${name} ${printShape(shape)}`;
-
 /** Equal for two weights if one buffer serves both. */
-export const storageKey = (weight: PlanWeight): string => `${printTensor(sourceOf(weight))}: ${printStorage(weight)}`;
+export const storageKey = (weight: PlanWeight): string =>
+  `${printRecipeType(weight)} = ${printRecipe(recipeOf(weight))}`;
 
-/** `f16[768, 2304]`, or `f32[43690, 768], from 0 on along axis 0` where it is a part of its tensor. */
-export function printStorage({ dtype, shape, part }: PlanWeight): string {
-  const whole = `${dtype}${printShape(shape)}`;
-  return part ? `${whole}, from ${part.start} on along axis ${part.axis}` : whole;
+/** `f16[768, 2304]`, or with its recipe behind it where it is more than one tensor, converted. */
+export function printStorage(weight: PlanWeight): string {
+  const { recipe } = weight;
+  const moves = recipe && (recipe.kind === "cast" ? recipe.of : recipe).kind !== "tensor";
+  return moves ? storageKey(weight) : printRecipeType(weight);
 }

@@ -6,19 +6,16 @@ import type { WeightSource } from "./source.ts";
 
 /** What PyTorch's wrappers put anywhere into a name. */
 const WRAPPERS = new Set(["_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module"]);
-/** What `GPT2LMHeadModel.save_pretrained` writes before every name but the head's. */
-const LANGUAGE_MODEL = "transformer.";
-/** Of prefixes under which as many weights are found, these are the model itself, and others, say, an average of it. */
-const USUAL = ["", LANGUAGE_MODEL];
 
 /** The name under which the source stores a weight, or undefined. */
 export type NameLookup = (name: string) => string | undefined;
 
 /**
- * Finds the prefix under which most of the wanted names are stored.
+ * Finds the prefix under which most of the wanted names are stored. `usual` is what the family's language model has before every name
+ * but the head's.
  * @throws RuntimeError when the source holds them all more than once, and none of the prefixes is the usual one.
  */
-export function lookupNames(wanted: readonly string[], source: WeightSource): NameLookup {
+export function lookupNames(wanted: readonly string[], source: WeightSource, usual = ""): NameLookup {
   const stored = new Map<string, string>();
   const add = (name: string, target: string): void => {
     const plain = unwrap(name);
@@ -26,8 +23,8 @@ export function lookupNames(wanted: readonly string[], source: WeightSource): Na
   };
   for (const name of source.tensors.keys()) add(name, name);
   for (const [name, target] of source.aliases ?? []) if (!stored.has(unwrap(name))) add(name, target);
-  const prefix = commonPrefix(wanted, [...stored.keys()], source.place);
-  const prefixes = [...parents(prefix), prefix + LANGUAGE_MODEL];
+  const prefix = commonPrefix(wanted, [...stored.keys()], source.place, usual);
+  const prefixes = [...parents(prefix), prefix + usual];
   return (name) => {
     const found = prefixes.find((before) => stored.has(before + name));
     return found === undefined ? undefined : stored.get(found + name);
@@ -40,13 +37,15 @@ const unwrap = (name: string): string =>
     .filter((part) => !WRAPPERS.has(part))
     .join(".");
 
-function commonPrefix(wanted: readonly string[], stored: readonly string[], place: string): string {
+function commonPrefix(wanted: readonly string[], stored: readonly string[], place: string, usual: string): string {
   const names = new Set(wanted);
   const counts = new Map<string, number>();
   for (const name of stored)
     for (let start = 0; start >= 0; start = nextPart(name, start))
       if (names.has(name.slice(start))) counts.set(name.slice(0, start), (counts.get(name.slice(0, start)) ?? 0) + 1);
-  const rank = (prefix: string): number => (USUAL.includes(prefix) ? USUAL.indexOf(prefix) : USUAL.length);
+  // Of prefixes under which as many weights are found, these are the model itself, and others, say, an average of it.
+  const own = ["", usual];
+  const rank = (prefix: string): number => (own.includes(prefix) ? own.indexOf(prefix) : own.length);
   const [best, second] = [...counts].sort(([a, m], [b, n]) => n - m || rank(a) - rank(b));
   if (!best) return "";
   if (best[1] !== second?.[1] || rank(best[0]) !== rank(second[0])) return best[0];

@@ -1,14 +1,12 @@
-// Weights from a source to buffers, on a GPU or not: in bounded chunks, the next ones read while the last one is uploaded, converted on
-// the way where source and plan store them differently. All of it in memory that is used again: new memory has to be
-// cleared by the system first, which takes longer than reading a file that is cached.
+// Weights from a source to buffers, on a GPU or not: in bounded chunks, the next ones read while the last one is uploaded. What
+// is read when, reads.ts says; what becomes of it, assemble.ts.
 
-import { type DType, ITEM_SIZE } from "../../base/dtype.ts";
+import type { DType } from "../../base/dtype.ts";
 import type { PlanWeight } from "../../base/plan.ts";
 import { fileError } from "../errors.ts";
-import { CHUNK_BYTES, type Chunk, chunksOf, takeColumns } from "./chunks.ts";
-import { isFloatDType, toF16Bits, toF32 } from "./convert.ts";
-import type { StoredTensor, WeightSource } from "./source.ts";
-import { sourceOf } from "./storage.ts";
+import { Assembler } from "./assemble.ts";
+import { CHUNK_BYTES, type Read, readsOf } from "./reads.ts";
+import type { WeightSource } from "./source.ts";
 
 /** How far loading is, in bytes, and at which weight. */
 export interface LoadProgress {
@@ -17,7 +15,7 @@ export interface LoadProgress {
   readonly weight: string;
 }
 
-/** What happens beside uploading. */
+/** Callbacks while weights are uploaded. */
 export interface UploadOptions {
   /** Hears of every chunk that was handed to the GPU. */
   readonly onProgress?: (progress: LoadProgress) => void;
@@ -47,9 +45,12 @@ const WINDOW_BYTES = 16 * 1024 * 1024;
 export const uploadBytes = (weightBytes: number): number => Math.min(weightBytes, 2 * WINDOW_BYTES + CHUNK_BYTES);
 
 /**
- * Reads all weights, converts them to how the plan stores them, and writes them to the target's buffers. `found` maps the names
- * of the checkpoint's tensors, as the plan has them, to names in the source. Returns the weights that hold values which are
- * not finite, when asked to look, or when f32 is stored as f16, whose largest number is 65504.
+ * Reads all weights, carries out their recipes, and writes them to the target's buffers as the plan stores them. `found` maps the
+ * names of the checkpoint's tensors, as the recipes have them, to names in the source. Returns the weights that hold values
+ * which are not finite, when asked to look, or when f32 is stored as f16, whose largest number is 65504.
+ *
+ * Host memory is bounded, whatever the checkpoint's size: three reads of 1 MiB; and where a recipe changes the
+ * order of elements, as a transpose does, one band of at most 32 MiB, for each of which the source is read once more.
  */
 export async function streamWeights(
   target: UploadTarget,
@@ -58,97 +59,81 @@ export async function streamWeights(
   found: ReadonlyMap<string, string>,
   options: UploadOptions = {},
 ): Promise<readonly NotFinite[]> {
-  const chunks = weights.flatMap((weight) => chunksOf(weight, storedTensor(source, found, weight)));
-  const total = chunks.reduce((n, c) => n + c.length, 0);
+  const reads = (): Iterable<Read> => allReads(weights, source, found);
+  let [total, size] = [0, 0];
+  for (const { length } of reads()) {
+    total += length;
+    size = Math.max(size, length);
+  }
   const counts = new Map<string, number>();
-  const toPlan = new Converter();
-  const reads = readChunks(source, chunks);
+  const assembler = new Assembler();
+  const ahead = readAhead(source, reads(), size);
   let [done, window, previous] = [0, 0, Promise.resolve()];
-  for (const chunk of chunks) {
-    const bytes = await reads.next();
-    const data = toPlan.convert(bytes, chunk);
-    if (options.checkFinite || narrows(chunk)) {
-      const bad = countNotFinite(data, chunk.weight.dtype);
-      counts.set(chunk.weight.name, (counts.get(chunk.weight.name) ?? 0) + bad);
-    }
-    target.write(chunk.weight.buffer, data, chunk.target * (chunk.weight.dtype === "f16" ? 2 : 4));
-    reads.release();
-    done += bytes.byteLength;
-    window += data.byteLength;
-    if (window >= WINDOW_BYTES) {
+  for (let next = await ahead.next(); next; next = await ahead.next()) {
+    const { read, bytes } = next;
+    const { weight } = read.band;
+    if (narrows(read)) counts.set(weight.name, counts.get(weight.name) ?? 0);
+    for (const { data, start } of assembler.take(bytes, read)) {
+      const known = counts.get(weight.name);
+      if (options.checkFinite || known !== undefined)
+        counts.set(weight.name, (known ?? 0) + countNotFinite(data, weight.dtype));
+      target.write(weight.buffer, data, start * (weight.dtype === "f16" ? 2 : 4));
+      // What was read lies elsewhere now, but for the stretch that it is itself.
+      if (read.whole) ahead.release();
+      window += data.byteLength;
+      if (window < WINDOW_BYTES) continue;
       await previous;
       previous = target.finish(`loading ${source.place}`);
       previous.catch(() => undefined);
       window = 0;
     }
-    options.onProgress?.({ bytes: done, total, weight: chunk.weight.name });
+    if (!read.whole) ahead.release();
+    done += bytes.byteLength;
+    options.onProgress?.({ bytes: done, total, weight: weight.name });
   }
   await previous;
   await target.finish(`loading ${source.place}`);
   return [...counts].filter(([, count]) => count > 0).map(([weight, count]) => ({ weight, count }));
 }
 
-/** Reads the chunks in order and ahead. What `next` gives holds until `release`. */
-function readChunks(source: WeightSource, chunks: readonly Chunk[]) {
-  const size = Math.max(0, ...chunks.map((c) => c.length));
-  const memories = Array.from({ length: Math.min(READS, chunks.length) }, () => new Uint8Array(size));
-  const waiting: Promise<Uint8Array<ArrayBuffer>>[] = [];
+function* allReads(
+  weights: readonly PlanWeight[],
+  source: WeightSource,
+  found: ReadonlyMap<string, string>,
+): Generator<Read> {
+  for (const weight of weights)
+    yield* readsOf(weight, (tensor) => {
+      const stored = source.tensors.get(found.get(tensor) ?? "");
+      if (stored) return stored;
+      throw fileError(source.place, `${tensor}, which ${weight.name} is made of, was not matched with any tensor`);
+    });
+}
+
+/** Reads in order and ahead. What `next` gives holds until `release`. `size` is the length of the longest. */
+function readAhead(source: WeightSource, reads: Iterable<Read>, size: number) {
+  const iterator = reads[Symbol.iterator]();
+  const waiting: Promise<{ readonly read: Read; readonly bytes: Uint8Array<ArrayBuffer> }>[] = [];
+  const memories: Uint8Array<ArrayBuffer>[] = [];
   let begun = 0;
   const begin = () => {
-    const chunk = chunks[begun];
-    if (!chunk) return;
-    const bytes = source.read(chunk.stored.name, chunk.offset, chunk.length, memories[begun % READS]);
+    const next = iterator.next();
+    if (next.done) return;
+    const read = next.value;
+    memories[begun % READS] ??= new Uint8Array(size);
+    const reading = source.read(read.stored.name, read.offset, read.length, memories[begun % READS]);
     begun++;
+    const pair = reading.then((bytes) => ({ read, bytes }));
     // A failed read is reported where it is awaited; until then it must not count as unhandled.
-    bytes.catch(() => undefined);
-    waiting.push(bytes);
+    pair.catch(() => undefined);
+    waiting.push(pair);
   };
-  for (const _ of memories) begin();
-  return {
-    next: async () => (await waiting.shift()) ?? new Uint8Array(),
-    release: begin,
-  };
+  for (let i = 0; i < READS; i++) begin();
+  return { next: async () => waiting.shift(), release: begin };
 }
 
-function storedTensor(source: WeightSource, found: ReadonlyMap<string, string>, weight: PlanWeight): StoredTensor {
-  const stored = source.tensors.get(found.get(sourceOf(weight).name) ?? "");
-  if (!stored) throw fileError(source.place, `${weight.name} was not matched with any tensor`);
-  return stored;
-}
-
-const floatDType = ({ stored, weight }: Chunk) => {
-  if (isFloatDType(stored.dtype)) return stored.dtype;
-  throw fileError(weight.name, `is stored as ${stored.dtype}, which is no float`);
-};
-
-/** The chunk's values lose precision, and perhaps their range. */
-const narrows = ({ stored, weight }: Chunk): boolean => weight.dtype === "f16" && stored.dtype !== "F16";
-
-/** Bytes as the plan stores them, padded to four. A result holds until the next call. */
-class Converter {
-  #wide = new ArrayBuffer(0);
-  #narrow = new ArrayBuffer(0);
-
-  convert(bytes: Uint8Array<ArrayBuffer>, chunk: Chunk): Uint8Array<ArrayBuffer> {
-    const { stored, weight } = chunk;
-    const kept = chunk.columns ? takeColumns(bytes, chunk.columns, ITEM_SIZE[stored.dtype]) : bytes;
-    const same = stored.dtype.toLowerCase() === weight.dtype;
-    if (same && kept.byteLength % 4 === 0) return kept;
-    const elements = kept.byteLength / ITEM_SIZE[stored.dtype];
-    if (stored.dtype !== "F32" && this.#wide.byteLength < 4 * elements) this.#wide = new ArrayBuffer(4 * elements);
-    const values = toF32(kept, floatDType(chunk), this.#wide);
-    if (weight.dtype !== "f16") return asBytes(values);
-    // Halves lie in pairs, so that the last one may need company.
-    const even = elements + (elements % 2);
-    if (this.#narrow.byteLength < 2 * even) this.#narrow = new ArrayBuffer(2 * even);
-    toF16Bits(values, new Uint16Array(this.#narrow, 0, elements));
-    if (even > elements) new Uint16Array(this.#narrow)[elements] = 0;
-    return new Uint8Array(this.#narrow, 0, 2 * even);
-  }
-}
-
-const asBytes = (a: Float32Array<ArrayBuffer>): Uint8Array<ArrayBuffer> =>
-  new Uint8Array(a.buffer, a.byteOffset, a.byteLength);
+/** The read's values lose precision, and perhaps their range. */
+const narrows = ({ stored, halves, band }: Read): boolean =>
+  (halves || band.weight.dtype === "f16") && stored.dtype !== "F16";
 
 /** How many values have the exponent of infinities and NaN. Bits are looked at, for speed: halves by two. */
 function countNotFinite(data: Uint8Array<ArrayBuffer>, dtype: DType): number {

@@ -1,7 +1,9 @@
 // From a source of weights to buffers on a device.
+
+import type { Plan } from "../../base/plan.ts";
 import type { OpenDevice } from "../device.ts";
-import type { Plan } from "../plan.ts";
 import { matchWeights, refuseOtherHead, type WeightMatch } from "./match.ts";
+import { planPatterns } from "./name-patterns.ts";
 import type { WeightSource } from "./source.ts";
 import { sourcesOf } from "./storage.ts";
 import type { UploadOptions } from "./stream-weights.ts";
@@ -38,7 +40,10 @@ export async function uploadWeights(
  * @throws RuntimeError when weights are missing or have another shape.
  */
 export async function matchPlans(plans: readonly Plan[], source: WeightSource): Promise<WeightMatch> {
-  const match = matchWeights(sourcesOf(plans.flatMap((plan) => plan.weights)), source);
+  const named = plans.find((plan) => plan.names);
+  const patternOf = await planPatterns(`plan ${named?.name}`, named?.names);
+  const wanted = sourcesOf(plans.flatMap((plan) => plan.weights));
+  const match = matchWeights(wanted, source, named?.names, patternOf);
   await refuseOtherHead(match, source);
   return match;
 }

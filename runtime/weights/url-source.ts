@@ -1,7 +1,7 @@
 // A checkpoint over HTTP, for a browser: one safetensors file, or shards with an index, read in ranges.
 
-import type { BundleFiles } from "../bundle.ts";
-import { openBundleUrl, resolveAddress } from "../bundle-url.ts";
+import { openBundleUrl, resolveAddress, type UrlFiles } from "../bundle-url.ts";
+import { PATIENCE, type Patience } from "../download.ts";
 import { fileError } from "../errors.ts";
 import type { Address } from "../host-types.ts";
 import { locateShards, parseWeightMap, type ShardFile, WEIGHT_FILES } from "./shards.ts";
@@ -11,36 +11,39 @@ const SERVE_AS_IS = "serve the checkpoint's files as they are, with Content-Leng
 
 /**
  * Opens the checkpoint at an address: of a `.safetensors` file, or of a folder that holds `model.safetensors` or an index.
- * @throws RuntimeError when there is none, or the server can't say how large it is.
+ * @throws RuntimeError when there is none, the server can't say how large it is, or sends what is none.
  */
-export async function openSafetensorsUrl(place: Address): Promise<WeightSource> {
+export async function openSafetensorsUrl(place: Address, patience: Patience = PATIENCE): Promise<WeightSource> {
   const address = resolveAddress(place).href;
   const isFile = address.endsWith(".safetensors");
   const end = isFile ? address.lastIndexOf("/") : address.replace(/\/$/, "").length;
-  const files = await openBundleUrl(address.slice(0, end), SERVE_AS_IS);
-  return locateShards(files, isFile ? [await shardAt(files, address.slice(end + 1))] : await shardsIn(files));
+  const files = await openBundleUrl(address.slice(0, end), SERVE_AS_IS, patience);
+  return locateShards(files, isFile ? [await shardAt(files, nameIn(address, end + 1))] : await shardsIn(files));
+}
+
+/** The name of the file as it is, without what an address has in the place of some characters. */
+function nameIn(address: string, start: number): string {
+  try {
+    return decodeURIComponent(address.slice(start));
+  } catch {
+    throw fileError(address, "is no address of a file", "write a % in a name as %25");
+  }
 }
 
 /** The single file where there is one, as in a folder on disk; else the index's shards. */
-async function shardsIn(files: BundleFiles): Promise<readonly ShardFile[]> {
+async function shardsIn(files: UrlFiles): Promise<readonly ShardFile[]> {
   const { single, index } = WEIGHT_FILES;
-  if ((await head(files, single)).ok) return [await shardAt(files, single)];
-  const map = parseWeightMap(`${files.place}/${index}`, await files.text(index));
-  return Promise.all([...new Set(map.values())].sort().map((file) => shardAt(files, file)));
+  const { bytes } = await files.head(single);
+  if (bytes !== undefined) return [{ file: single, bytes }];
+  const place = `${files.place}/${index}`;
+  const map = parseWeightMap(place, await files.text(index));
+  const shards: ShardFile[] = [];
+  for (const name of [...new Set(map.values())].sort()) shards.push(await shardAt(files, name));
+  return shards;
 }
 
-async function shardAt(files: BundleFiles, file: string): Promise<ShardFile> {
-  const response = await head(files, file);
-  const bytes = Number(response.headers.get("content-length") ?? Number.NaN);
-  if (response.ok && Number.isInteger(bytes)) return { file, bytes };
-  throw fileError(
-    `${files.place}/${file}`,
-    response.ok ? "the server does not say how long it is" : `the server answers ${response.status}`,
-    SERVE_AS_IS,
-  );
+async function shardAt(files: UrlFiles, file: string): Promise<ShardFile> {
+  const { status, bytes } = await files.head(file);
+  if (bytes !== undefined) return { file, bytes };
+  throw fileError(`${files.place}/${file}`, `the server answers ${status}`, SERVE_AS_IS);
 }
-
-const head = ({ place }: BundleFiles, file: string): Promise<Response> =>
-  fetch(`${place}/${file}`, { method: "HEAD" }).catch((error: unknown) => {
-    throw fileError(`${place}/${file}`, `can't be fetched: ${error instanceof Error ? error.message : error}`);
-  });

@@ -1,16 +1,18 @@
 // Weights on a device, which any number of plans share. Not here: reading and converting them; see upload-weights.ts.
 
 import { unreachable } from "../../base/index.ts";
+import type { Plan, PlanBuffer, PlanWeight } from "../../base/plan.ts";
 import type { OpenDevice } from "../device.ts";
-import { inErrorScopes, type Problem, throwIfLost, throwProblem } from "../error-scopes.ts";
+import { inErrorScopes, type Problem } from "../error-scopes.ts";
 import { optionError, RuntimeError, weightsError } from "../errors.ts";
 import type { GpuBuffer } from "../host-types.ts";
-import type { Plan, PlanBuffer, PlanWeight } from "../plan.ts";
+import { namingLoss } from "../loss.ts";
+import { throwProblemOf } from "../memory.ts";
 import { checkPlan } from "../prepare-steps.ts";
-import { createStorageBuffer, type TensorData, writeStorageBuffer } from "../storage-buffer.ts";
+import { createStorageBuffer, freeBuffers, type TensorData, writeStorageBuffer } from "../storage-buffer.ts";
 import { closedError } from "../turns.ts";
 import type { WeightSource } from "./source.ts";
-import { printStorage, sourceOf, storageKey } from "./storage.ts";
+import { printStorage, sourcesOf, storageKey } from "./storage.ts";
 import { type NotFinite, streamWeights, type UploadOptions } from "./stream-weights.ts";
 
 interface Held {
@@ -29,7 +31,7 @@ export interface WeightOrigin {
 const MANY = 3;
 
 /**
- * Weights on a device, a buffer for each way in which a plan stores one (tensor, part, dtype). `uploadWeights` makes them.
+ * Weights on a device, a buffer for each way in which a plan stores one (recipe, dtype). `uploadWeights` makes them.
  *
  * Plans that are loaded on them share them: two plans that store a weight alike read one buffer. They belong to whoever
  * made them, who calls `close` when no more plans are to be loaded; the buffers are freed then, or with the last loaded
@@ -43,12 +45,19 @@ export class WeightBuffers {
   /** Tensors of the source that no plan wants. */
   readonly surplus: readonly string[];
   readonly #held: ReadonlyMap<string, Held>;
+  readonly #allocatedFor: readonly Plan[];
   #notFinite: readonly NotFinite[] = [];
   #plans = 0;
   #closed = false;
 
-  private constructor(open: OpenDevice, { place, surplus = [] }: WeightOrigin, held: ReadonlyMap<string, Held>) {
+  private constructor(
+    open: OpenDevice,
+    { place, surplus = [] }: WeightOrigin,
+    held: ReadonlyMap<string, Held>,
+    plans: readonly Plan[],
+  ) {
     this.open = open;
+    this.#allocatedFor = plans;
     this.place = place;
     this.surplus = surplus;
     this.#held = held;
@@ -61,7 +70,7 @@ export class WeightBuffers {
   static async allocate(open: OpenDevice, plans: readonly Plan[], from: WeightOrigin): Promise<WeightBuffers> {
     for (const plan of plans) checkPlan(open, plan);
     const held = new Map<string, Held>();
-    const weights = new WeightBuffers(open, from, held);
+    const weights = new WeightBuffers(open, from, held, plans);
     try {
       const { problem } = inErrorScopes(open.device, () => {
         for (const plan of plans)
@@ -70,8 +79,8 @@ export class WeightBuffers {
             if (!held.has(key)) held.set(key, { weight, buffer: createStorageBuffer(open.device, plan, buffer) });
           }
       });
-      throwProblem(plans.map(({ name }) => `plan ${name}`).join(", "), await problem);
-      await throwIfLost(open.device, from.place);
+      throwProblemOf(plans.map(({ name }) => `plan ${name}`).join(", "), plans, await problem);
+      open.throwIfLost(from.place);
       return weights;
     } catch (error) {
       weights.close();
@@ -117,7 +126,9 @@ export class WeightBuffers {
    * @throws RuntimeError for what can't be read or written, and when the device is lost.
    */
   async fill(source: WeightSource, found: ReadonlyMap<string, string>, options: UploadOptions = {}): Promise<void> {
-    const { device, wait } = this.open;
+    const { open } = this;
+    const { device, wait } = open;
+    const plans = this.#allocatedFor;
     let writing: Promise<Problem | undefined>[] = [];
     const target = {
       write: (key: string, data: Uint8Array<ArrayBuffer>, offset: number): void => {
@@ -128,10 +139,9 @@ export class WeightBuffers {
       async finish(place: string): Promise<void> {
         const written = writing;
         writing = [];
-        // A device that is lost may say so here in its own words.
-        await wait(device.queue.onSubmittedWorkDone()).catch(() => undefined);
-        await throwIfLost(device, place);
-        for (const problem of written) throwProblem(place, await problem);
+        await namingLoss(open, place, () => wait(device.queue.onSubmittedWorkDone()));
+        open.throwIfLost(place);
+        for (const problem of written) throwProblemOf(place, plans, await problem);
       },
     };
     // Two plans may call two buffers the same; the keys are unique.
@@ -148,6 +158,7 @@ export class WeightBuffers {
     const held = this.#held.get(storageKey(weight));
     if (!held) throw this.#mismatch(`writing ${weight.name}`, [weight]);
     this.#checkNotFreed(`writing ${weight.name}`);
+    this.open.throwIfLost(`writing ${weight.name}`);
     writeStorageBuffer(this.open.device, held.buffer, data, offset);
   }
 
@@ -178,7 +189,9 @@ export class WeightBuffers {
   }
 
   #freeUnused(): void {
-    if (this.#freed) for (const { buffer } of this.#held.values()) buffer.destroy();
+    if (!this.#freed) return;
+    const buffers = [...this.#held.values()].map(({ buffer }) => buffer);
+    freeBuffers(this.open.device, buffers);
   }
 
   #checkNotFreed(place: string): void {
@@ -192,8 +205,9 @@ export class WeightBuffers {
   #mismatch(place: string, [weight, ...others]: readonly [PlanWeight, ...PlanWeight[]]): RuntimeError {
     const also = others.length === 0 ? "" : `; ${others.length} more of its weights are not there as it wants them`;
     const upload = "upload the weights for all plans that share them: uploadWeights(gpu, [a, b], source)";
-    const source = sourceOf(weight).name;
-    const stored = [...this.#held.values()].filter((h) => sourceOf(h.weight).name === source);
+    const sources = sourcesOf([weight]).map((t) => t.name);
+    const stored = [...this.#held.values()].filter((h) => sourcesOf([h.weight]).some((t) => sources.includes(t.name)));
+    const source = sources.join(" and ");
     const wants = `wants ${weight.name} as ${printStorage(weight)}, but the weights of ${this.place}`;
     if (stored.length === 0) return weightsError(place, `${wants} do not hold ${source}${also}`, upload);
     const storages = stored.map((h) => printStorage(h.weight));

@@ -2,9 +2,8 @@
 // temporary name until it is whole, so that a failure leaves no half of one; a pipe or a device is written into.
 import { randomBytes } from "node:crypto";
 import { type FileHandle, open, rename, rm, stat } from "node:fs/promises";
-import { dirname, join } from "node:path";
-import { getSystemErrorMap } from "node:util";
-import { fileError, RuntimeError } from "../errors.ts";
+import { dirname, join, sep } from "node:path";
+import { fileError, RuntimeError, reasonOf, wayOutOf } from "../errors.ts";
 import { isMissing, realPath } from "../real-path.ts";
 import { dataBytes, safetensorsHeader, type TensorToWrite } from "./write-safetensors.ts";
 
@@ -18,6 +17,14 @@ export interface SafetensorsFile {
   abandon(): Promise<void>;
 }
 
+/** What else there is to say of a file. */
+export interface SafetensorsOptions {
+  /** Goes into the header's `__metadata__`. */
+  readonly metadata?: Readonly<Record<string, string>>;
+  /** Hears the temporary name before a file is made there; never where a pipe or a device is written into. */
+  readonly onTemporary?: (path: string) => void;
+}
+
 /** Where the bytes go, before they are in their place. */
 interface Destination {
   readonly file: FileHandle;
@@ -28,12 +35,12 @@ interface Destination {
 }
 
 /** Follows links: what they lead to is replaced, or made. Only a regular file is replaced. */
-async function openDestination(path: string): Promise<Destination> {
+async function openDestination(path: string, onTemporary?: (path: string) => void): Promise<Destination> {
   const there = await stat(path).catch((error) => {
     if (isMissing(error)) return undefined;
     throw error;
   });
-  if (there?.isDirectory())
+  if (there?.isDirectory() || path.endsWith("/") || path.endsWith(sep))
     throw fileError(path, "is a folder, but a file is to be written", "give the name of a file in it");
   if (there && !there.isFile()) {
     const nothing = async () => undefined;
@@ -41,6 +48,7 @@ async function openDestination(path: string): Promise<Destination> {
   }
   const real = await realPath(path);
   const temporary = join(dirname(real), `.wgpt-${randomBytes(6).toString("hex")}.part`);
+  onTemporary?.(temporary);
   return {
     // Never a file that someone else has made.
     file: await open(temporary, "wx", there?.mode),
@@ -57,18 +65,16 @@ async function openDestination(path: string): Promise<Destination> {
 export async function createSafetensors(
   path: string,
   tensors: readonly TensorToWrite[],
-  metadata?: Readonly<Record<string, string>>,
+  { metadata, onTemporary }: SafetensorsOptions = {},
 ): Promise<SafetensorsFile> {
   const header = safetensorsHeader(path, tensors, metadata);
   const size = tensors.reduce((n, t) => n + dataBytes(t), header.length);
   const refused = (error: Error): never => {
     if (error instanceof RuntimeError) throw error;
-    const hint = isFull(error)
-      ? "make room on that disk, or write to another"
-      : "the folder must exist and be writable";
+    const hint = wayOutOf(error, "the folder must exist and be writable");
     throw fileError(path, `can't be written: ${reasonOf(error)}`, hint);
   };
-  const { file, place, discard } = await openDestination(path).catch(refused);
+  const { file, place, discard } = await openDestination(path, onTemporary).catch(refused);
   let written = 0;
 
   async function write(bytes: Uint8Array): Promise<void> {
@@ -110,9 +116,9 @@ export async function writeSafetensors<T extends TensorToWrite>(
   path: string,
   tensors: readonly T[],
   fill: (tensor: T, write: SafetensorsFile["write"]) => Promise<void>,
-  metadata?: Readonly<Record<string, string>>,
+  options: SafetensorsOptions = {},
 ): Promise<void> {
-  const file = await createSafetensors(path, tensors, metadata);
+  const file = await createSafetensors(path, tensors, options);
   try {
     for (const tensor of tensors) {
       let given = 0;
@@ -128,11 +134,4 @@ export async function writeSafetensors<T extends TensorToWrite>(
     await file.abandon();
     throw error;
   }
-}
-
-const isFull = (error: Error): boolean => "code" in error && (error.code === "ENOSPC" || error.code === "EDQUOT");
-
-/** The system's own words, without its names for the call and the file. */
-function reasonOf(error: NodeJS.ErrnoException): string {
-  return getSystemErrorMap().get(error.errno ?? 0)?.[1] ?? error.message;
 }

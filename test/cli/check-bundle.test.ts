@@ -1,11 +1,14 @@
 // `wgpt compile --check`: that a bundle is compared with the MODEL and the options that are given, and with nothing else.
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { checkBundle } from "../../cli/check-bundle.ts";
-import type { ExpectedBundle } from "../../cli/expected-bundle.ts";
+import { bundleTexts, compileModelBundle, targetByName } from "../../codegen/index.ts";
+import { checkBundle } from "../../engine/check-bundle.ts";
+import type { ExpectedBundle } from "../../engine/expected-bundle.ts";
+import { readGpt2Config } from "../../ir/models/gpt2/config.ts";
+import { gpt2 } from "../../ir/models/gpt2/family.ts";
 import { RuntimeError } from "../../runtime/index.ts";
 import { addedToken, END_ID, tokenizerJson } from "../support/checkpoint-folders.ts";
 import { seededCheckpoint } from "../support/made-models.ts";
@@ -47,10 +50,10 @@ const bundle = join(root, "bundle");
 const short = ["--context", "12", "--chunk", "4", "--variant", "base", "--disable-pass", "fuse-gelu"];
 const made = runCli(["compile", model, "--out", bundle, "--pack-weights", ...short]);
 
-async function problem(expected: ExpectedBundle, verify = false): Promise<string> {
+async function problem(expected: ExpectedBundle, verify = false, folder = bundle): Promise<string> {
   output(await made);
   try {
-    await checkBundle(bundle, verify, expected);
+    await checkBundle(folder, verify, expected);
   } catch (error) {
     if (error instanceof RuntimeError) return error.facts;
     throw error;
@@ -92,17 +95,43 @@ const OTHER: Readonly<Record<string, readonly [ExpectedBundle, RegExp]>> = {
     { disablePass: ["fuse-linear"] },
     /: --disable-pass is fuse-linear, but the bundle's is fuse-gelu$/,
   ],
-  "another target": [{ target: "dawn-nvidia" }, /: --target is dawn-nvidia, but the bundle's is webgpu-default$/],
+  "another target": [{ target: "h100" }, /: --target is h100, but the bundle's is webgpu-default$/],
   "another variant": [{ variant: ["f16"] }, /: --variant is f16, but the bundle's is base$/],
   "another name": [{ name: "mine" }, /: --name is mine, but the bundle's is gpt2$/],
 };
 for (const [name, [expected, facts]] of Object.entries(OTHER))
   test(`a bundle is not that of ${name}`, async () => assert.match(await problem(expected), facts));
 
+test("a bundle that has its target's older name is up to date, under either name", async () => {
+  const older = join(root, "older");
+  const target = { ...targetByName("lavapipe"), name: "dawn-lavapipe" };
+  const files = await bundleTexts(
+    compileModelBundle(gpt2, readGpt2Config(CONFIG), { target, variants: ["base"], chunk: 4 }),
+  );
+  for (const [file, text] of files) {
+    mkdirSync(dirname(join(older, file)), { recursive: true });
+    writeFileSync(join(older, file), text);
+  }
+  for (const name of ["lavapipe", "dawn-lavapipe"]) await checkBundle(older, false, { target: name });
+});
+
 test("with --verify, packed weights are the model's or the difference is named", async () => {
   assert.is(await problem({ model: retrained }), "up to date");
   assert.match(await problem({ model: retrained }, true), /^its \S+ is not that of \S+retrained$/);
   assert.is(await problem({ model }, true), "up to date");
+});
+
+test("a file that can't be read is told from one that is missing", async () => {
+  output(await made);
+  const [kernel = ""] = readdirSync(join(bundle, "kernels"));
+  for (const [i, name] of [join("kernels", kernel), "tokenizer.json"].entries()) {
+    const copy = join(root, `unreadable${i}`);
+    cpSync(bundle, copy, { recursive: true });
+    rmSync(join(copy, name));
+    assert.match(await problem({}, false, copy), / is missing|is not what/);
+    mkdirSync(join(copy, name));
+    assert.match(await problem({}, false, copy), /^can't be read: it is a folder/);
+  }
 });
 
 test("the command compares what is given to it, and only that", async () => {

@@ -1,5 +1,5 @@
 // Everything that can be wrong with a checkpoint's folder: one line that names the place, and no GPU is touched before.
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { platform, tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite } from "uvu";
@@ -111,6 +111,19 @@ const runs = Object.entries(CASES).map(([name, [files, message]], i) => {
 
 for (const { name, message, run } of runs)
   test(`${name} is refused in one line`, async () => assertFails(await run, message));
+
+skipUnless(
+  test,
+  platform() !== "win32",
+  "Windows lets few users make links",
+)("a model that can't be looked at is not one that is not there", async () => {
+  symlinkSync("circle", join(root, "circle"));
+  for (const name of ["circle", "deep".repeat(100)])
+    assertFails(
+      await runCli(["inspect", join(root, name, "model")]),
+      /model: can't be read: (too many symbolic links encountered|name too long) \(give a folder that you may read\)/,
+    );
+});
 
 const others = {
   nowhere: runCli(["generate", "--model", join(root, "nowhere"), "x"], { noDriver: true }),

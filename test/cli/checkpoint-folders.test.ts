@@ -169,7 +169,7 @@ const CASES: readonly Case[] = [
   { name: "a flag as text", configOnly: { tie_word_embeddings: "true" }, run: INSPECT, refuses: /tie_word_embeddings is "true"/, fix: "edit-json" },
   { name: "a bias of the head", weights: { extra: { "lm_head.bias": f32([262]) } }, run: INSPECT, refuses: /holds lm_head\.bias, but the graph is a decoder whose head has no bias/ },
   { name: "weights with a LoRA adapter in them", weights: { extra: { "h.0.attn.c_attn.lora_A.default.weight": f32([2, 8]) } }, run: INSPECT, refuses: /holds h\.0\.attn\.c_attn\.lora_A.*a LoRA adapter has to be merged/ },
-  { name: "an adapter beside the weights", files: { "adapter_config.json": {} }, run: INSPECT, warns: /holds an adapter beside the model, which is not applied/, prints: INSPECTED },
+  { name: "an adapter beside the weights", files: { "adapter_config.json": {} }, run: INSPECT, warns: /holds an adapter besides the model, which is not applied/, prints: INSPECTED },
   { name: "an adapter alone", files: { "model.safetensors": undefined, "config.json": undefined, "adapter_config.json": { base_model_name_or_path: "gpt2" }, "adapter_model.safetensors": "" }, run: INSPECT, refuses: /holds a LoRA adapter of gpt2, but no model/ },
   { name: "the activation gelu_python", config: { activation_function: "gelu_python" }, loads: EIGHT },
   { name: "the activation quick_gelu", configOnly: { activation_function: "quick_gelu" }, run: INSPECT, refuses: /activation_function is "quick_gelu"/ },

@@ -79,6 +79,53 @@ const nothing = inspect(EMBEDDED, "--stage", "wgsl", "--only", "zebra");
 test("--only refuses a name that nothing has, and gives some", async () =>
   assertFails(await nothing, /--only zebra: no kernel has that in its name \(there are \S+, \S+, \S+, …\)/));
 
+const ofStep = inspect(EMBEDDED, "--stage", "wgsl", "--only", "h.2.attn.residual");
+test("--stage wgsl --only shows the kernel of a step that has the name", async () => {
+  const heads = output(await ofStep).match(/^\/\/ ==== .*$/gm);
+  assert.equal(heads?.length, 1);
+  assert.match(heads?.[0] ?? "", /matmul_\w+\.add\./);
+});
+const unnamed = [inspect(EMBEDDED, "--only", "h.0"), inspect(EMBEDDED, "--memory", "--only", "h.0")] as const;
+test("--only is refused where nothing that is shown has a name", async () => {
+  assertFails(await unnamed[0], /--only h\.0: is given, but the summary is of the whole model \(give --stage, /);
+  assertFails(await unnamed[1], /--only h\.0: is given, but --memory counts the whole model \(give --stage, /);
+});
+
+const MLP = "examples/mlp.graph";
+const mlp = (...args: readonly string[]) => inspect(MLP, "--max", "T=128", ...args);
+const ofGraph = {
+  summary: mlp(),
+  json: mlp("--json"),
+  explain: mlp("--explain"),
+  plan: mlp("--stage", "plan", "--entry", "mlp"),
+  memory: mlp("--memory"),
+} as const;
+test("a file of graphs is inspected as a model is", async () => {
+  const summary = output(await ofGraph.summary);
+  assert.match(summary, /^examples\/mlp\.graph: 4,721,664 parameters\n {2}T +128\nentry mlp for webgpu-default\n/);
+  assert.match(summary, /4 primitive ops → 2 dispatches, 2 distinct kernels/);
+  const { maxima, dispatches, entry } = JSON.parse(output(await ofGraph.json));
+  assert.equal({ maxima, dispatches, entry }, { maxima: { T: 128 }, dispatches: 2, entry: "mlp" });
+  assert.match(output(await ofGraph.explain), /^fuse-pointwise .* fired$/m);
+  assert.match(output(await ofGraph.plan), /^plan mlp, entry mlp, target webgpu-default: 2 dispatches/);
+  assert.match(output(await ofGraph.memory), /^examples\/mlp\.graph as f32, for mlp on webgpu-default\n/);
+});
+const refusedOfGraph = [
+  inspect(MLP),
+  mlp("--entry", "decode"),
+  mlp("--context", "4"),
+  inspect("gpt2", "--max", "T=4"),
+  inspect("gpt2", "--entry", "mlp"),
+] as const;
+test("what is not for a file of graphs, or not for a model, is refused", async () => {
+  const [sizes, entry, context, max, model] = refusedOfGraph;
+  assertFails(await sizes, /mlp\.graph: has the symbol T, but buffers need a largest value \(give --max T=128/);
+  assertFails(await entry, /--entry: is decode, which is no entry point \(there are mlp\)/);
+  assertFails(await context, /--context: is given, but \S+ holds graphs, not a model/);
+  assertFails(await max, /--max: is given, but gpt2 is no file of graphs/);
+  assertFails(await model, /--entry: is mlp, which is no entry point \(there are prefill, decode, logits\)/);
+});
+
 const entries = ["prefill", "decode", "logits"].map((entry) => ({
   entry,
   run: inspect(EMBEDDED, "--entry", entry, "--json"),

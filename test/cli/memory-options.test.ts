@@ -4,8 +4,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { checkCheckpoint, chooseDType } from "../../cli/check-checkpoint.ts";
+import { checkCheckpoint, chooseDType } from "../../engine/check-checkpoint.ts";
 import { readGpt2Config } from "../../ir/index.ts";
+import { gpt2 } from "../../ir/models/gpt2/family.ts";
 import { openCheckpoint } from "../../runtime/index.ts";
 import { adapter, onGpu } from "../support/gpu.ts";
 import { type CheckpointOptions, seededCheckpoint } from "../support/made-models.ts";
@@ -127,20 +128,20 @@ const MATRICES: Readonly<Record<string, readonly [options: CheckpointOptions, dt
 for (const [name, [options, dtype]] of Object.entries(MATRICES))
   test(`a checkpoint of ${name} lies in memory as ${dtype}`, () =>
     inFolder(seededCheckpoint(CONFIG, options), async (folder) => {
-      const config = readGpt2Config(CONFIG);
+      const model = (name: string) => ({ name, family: gpt2, config: readGpt2Config(CONFIG), isPreset: false });
       const source = await openCheckpoint(folder);
-      assert.is((await checkCheckpoint(config, source, folder)).dtype, dtype);
+      assert.is((await checkCheckpoint(model(folder), source)).dtype, dtype);
       await source.close();
-      assert.is(await chooseDType("auto", folder, config), dtype);
-      assert.is(await chooseDType("auto", `${folder}/model.safetensors`, config), dtype);
-      assert.is(await chooseDType("f16", folder, config), "f16");
+      assert.is(await chooseDType("auto", model(folder)), dtype);
+      assert.is(await chooseDType("auto", model(`${folder}/model.safetensors`)), dtype);
+      assert.is(await chooseDType("f16", model(folder)), "f16");
     }));
 
 test("a preset, and a folder without weights, lie in memory as f32", () =>
   inFolder({ "config.json": JSON.stringify(CONFIG) }, async (folder) => {
-    const config = readGpt2Config(CONFIG);
-    assert.is(await chooseDType("auto", "gpt2", config), "f32");
-    assert.is(await chooseDType("auto", folder, config), "f32");
+    const model = { family: gpt2, config: readGpt2Config(CONFIG) };
+    assert.is(await chooseDType("auto", { ...model, name: "gpt2", isPreset: true }), "f32");
+    assert.is(await chooseDType("auto", { ...model, name: folder, isPreset: false }), "f32");
   }));
 
 test("a context that the model does not have is refused before a GPU is touched", async () => {

@@ -1,85 +1,19 @@
 // Folders that commands write whole: which may be replaced, that nothing else is lost, whenever it came, and that a failure
 // leaves the older one.
-import {
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  realpathSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from "node:fs";
-import { tmpdir } from "node:os";
-import { join, relative } from "node:path";
+import { existsSync, mkdirSync, readdirSync, realpathSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { inspectFolder, writeInto } from "../../cli/checkpoint-folder.ts";
-import { BUNDLE, DUMP, type FolderKind } from "../../cli/folder-kinds.ts";
-import { modelPaths } from "../../cli/model-paths.ts";
+import { BUNDLE, DUMP } from "../../cli/folder-kinds.ts";
 import { claimFolders, replaceFolders } from "../../cli/output-folder.ts";
+import { modelPaths } from "../../engine/model-paths.ts";
 import { RuntimeError } from "../../runtime/index.ts";
+import { bundle, complaint, inRoot, read, write } from "../support/output-folders.ts";
 import { skipUnless } from "../support/skip.ts";
 
 const test = suite("output folder");
 const linkTest = skipUnless(test, process.platform !== "win32", "Windows lets few users make links");
-
-/** Runs `body` in a new folder, which it names, and removes it. */
-async function inRoot(body: (at: (...parts: readonly string[]) => string) => Promise<void>): Promise<void> {
-  const root = realpathSync(mkdtempSync(join(tmpdir(), "wgpt-output-")));
-  try {
-    await body((...parts) => join(root, ...parts));
-  } finally {
-    rmSync(root, { recursive: true });
-  }
-}
-
-/** The texts of a bundle, as far as a folder's owner is told from them. */
-const bundle = (...kernels: readonly string[]): ReadonlyMap<string, string> =>
-  new Map([
-    [
-      "plan.json",
-      JSON.stringify({
-        format: "wgpt-bundle",
-        tokenizer: ["tokenizer.json"],
-        variants: [{ kernels: kernels.map((k) => ({ file: `kernels/${k}.wgsl` })) }],
-      }),
-    ],
-    ["weights.json", JSON.stringify({ format: "wgpt-weights", shards: [{ file: "weights/1.safetensors" }] })],
-    ...["index.ts", "index.js", "index.d.ts", "graph.txt", "tokenizer.json", "weights/1.safetensors"].map(
-      (name) => [name, name] as const,
-    ),
-    ...kernels.map((k) => [`kernels/${k}.wgsl`, `// ${k}`] as const),
-  ]);
-
-async function write(
-  path: string,
-  files: ReadonlyMap<string, string> | ((temporary: string) => Promise<ReadonlyMap<string, string>>),
-  kind: FolderKind = BUNDLE,
-): Promise<void> {
-  const folders = await claimFolders([{ path, kind }], []);
-  await replaceFolders(folders.map((folder) => ({ folder, files })));
-}
-
-const complaint = (promise: Promise<unknown>): Promise<string> =>
-  promise.then(
-    () => "nothing was refused",
-    (error: unknown) => {
-      if (error instanceof RuntimeError) return error.message;
-      throw error;
-    },
-  );
-
-/** Every file below, with its text. */
-const read = (folder: string): Readonly<Record<string, string>> =>
-  Object.fromEntries(
-    readdirSync(folder, { recursive: true, withFileTypes: true })
-      .filter((entry) => entry.isFile())
-      .map((entry) => join(entry.parentPath, entry.name))
-      .sort()
-      .map((path) => [relative(folder, path), readFileSync(path, "utf8")]),
-  );
 
 test("replaces a bundle by the next, and of the older one leaves nothing", () =>
   inRoot(async (at) => {
@@ -135,6 +69,38 @@ for (const [name, [files, message]] of Object.entries(FOREIGN))
       assert.equal(read(at("mine")), before);
       assert.equal(readdirSync(at()), ["mine"]);
     }));
+
+test("says which list of an older bundle can't be read, and takes nothing in it for another's", () =>
+  inRoot(async (at) => {
+    for (const [i, list] of ["plan.json", "weights.json"].entries()) {
+      await write(at(`b${i}`), bundle("one"));
+      rmSync(at(`b${i}`, list));
+      mkdirSync(at(`b${i}`, list));
+      assert.match(
+        await complaint(write(at(`b${i}`), bundle("two"))),
+        new RegExp(`b${i}.${list}: can't be read: it is a folder, .*\nhint: make it a file .* or give a new folder`),
+      );
+    }
+  }));
+
+test("replaces a folder of the longest name that a disk takes", () =>
+  inRoot(async (at) => {
+    for (const name of ["n".repeat(255), "ñ".repeat(127)]) {
+      await write(at(name), bundle("one"));
+      await write(at(name), bundle("two"));
+      assert.equal(read(at(name)), Object.fromEntries([...bundle("two")].sort()));
+      assert.equal(readdirSync(at()), [name]);
+      rmSync(at(name), { recursive: true });
+    }
+    assert.match(
+      await complaint(write(at("n".repeat(256)), bundle("one"))),
+      /name too long\nhint: give a shorter name/,
+    );
+    assert.match(
+      await complaint(inspectFolder(at("n".repeat(256)), undefined, true)),
+      /name too long\nhint: give a shorter name/,
+    );
+  }));
 
 test("leaves an empty folder in a bundle alone", () =>
   inRoot(async (at) => {
@@ -254,7 +220,7 @@ test("refuses a folder that holds another, or lies in it", () =>
     writeFileSync(at("model", "config.json"), "{}");
     const claim = (out: string, dump: string, model: string) =>
       complaint(
-        modelPaths(model).then((reads) =>
+        modelPaths({ name: model, isPreset: false }).then((reads) =>
           claimFolders(
             [
               { path: out, kind: BUNDLE },
@@ -291,7 +257,9 @@ linkTest("follows links to a folder, and keeps them", () =>
     symlinkSync(at("model"), at("other-name"));
     mkdirSync(at("model"));
     const claim = (path: string, model: string) =>
-      complaint(modelPaths(model).then((reads) => claimFolders([{ path, kind: BUNDLE }], reads)));
+      complaint(
+        modelPaths({ name: model, isPreset: false }).then((reads) => claimFolders([{ path, kind: BUNDLE }], reads)),
+      );
     assert.match(await claim(at("other-name"), at("model")), /other-name: is to be written, but also is read/);
     assert.match(await claim(at("model", "b"), at("other-name")), /lies in \S+other-name, which is read/);
     // As the hub's cache lays checkpoints out.

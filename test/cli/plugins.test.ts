@@ -101,6 +101,16 @@ gpuTest("generate, score and bench run with it, and give the same text and score
   for (const bench of await json(benches)) assert.ok(bench.dispatches_per_token > 0);
 });
 
+test("a plugin may await, and so may what it imports", async () => {
+  write("late.ts", "export const end: string = await Promise.resolve('late');\n");
+  const text = `import { definePlugin } from "wgpt";
+import { end } from "./late.ts";
+const begin = await Promise.resolve("too-");
+export default definePlugin({ name: begin + end });
+`;
+  assert.equal((await loadToolkit([write("awaits.ts", text)])).plugins, ["too-late"]);
+});
+
 const WRONG: readonly (readonly [what: string, text: string, message: RegExp])[] = [
   ["that has no default export", "export const x = 1;", /has no default export \(a plugin's file ends in/],
   [
@@ -119,7 +129,18 @@ const WRONG: readonly (readonly [what: string, text: string, message: RegExp])[]
     /^wgpt: \S*:3: can't be loaded: ParseError: Unexpected token/,
   ],
   ["that throws", "export default 1;\nnull.x;", /^wgpt: \S*:2: can't be loaded: TypeError: Cannot read/],
-  ["that awaits", "export default await 1;", /^wgpt: \S*:1: can't be loaded: SyntaxError: await/],
+  ["that awaits what is no plugin", "export default await 1;", /its default export is 1, which is no plugin/],
+  [
+    "that exports a promise",
+    "export default (async () => 1)();",
+    /its default export is a promise, which is no plugin/,
+  ],
+  ["that exports what no JSON has", "export default 3n;", /its default export is 3, which is no plugin/],
+  [
+    "that fails when nobody waits for it",
+    'import { definePlugin } from "wgpt";\nsetTimeout(() => null.x, 0);\nexport default definePlugin({ name: "p" });',
+    /^wgpt: \S*:2: TypeError: Cannot read/,
+  ],
   [
     "that imports what is not there",
     "import './nowhere.ts';",
@@ -132,7 +153,7 @@ const WRONG: readonly (readonly [what: string, text: string, message: RegExp])[]
   ],
   [
     "whose template reads too much",
-    'import { template } from "wgpt/codegen";\nexport const t =\n  template("mine", "{{size}}", []);',
+    'import { template } from "wgpt/template";\nexport const t =\n  template("mine", "{{size}}", []);',
     /^wgpt: \S*:3: mine: reads size, which its kernel does not declare/,
   ],
   [

@@ -1,5 +1,8 @@
 // The command line itself: help, versions, and what is refused before any work.
-import { readFileSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { benchCommand } from "../../cli/bench.ts";
@@ -8,7 +11,9 @@ import { generateCommand } from "../../cli/generate.ts";
 import { inspectCommand } from "../../cli/inspect.ts";
 import { makeCheckpointCommand } from "../../cli/make-checkpoint.ts";
 import { scoreCommand } from "../../cli/score.ts";
+import { inFolder } from "../support/make-safetensors.ts";
 import { assertFails, output, runCli } from "../support/run-cli.ts";
+import { skipUnless } from "../support/skip.ts";
 
 const test = suite("usage");
 
@@ -70,7 +75,10 @@ const WRONG: readonly (readonly [args: readonly string[], message: RegExp])[] = 
   [["generate", "--tokens"], /argument missing/],
   [["inspect"], /missing required argument 'model'/],
   [["inspect", "gpt2", "--stage", "soup"], /argument 'soup' is invalid.*graph, fused, plan, wgsl/],
-  [["inspect", "gpt2", "--entry", "exit"], /argument 'exit' is invalid.*prefill, decode, logits/],
+  [
+    ["inspect", "gpt2", "--entry", "exit"],
+    /--entry: is exit, which is no entry point \(there are prefill, decode, logits\)/,
+  ],
   [["inspect", "gpt2", "--target", "abacus"], /no target abacus \(targets are webgpu-default,/],
   [["inspect", "gpt2", "--disable-pass", "magic"], /no pass magic \(passes are .*fuse-attention/],
   [["inspect", "gpt3"], /gpt3: there is no such folder, and no preset.*gpt2-xl/],
@@ -80,5 +88,26 @@ const WRONG: readonly (readonly [args: readonly string[], message: RegExp])[] = 
 const wrong = WRONG.map(([args, message]) => ({ args, message, run: runCli(args) }));
 for (const { args, message, run } of wrong)
   test(`wgpt ${args.join(" ")} is refused in one line`, async () => assertFails(await run, message));
+
+skipUnless(
+  test,
+  process.platform !== "win32",
+  "Windows keeps the working directory of a process",
+)("says that the working directory is gone", () =>
+  inFolder({}, async (folder) => {
+    const main = fileURLToPath(new URL("../../cli/main.ts", import.meta.url));
+    // tsx needs one to begin in.
+    const gone = JSON.stringify(join(folder, "gone"));
+    const leave = `data:text/javascript,import{mkdirSync,rmdirSync}from"node:fs";mkdirSync(${gone});process.chdir(${gone});rmdirSync(${gone})`;
+    const run = spawnSync(
+      process.execPath,
+      ["--import", import.meta.resolve("tsx"), "--import", leave, main, "compile", "gpt2", "--out", join(folder, "b")],
+      { encoding: "utf8" },
+    );
+    assert.is(run.stderr, "wgpt: .: the working directory is gone (change to a folder that is there)\n");
+    assert.is(run.status, 1);
+    assert.equal(readdirSync(folder), []);
+  }),
+);
 
 test.run();

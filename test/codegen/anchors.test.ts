@@ -53,8 +53,8 @@ test("two plugins' ops of one name, in a toolkit each, are computed by the kerne
   const text = "graph g(x: f32[4]) { y = mine(x) return y }";
   const target = targetByName("webgpu-default");
   const node = (toolkit: Toolkit): Node => at(parseGraph(text, toolkit).nodes, 0);
-  assert.is(selectKernel(node(first), target, first).name, "first_kernel");
-  assert.is(selectKernel(node(second), target, second).name, "second_kernel");
+  assert.is(selectKernel(node(first), target, first).kernel.name, "first_kernel");
+  assert.is(selectKernel(node(second), target, second).kernel.name, "second_kernel");
   assert.throws(
     () => selectKernel(node(second), target, first),
     /mine y: no kernel computes it \(none is of its kind: another op called mine is that of first_kernel\)/,

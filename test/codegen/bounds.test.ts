@@ -2,11 +2,12 @@
 // index checked, on its ops' cases and on shapes at the edges of blocks and vectors. WebGPU would hide such an access.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { type CompileOptions, compileGpt2, type EntryName, standard } from "../../codegen/compile.ts";
+import { type CompileOptions, type EntryName, standard } from "../../codegen/compile.ts";
+import { compileGpt2 } from "../../codegen/compile-gpt2.ts";
 import { initialChecks, instrumentPlan, instrumentWgsl } from "../../codegen/instrument.ts";
-import { renderShader } from "../../codegen/kernel.ts";
+import { renderShader } from "../../codegen/render-shader.ts";
 import { candidates } from "../../codegen/select-kernel.ts";
-import { TARGETS, targetByName } from "../../codegen/target.ts";
+import { targetByName } from "../../codegen/target.ts";
 import { readGpt2Config } from "../../ir/models/gpt2/config.ts";
 import { parseGraph } from "../../ir/parse.ts";
 import { hostTensor } from "../../ir/tensor.ts";
@@ -15,6 +16,7 @@ import { Executor } from "../../runtime/executor.ts";
 import { onGpu } from "../support/gpu.ts";
 import { graphOfOp } from "../support/run-op.ts";
 import { checkBoundsOf, GpuGraph } from "../support/run-plan.ts";
+import { DISTINCT_TARGETS } from "../support/targets.ts";
 import { seededTensor } from "../support/tensors.ts";
 import { assertValidWgsl } from "../support/tint.ts";
 import { ALL_PASSES, checkKernels, type KernelCheck } from "./kernel-check.ts";
@@ -24,7 +26,7 @@ const test = suite("bounds");
 const gpuTest = onGpu(test);
 const DEFAULT = targetByName("webgpu-default");
 const DEFAULT_ONLY = { targets: [DEFAULT] };
-const LAVAPIPE_ONLY = { targets: [targetByName("dawn-lavapipe")] };
+const LAVAPIPE_ONLY = { targets: [targetByName("lavapipe")] };
 /** How exact kernels are is for other tests to say; here a wrong number would be one that is far off. */
 const LOOSE = { terms: 300, ulps: 256 };
 
@@ -166,8 +168,8 @@ const CALLS: readonly (readonly [EntryName, SymbolValues])[] = [
   ["logits", { T: 5, P: 0 }],
 ];
 for (const [json, target, weights, entries] of [
-  [ODD, "dawn-lavapipe", "f32", ["decode"]],
-  [EVEN, "dawn-lavapipe", "f32", ["prefill", "decode"]],
+  [ODD, "lavapipe", "f32", ["decode"]],
+  [EVEN, "lavapipe", "f32", ["prefill", "decode"]],
   [EVEN, "webgpu-default", "f16", ["logits"]],
 ] as const)
   gpuTest(`a GPT-2 of width ${json.n_embd} for ${target} in ${weights} stays within its tensors`, async (gpu) => {
@@ -196,7 +198,7 @@ test("every template can be instrumented, and is valid WGSL then", async () => {
   const add = ({ plan }: Pick<ReturnType<typeof compileGpt2>, "plan">) => {
     for (const { name, wgsl } of plan.kernels) sources.set(wgsl, name);
   };
-  for (const target of Object.values(TARGETS))
+  for (const target of DISTINCT_TARGETS)
     for (const features of [[], ["shader-f16"], ["subgroups"], ["chromium-experimental-subgroup-matrix"]])
       for (const weights of ["f32", "f16"] as const)
         add(compileGpt2(features.length === 0 ? odd : config, { target: { ...target, features }, weights }));

@@ -4,9 +4,11 @@ import { spawnSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { compileEntries } from "../../codegen/compile.ts";
 import { parseGraph } from "../../ir/parse.ts";
 import { adapter, onGpu } from "../support/gpu.ts";
-import { HOSTILE_CASES, HOSTILE_OPS } from "../support/hostile-cases.ts";
+import { HOSTILE_CASES, HOSTILE_OPS, stirs } from "../support/hostile-cases.ts";
+import { withStir } from "../support/hostile-kernel.ts";
 import { withOps } from "../support/own-ops.ts";
 import { skipUnless } from "../support/skip.ts";
 import { ALL_PASSES, CHECKED_TARGETS, checkKernels } from "./kernel-check.ts";
@@ -23,6 +25,20 @@ for (const { name, text, check } of HOSTILE_CASES)
         disable,
       });
   });
+
+test("only what an op promises to have read by then is overwritten by its kernel", () => {
+  const kernels = (op: string) => {
+    const graph = parseGraph(stirs(op), withOps(HOSTILE_OPS));
+    const { plan } = compileEntries("g", [{ name: "run", graph, maxima: { T: 5, P: 2 } }], { toolkit: withStir });
+    return plan.entries[0]?.steps.map((s) => s.kernel);
+  };
+  assert.equal(kernels("stir"), ["stir.neg.accumulate.reverse.cache_update.19"]);
+  assert.equal(kernels("stir_at_once"), [
+    "stir_at_once.neg.reverse.19",
+    "scatter.cache_update.19",
+    "pointwise.accumulate.19",
+  ]);
+});
 
 const lavapipe = adapter?.features.includes("subgroups") && /llvmpipe/.test(adapter.description);
 

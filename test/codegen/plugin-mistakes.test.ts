@@ -2,16 +2,19 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import type { PluginSpec } from "../../codegen/compile.ts";
-import { template } from "../../codegen/template.ts";
+import { count, type Lowered } from "../../codegen/kernel.ts";
+import { template } from "../../codegen/template-compiler.ts";
 import { at, CompileError } from "../../ir/errors.ts";
 import type { Family } from "../../ir/family.ts";
 import type { Graph } from "../../ir/graph.ts";
 import { gpt2 } from "../../ir/models/gpt2/family.ts";
 import type { Emit, Op } from "../../ir/op.ts";
 import { add, argmax, gather, matmul, mul, reduceSum } from "../../ir/ops/index.ts";
+import { symbol } from "../../ir/type.ts";
 import type { Value } from "../../ir/value.ts";
+import { Emitter } from "../../passes/emit.ts";
 import { mergeRegion } from "../../passes/region.ts";
-import { applyRules } from "../../passes/rule.ts";
+import { applyRules, type Rule } from "../../passes/rule.ts";
 import { compileWith, kernelOf, made, opOf, passOf, productRule } from "../support/plugin-parts.ts";
 
 const test = suite("plugin mistakes");
@@ -20,8 +23,62 @@ const named = { name: "p" };
 const mine = made("mine");
 const familyOf = (name: string): Family => ({ ...gpt2, name });
 const any = (value: unknown): never => value as never;
+const gives =
+  (lowered: object): (() => Lowered) =>
+  () => ({ params: {}, functions: [], workgroups: [count(), count(), count()], ...lowered });
+const MAKES: readonly (readonly [what: string, make: () => unknown, message: RegExp])[] = [
+  ["throws", () => at([], 1), /^pass a: its make throws Error: index 1 of 0$/],
+  ["gives a pass", () => passOf("a"), /^pass a: its make gives \{"name":"a",/],
+  ["is async", async () => undefined, /^pass a: its make gives a promise$/],
+];
+const GRAPHS: readonly (readonly [what: string, run: (g: Graph) => unknown, message: RegExp])[] = [
+  ["returns less", (g) => ({ ...g, results: [] }), /^pass a, graph g: returns nothing, but returned f32\[4\] before$/],
+  [
+    "returns something more",
+    (g) => ({ ...g, results: [...g.results, ...g.results] }),
+    /^pass a, graph g: returns f32\[4\], f32\[4\], but returned f32\[4\] before$/,
+  ],
+  ["gives nodes that are none", (g) => ({ ...g, nodes: [{}] }), /^pass a: gives no graph: TypeError: /],
+  [
+    "empties the graph that it is given",
+    (g) => {
+      (g.nodes as unknown[]).length = 0;
+      return g;
+    },
+    /^pass a, graph g: returns y, which it does not define \[V6\]$/,
+  ],
+];
+const twin: Rule["replace"] = ({ index, node, site }) => {
+  const emitter = new Emitter(index, site);
+  const product = emitter.op(mul, node.operands);
+  return emitter.replace([node], emitter.op(mul, [product, emitter.op(mul, [product, product])]));
+};
+const RULES: readonly (readonly [what: string, rules: unknown, message: RegExp])[] = [
+  ["in no list", productRule(twin), /^pass a, rules: are \{"name":"mine",/],
+  [
+    "without predicates",
+    [{ ...productRule(twin), predicates: undefined }],
+    /^pass a, rule mine: has undefined for predicates$/,
+  ],
+  ["without sites", [{ ...productRule(twin), sites: undefined }], /^pass a, rule mine: has no function sites$/],
+  [
+    "whose sites are numbers",
+    [{ ...productRule(twin), sites: () => [3] }],
+    /^pass a, rule mine at a: its sites throws TypeError: \[3\] is no list of values$/,
+  ],
+  [
+    "that gives no replacement",
+    [productRule(any(() => ({ remove: [1], insert: [], values: new Map() })))],
+    /^pass a, rule mine at a: its replace throws TypeError: a replacement is \{ remove, insert, values \}, not \{"remove":\[1\],/,
+  ],
+  ["that makes a graph larger and larger", [productRule(twin)], /^pass a, rules mine: mine never settle on g$/],
+];
 const MISTAKES: readonly (readonly [what: string, spec: PluginSpec | readonly PluginSpec[], message: RegExp])[] = [
   ["no name", any({}), /^plugin: its name is missing$/],
+  ["no definition", any(undefined), /^plugin: its definition is undefined$/],
+  ["a name that is none", any({ name: 3n }), /^plugin: its name is 3$/],
+  ["ops that are no list", any({ ...named, ops: made("mine") }), /^plugin p: its ops are \{"name":"mine",/],
+  ["what is no part of a plugin", any({ ...named, op: [] }), /^plugin p: has op, which is no part of one$/],
   ["two plugins of a name", [named, named], /^plugin p: two plugins have this name$/],
   ["two ops of a name", { ...named, ops: [made("mine"), made("mine")] }, /^plugin p: two of its ops are called mine$/],
   ["an op that is called like one of ours", { ...named, ops: [made("add")] }, /^plugin p: op add is there already$/],
@@ -41,6 +98,36 @@ const MISTAKES: readonly (readonly [what: string, spec: PluginSpec | readonly Pl
     /^plugin p: op mine has neither reference nor decompose$/,
   ],
   [
+    "an op whose member is of another kind",
+    { ...named, ops: [{ ...made("mine"), operands: any("x") }] },
+    /^plugin p: op mine has "x" for operands, which must be a list of names, each once$/,
+  ],
+  [
+    "an op whose attribute is none",
+    { ...named, ops: [{ ...made("mine"), attrs: any({ speed: 3 }) }] },
+    /^plugin p: op mine has \{"speed":3\} for attrs, which must be an object of attributes such as `attr.int\(0\)`$/,
+  ],
+  [
+    "an op without traits",
+    { ...named, ops: [{ ...made("mine"), traits: any(null) }] },
+    /^plugin p: op mine has null for traits, /,
+  ],
+  [
+    "a trait that is called something else",
+    { ...named, ops: [made("mine", any({ pointWise: {} }))] },
+    /^plugin p: op mine has traits.pointWise, but traits are commutative, pointwise, /,
+  ],
+  [
+    "a trait that lacks something",
+    { ...named, ops: [made("mine", any({ pointwise: {} }))] },
+    /^plugin p: op mine has no traits.pointwise.wgsl$/,
+  ],
+  [
+    "ranges that are none",
+    { ...named, ops: [made("mine", { ranges: any(() => [{ operand: 1, axis: 0, start: 0, length: 1 }]) })] },
+    /^mine y: its ranges gives \[\{"operand":1,/,
+  ],
+  [
     "an op that nothing computes",
     { ...named, ops: [opOf("mine")] },
     /^plugin p: op mine has no kernel, no decompose, and no trait that a kernel computes$/,
@@ -50,6 +137,7 @@ const MISTAKES: readonly (readonly [what: string, spec: PluginSpec | readonly Pl
     { ...named, ops: [made("pointwise")] },
     /^plugin p: "pointwise" is no name of an op$/,
   ],
+  ["an op that is called like a number", { ...named, ops: [made("inf")] }, /^plugin p: "inf" is no name of an op$/],
   ["an op whose name is no word", { ...named, ops: [made("my-op")] }, /^plugin p: "my-op" is no name of an op$/],
   [
     "a kernel that is none",
@@ -112,6 +200,90 @@ const MISTAKES: readonly (readonly [what: string, spec: PluginSpec | readonly Pl
     { ...named, kernels: [kernelOf("matmul_gemv", matmul)] },
     /^plugin p: kernel matmul_gemv is there already$/,
   ],
+  [
+    "a kernel whose name is no word",
+    { ...named, kernels: [kernelOf("../k", matmul)] },
+    /^plugin p: kernel ..\/k has "..\/k" for name, which must be a word such as matmul_rows$/,
+  ],
+  [
+    "a kernel whose template is none",
+    { ...named, kernels: [kernelOf("k", matmul, { template: any(null) })] },
+    /^plugin p: kernel k has null for template, which must be an object with file, render$/,
+  ],
+  [
+    "a kernel that binds vectors of three",
+    { ...named, ops: [mine], kernels: [kernelOf("k", mine, { vectors: (r) => new Map([[r.operand("x"), any(3)]]) })] },
+    /^kernel k for mine y: its vectors gives 3 elements of a$/,
+  ],
+  [
+    "a kernel that gives its template what is none of WGSL's numbers",
+    { ...named, ops: [mine], kernels: [kernelOf("k", mine, { lower: gives({ params: { size: Number.NaN } }) })] },
+    /^kernel k for mine y: its lower gives the parameter size as NaN, which is no number of WGSL$/,
+  ],
+  [
+    "a kernel that gives its template the bindings",
+    { ...named, ops: [mine], kernels: [kernelOf("k", mine, { lower: gives({ params: { bindings: "" } }) })] },
+    /^kernel k for mine y: its lower gives the parameter bindings, which every template is given already$/,
+  ],
+  ...[any(Number.NaN), symbol("Q")].map((dim): (typeof MISTAKES)[number] => [
+    "a kernel that counts workgroups by what is no length",
+    {
+      ...named,
+      ops: [mine],
+      kernels: [kernelOf("k", mine, { lower: gives({ workgroups: [count(dim), count(), count()] }) })],
+    },
+    /^kernel k for mine y: its lower gives no three counts of workgroups$/,
+  ]),
+  [
+    "a kernel that reads at an index too many",
+    {
+      ...named,
+      ops: [mine],
+      kernels: [
+        kernelOf("k", mine, {
+          lower: (region) => ({
+            ...gives({})(),
+            functions: [region.loadFunction("l", region.operand("x"), ["i", "j"])],
+          }),
+        }),
+      ],
+    },
+    /^kernel k for mine y, template mine: asks for l of 2 indices, but a is f32\[4\]$/,
+  ],
+  [
+    "a pass with two ways to run",
+    { ...named, passes: [{ pass: any({ ...passOf("a"), make: () => undefined }), after: "fuse-gelu" }] },
+    /^plugin p: pass a has both run and make$/,
+  ],
+  ["a pass without its place", { ...named, passes: [any(passOf("a"))] }, /^plugin p: pass 0 is \{"name":"a",/],
+  [
+    "a pass after a number",
+    { ...named, passes: [{ pass: passOf("a"), after: any(3) }] },
+    /^plugin p: pass a stands after 3$/,
+  ],
+  ...MAKES.map(([what, make, facts]): (typeof MISTAKES)[number] => [
+    `a make that ${what}`,
+    {
+      ...named,
+      ops: [mine],
+      passes: [{ pass: { name: "a", summary: "", role: "fuse", make: any(make) }, after: "fuse-gelu" }],
+    },
+    facts,
+  ]),
+  ...GRAPHS.map(([what, run, facts]): (typeof MISTAKES)[number] => [
+    `a pass that ${what}`,
+    { ...named, ops: [mine], passes: [{ pass: passOf("a", { run: any(run) }), after: "fuse-gelu" }] },
+    facts,
+  ]),
+  ...RULES.map(([what, rule, facts]): (typeof MISTAKES)[number] => [
+    `a rule ${what}`,
+    {
+      ...named,
+      ops: [mine],
+      passes: [{ pass: passOf("a", { run: (g, report) => applyRules(g, any(rule), report) }), after: "fuse-gelu" }],
+    },
+    facts,
+  ]),
   [
     "a pass that does nothing",
     { ...named, passes: [{ pass: any({ name: "a" }), after: "fuse-gelu" }] },
@@ -247,6 +419,22 @@ const MISTAKES: readonly (readonly [what: string, spec: PluginSpec | readonly Pl
     /^kernel k for mine y, template mine: its kernel gives size, which it never reads$/,
   ],
   [
+    "a kernel whose template stores nothing",
+    {
+      ...named,
+      ops: [mine],
+      kernels: [
+        kernelOf("k", mine, {
+          lower: (region) => ({
+            ...gives({})(),
+            functions: [region.storeFunction("store_y", at(region.anchor?.results ?? [], 0), ["i"])],
+          }),
+        }),
+      ],
+    },
+    /^kernel k for mine y, template mine: never calls store_y$/,
+  ],
+  [
     "a kernel that stores nothing",
     { ...named, ops: [mine], kernels: [kernelOf("k", mine)] },
     /^kernel k for mine y: asks for no function that stores y$/,
@@ -255,6 +443,16 @@ const MISTAKES: readonly (readonly [what: string, spec: PluginSpec | readonly Pl
     "a kernel that refuses without a reason",
     { ...named, ops: [mine], kernels: [kernelOf("k", mine, { refuses: any(() => false) })] },
     /kernel k for mine y: its refuses gives false$/,
+  ],
+  [
+    "an op that is made of an op's name",
+    { ...named, ops: [{ ...mine, decompose: (emit: Emit, [x]) => emit(any("tanh"), [x ?? 0]) }] },
+    /mine y: its decompose is made of "tanh", which is no op$/,
+  ],
+  [
+    "an op that is made of no values",
+    { ...named, ops: [{ ...mine, decompose: any(() => [3]) }] },
+    /mine y: its decompose gives \[3\], but its infer says f32\[4\]$/,
   ],
   ["an op that is made of itself", { ...named, ops: [loop()] }, /mine y: its decompose is made of the op itself$/],
   [
@@ -285,6 +483,29 @@ for (const [what, spec, message] of MISTAKES)
     assert.match(`${place}: ${facts}`, message, `${place}: ${facts}`);
     assert.not.match(`${place}: ${facts}`, /\n|internal error/);
   });
+
+test("two values that stand for each other leave no graph, and the rule waits", () => {
+  const both = productRule(({ index, node, site }) => {
+    const next = at(at(index.graph.nodes, 1).results, 0);
+    return {
+      remove: [node],
+      insert: [],
+      values: new Map([
+        [site, next],
+        [next, site],
+      ]),
+    };
+  });
+  const pass = passOf("a", { run: (graph, report) => applyRules(graph, [both], report) });
+  const { reports } = compileWith({ ...named, ops: [mine], passes: [{ pass, after: "fuse-gelu" }] });
+  const facts = reports.find((r) => r.pass === "a")?.refusal;
+  assert.equal(facts, { predicate: "leaves-a-valid-graph", facts: "y would stand for itself" });
+});
+
+test("refuses a template whose text, or whose parameters, are none", () => {
+  assert.throws(() => template("mine", any(3), []), /^mine: its text is 3/);
+  assert.throws(() => template("mine", "{{size}}", any(undefined)), /^mine: declares undefined/);
+});
 
 test("refuses a template that reads what it does not declare, or declares what it does not read", () => {
   assert.throws(() => template("mine", "{{size}}", []), /^mine: reads size, which its kernel does not declare/);

@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { compileEntries } from "../../codegen/compile.ts";
-import { renderShader } from "../../codegen/kernel.ts";
+import { renderShader } from "../../codegen/render-shader.ts";
 import { selectKernel } from "../../codegen/select-kernel.ts";
 import { targetByName } from "../../codegen/target.ts";
 import { at, CompileError } from "../../ir/errors.ts";

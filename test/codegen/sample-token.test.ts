@@ -19,6 +19,12 @@ const SETTINGS: readonly Settings[] = [
   { temperature: 1.5, topP: 0.9 },
   { temperature: 0.8, topK: 40, topP: 0.95 },
   { temperature: 1, topK: 100_000, topP: 1e-6 },
+  { temperature: 1.3, minP: 0.05 },
+  { temperature: 0.9, topK: 30, topP: 0.97, minP: 0.2 },
+  { temperature: 1, minP: 1 },
+  { temperature: 0, repetitionPenalty: 1.3 },
+  { temperature: 1.1, repetitionPenalty: 1.2 },
+  { temperature: 0.8, topK: 20, topP: 0.9, minP: 0.02, repetitionPenalty: 0.7 },
 ];
 
 /** Seeded logits in eighths, so that there are equals. */
@@ -32,11 +38,33 @@ gpuTest("draws the reference's token, whatever the width, the settings and the s
       for (const settings of SETTINGS)
         for (let seed = 0; seed < 12; seed++) {
           const logits = logitsOf(width, seed);
-          const want = drawByReference(logits, settings, seed, 3);
-          assert.is(await drawer.draw(logits, settings, seed), want, `${width} ${JSON.stringify(settings)} ${seed}`);
+          // The likeliest stand in the sequence, one of them twice, and one beyond the step, which does not count.
+          const ids = logits.map((_, id) => id).sort((a, b) => at(logits, b) - at(logits, a));
+          const sequence = [ids[0], ids[seed % 5], ids[0], ids[1]].map((id) => id ?? 0);
+          const given = { ...settings, sequence };
+          const want = drawByReference(logits, given, seed, 3);
+          assert.is(await drawer.draw(logits, given, seed), want, `${width} ${JSON.stringify(settings)} ${seed}`);
         }
       drawer.destroy();
     }
+});
+
+gpuTest("penalises what was seen also where a vocabulary is larger than a workgroup's memory", async () => {
+  const width = 140_000;
+  const target = targetByName("webgpu-default");
+  assert.ok(width / 8 > target.limits.maxComputeWorkgroupStorageSize);
+  const drawer = await drawerOf(width, target);
+  const logits = Array.from({ length: width }, (_, id) => (id === 139_999 ? 9 : id === 70_000 ? 8 : (id % 7) / 8));
+  for (const [sequence, want] of [
+    [[1, 2, 3], 139_999],
+    [[1, 139_999, 3], 70_000],
+    [[139_999, 70_000, 3], 139_999],
+  ] as const) {
+    const settings = { temperature: 0, repetitionPenalty: 1.5, sequence };
+    assert.is(drawByReference(logits, settings, 0, 3), want);
+    assert.is(await drawer.draw(logits, settings, 0), want);
+  }
+  drawer.destroy();
 });
 
 gpuTest("gives -1 for logits that are no distribution, and never a token of -Infinity", async (gpu) => {

@@ -1,29 +1,23 @@
-// The template loader: what a template reads and what its kernel declares must be the same.
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { pathToFileURL } from "node:url";
+// Templates: what one reads and what its kernel declares must be the same.
+import { readFileSync } from "node:fs";
+import { runInNewContext } from "node:vm";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { loadTemplate } from "../../codegen/template.ts";
+import { type PrecompiledTemplate, precompiledTemplate } from "../../codegen/template.ts";
+import { precompileTemplate, template } from "../../codegen/template-compiler.ts";
+import { PRECOMPILED } from "../../tools/fresh-templates.mjs";
+import { capture } from "../../tools/run-command.mjs";
+import { templatesText } from "../../tools/templates.ts";
 
-const folder = mkdtempSync(join(tmpdir(), "wgpt-template-"));
 const test = suite("template");
-test.after(() => rmSync(folder, { recursive: true, force: true }));
-
-let count = 0;
-function file(text: string): URL {
-  const path = join(folder, `t${count++}.wgsl.hbs`);
-  writeFileSync(path, text);
-  return pathToFileURL(path);
-}
+const mine = <const K extends string>(text: string, declared: readonly K[]) => template("mine", text, declared);
 
 test("prints the parameters as they are, with nothing escaped", () => {
-  assert.is(loadTemplate(file("const A = {{a}};"), ["a"]).render({ a: "x < y && z" }), "const A = x < y && z;\n");
+  assert.is(mine("const A = {{a}};", ["a"]).render({ a: "x < y && z" }), "const A = x < y && z;\n");
 });
 
 test("prints a number as an f32 literal where asked", () => {
-  const t = loadTemplate(file("{{f32 a}}"), ["a"]);
+  const t = mine("{{f32 a}}", ["a"]);
   assert.is(t.render({ a: 1 }), "1.0\n");
   assert.is(t.render({ a: 0.125 }), "0.125\n");
   assert.is(t.render({ a: 1e-7 }), "1e-7\n");
@@ -32,36 +26,79 @@ test("prints a number as an f32 literal where asked", () => {
 });
 
 test("refuses what is no f32 constant", () => {
-  const t = loadTemplate(file("{{f32 a}}"), ["a"]);
+  const t = mine("{{f32 a}}", ["a"]);
   for (const a of [Number.NaN, Number.POSITIVE_INFINITY, 1e39, "1.0", true])
     assert.throws(() => t.render({ a }), /is no f32 constant/);
 });
 
 test("refuses to render without a value, also inside a condition", () => {
-  const t = loadTemplate(file("{{#if a}}x{{/if}}{{b}}"), ["a", "b"]);
+  const t = mine("{{#if a}}x{{/if}}{{b}}", ["a", "b"]);
   assert.is(t.render({ a: false, b: "" }), "\n");
-  assert.throws(() => t.render({ b: "" } as { a: boolean; b: string }), /t\d+\.wgsl\.hbs: its kernel gives no a/);
+  assert.throws(() => t.render({ b: "" } as { a: boolean; b: string }), /mine: its kernel gives no a/);
 });
 
 test("refuses a value that the template never reads", () => {
-  const t = loadTemplate(file("{{a}}"), ["a"]);
+  const t = mine("{{a}}", ["a"]);
   assert.throws(() => t.render({ a: 1, b: 2 } as { a: number }), /its kernel gives b, which it never reads/);
 });
 
 test("refuses a template that reads what its kernel does not declare", () => {
-  assert.throws(() => loadTemplate(file("{{a}} {{b}}"), ["a"]), /reads b, which its kernel does not declare/);
+  assert.throws(() => mine("{{a}} {{b}}", ["a"]), /reads b, which its kernel does not declare/);
 });
 
 test("refuses a parameter that the template never reads", () => {
-  assert.throws(() => loadTemplate(file("{{a}}"), ["a", "b"]), /never reads b/);
+  assert.throws(() => mine("{{a}}", ["a", "b"]), /never reads b/);
 });
 
 test("sees a name inside a condition, where Handlebars would take it for false", () => {
-  assert.throws(() => loadTemplate(file("{{#if b}}x{{/if}}"), []), /reads b/);
+  assert.throws(() => mine("{{#if b}}x{{/if}}", []), /reads b/);
 });
 
 test("leaves no trace of a hook that prints nothing", () => {
-  assert.is(loadTemplate(file("one\n\n{{a}}\n\ntwo\n"), ["a"]).render({ a: "" }), "one\n\ntwo\n");
+  assert.is(mine("one\n\n{{a}}\n\ntwo\n", ["a"]).render({ a: "" }), "one\n\ntwo\n");
+});
+
+test("refuses a text that is no template, in one line", () => {
+  for (const text of ["{{#if a}}x", "{{", "{{/if}}"])
+    assert.throws(
+      () => mine(text, []),
+      (error: Error) => /^mine: is no template: [^\n]+\nhint: /.test(error.message),
+    );
+});
+
+test("prints the same once precompiled, with no eval", () => {
+  const text = "const A = {{f32 a}}; {{#if b}}{{> linear-id}}{{/if}}{{b}}";
+  // What a plugin's author writes to a file.
+  const precompiled = runInNewContext(`(${precompileTemplate("mine", text)})`) as PrecompiledTemplate;
+  const t = precompiledTemplate("mine", precompiled, ["a", "b"]);
+  for (const params of [
+    { a: 1, b: true },
+    { a: 0.5, b: false },
+  ])
+    assert.is(t.render(params), mine(text, ["a", "b"]).render(params));
+  assert.throws(() => precompiledTemplate("mine", precompiled, ["a"]), /reads b, which its kernel does not declare/);
+  assert.throws(() => t.render({ a: Number.NaN, b: true }), /is no f32 constant/);
+});
+
+test("the kernels' templates are what their files make", () => {
+  assert.ok(readFileSync(PRECOMPILED, "utf8") === templatesText(), "stale: npm run templates");
+});
+
+test("a model compiles where code from text is forbidden", async () => {
+  const program = `
+    const { compileGpt2, compileModelBundle } = await import("./codegen/index.ts");
+    const { gpt2, readGpt2Config } = await import("./ir/index.ts");
+    try { new Function("return 1"); throw new Error("eval is allowed"); } catch (error) { if (!(error instanceof EvalError)) throw error; }
+    const config = readGpt2Config({ n_layer: 1, n_head: 2, n_embd: 8, n_ctx: 16, vocab_size: 11 }, "tiny");
+    const { kernels } = compileGpt2(config).plan;
+    console.log(kernels.length, compileModelBundle(gpt2, config).kernels.size);`;
+  const { ok, stdout, output } = await capture([
+    process.execPath,
+    ...["--disallow-code-generation-from-strings", "--import", import.meta.resolve("tsx")],
+    ...["--input-type=module", "-e", program],
+  ]);
+  assert.ok(ok, output);
+  assert.match(stdout, /^\d+ \d+\n$/);
 });
 
 test.run();

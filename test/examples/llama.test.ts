@@ -1,5 +1,9 @@
 // The second family, a plugin in examples/llama: its graphs through the compiler and on the adapter, against an implementation
 // in f64 that shares nothing with them, and its config.json.
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { compileModel, extend, standard } from "../../codegen/compile.ts";
@@ -8,14 +12,24 @@ import { type LlamaConfig, readLlamaConfig } from "../../examples/llama/config.t
 import plugin, { llama } from "../../examples/llama/plugin.ts";
 import { CompileError } from "../../ir/errors.ts";
 import { shortenContext } from "../../ir/family.ts";
-import { Executor } from "../../runtime/executor.ts";
+import { loadBundle } from "../../runtime/index.ts";
+import { Model } from "../../runtime/model.ts";
 import { createRng } from "../../runtime/rng.ts";
+import type { StoredTensor, WeightSource } from "../../runtime/weights/source.ts";
+import { sourcesOf } from "../../runtime/weights/storage.ts";
 import { onGpu } from "../support/gpu.ts";
 import { llamaLogits } from "../support/llama-f64.ts";
-import { argmax, assertWithin } from "../support/models.ts";
+import { allLogits, argmax, assertWithin } from "../support/models.ts";
+import { assertFails, output, runCli } from "../support/run-cli.ts";
 
 const test = suite("llama family");
 const gpuTest = onGpu(test);
+
+const root = mkdtempSync(join(tmpdir(), "wgpt-llama-"));
+test.after(() => rmSync(root, { recursive: true, force: true }));
+const PLUGIN = ["--plugin", fileURLToPath(new URL("../../examples/llama/plugin.ts", import.meta.url))];
+const checkpoint = join(root, "checkpoint");
+const made = runCli(["make-checkpoint", "llama-tiny", "--seed", "1", "--out", checkpoint, ...PLUGIN]).then(output);
 
 const small = readLlamaConfig({
   hidden_size: 48,
@@ -63,41 +77,80 @@ for (const tie_word_embeddings of [false, true])
     async (gpu) => {
       const config: LlamaConfig = { ...small, tie_word_embeddings };
       const { plan } = compileModel(llama, config, { toolkit, target: targetForAdapter(gpu.adapter) });
-      const executor = await Executor.create(gpu, plan);
       const rng = createRng(5);
-      const weights = new Map<string, Float32Array>();
-      for (const { name, buffer, shape } of plan.weights) {
+      const weights = new Map<string, Float32Array<ArrayBuffer>>();
+      const tensors = sourcesOf(plan.weights).map(({ name, shape }): StoredTensor => {
         const count = shape.reduce((n, d) => n * d, 1);
         const spread = shape.length === 1 ? 1 : 2 / Math.sqrt(shape.at(-1) ?? 1);
-        const values = Float32Array.from({ length: count }, () => spread * (2 * rng.next() - 1));
-        weights.set(name, values);
-        executor.write(buffer, values);
-      }
-      const want = llamaLogits(config, (name) => weights.get(name) ?? [], IDS);
-      const largest = Math.max(...want.flat().map(Math.abs));
-      const tokens = new Int32Array(config.n_ctx + 1);
-      tokens.set(IDS);
-      executor.write("tokens", tokens);
-      executor.write("settings", Float32Array.of(0, 0, 1));
-      executor.write("seed", Uint32Array.of(1));
-      const read = async (entry: string, symbols: Readonly<Record<string, number>>) => {
-        executor.run(entry, symbols);
-        const [logits] = executor.entry(entry).outputs;
-        if (!logits) throw new Error(`${entry} has no output`);
-        return (await executor.read(logits, symbols)) as Float32Array;
+        weights.set(
+          name,
+          Float32Array.from({ length: count }, () => spread * (2 * rng.next() - 1)),
+        );
+        return { name, dtype: "F32", shape, byteLength: 4 * count };
+      });
+      const source: WeightSource = {
+        place: "made up",
+        tensors: new Map(tensors.map((t) => [t.name, t])),
+        read: async (name, offset, length) =>
+          new Uint8Array(weights.get(name)?.buffer ?? new ArrayBuffer(0), offset, length).slice(),
+        close: async () => undefined,
       };
-      const bound = 1e-4 * largest;
-      assertWithin(await read("logits", { T: IDS.length, P: 0 }), want.flat(), bound, "all at once");
-      assertWithin(await read("prefill", { T: 4, P: 0 }), want[3] ?? [], bound, "a prefill of 4");
+      const want = llamaLogits(config, (name) => weights.get(name) ?? [], IDS);
+      const bound = 1e-4 * Math.max(...want.flat().map(Math.abs));
+      const model = await Model.load(gpu, plan, source);
+      const session = await model.session();
+      assertWithin(await allLogits(session, IDS), want.flat(), bound, "all at once");
+      await session.reset();
+      assertWithin(await session.feed(IDS.slice(0, 4)), want[3] ?? [], bound, "a prefill of 4");
       for (let P = 4; P < IDS.length; P++) {
-        // The step before has drawn a token of its own.
-        executor.write("tokens", tokens);
-        const got = await read("decode", { P });
+        const got = await session.feed(IDS.slice(P, P + 1));
         assertWithin(got, want[P] ?? [], bound, `the step at ${P}`);
         assert.is(argmax(got), argmax(want[P] ?? []));
       }
-      executor.destroy();
+      await model.close();
     },
   );
+
+test("is not read without its plugin, and the refusal names the way", async () => {
+  assertFails(
+    await made.then(() => runCli(["generate", "--model", checkpoint, "--tokens", "1"])),
+    /config\.json: model_type is "llama" \(wgpt compiles gpt2; a plugin brings other families: --plugin FILE\)/,
+  );
+  assertFails(await runCli(["inspect", "llama-tiny"]), /no preset of that name.*presets are gpt2, gpt2-medium/);
+  assertFails(await runCli(["inspect", "none", ...PLUGIN]), /presets are gpt2, .*llama-tiny/);
+});
+
+test("a config that it refuses is named, and not the plugin's line that does", async () => {
+  const folder = mkdtempSync(join(root, "refused-"));
+  writeFileSync(join(folder, "config.json"), JSON.stringify({ ...llama.printConfig(small), hidden_act: "gelu" }));
+  const { stderr } = await runCli(["inspect", folder, ...PLUGIN]);
+  assert.is(stderr, `wgpt: ${join(folder, "config.json")}: hidden_act is "gelu" (wgpt knows silu, swish)\n`);
+});
+
+gpuTest(
+  "every command reads it by its plugin: the same tokens from a checkpoint, a preset's bundle, and in a program",
+  async (gpu) => {
+    await made;
+    const generate = ["generate", "--model", checkpoint, "--tokens", IDS.join(), "--max-new-tokens", "6"];
+    const said = output(await runCli([...generate, "--temperature", "0", ...PLUGIN])).trim();
+    assert.match(said, /^(\d+ ){5}\d+$/);
+    const bundle = join(root, "bundle");
+    output(await runCli(["compile", checkpoint, "--pack-weights", "--out", bundle, ...PLUGIN]));
+    output(await runCli(["compile", "--check", bundle, checkpoint, "--verify", ...PLUGIN]));
+    for (const weights of [undefined, checkpoint]) {
+      const model = await loadBundle(bundle, gpu, weights, { onWarning: () => undefined });
+      const tokens: number[] = [];
+      for await (const { token } of model.generate(IDS, { maxNewTokens: 6, temperature: 0 })) tokens.push(token);
+      assert.is(tokens.join(" "), said);
+      await model.close();
+    }
+    assert.match(
+      output(await runCli(["score", "--model", checkpoint, "--tokens", IDS.join(), ...PLUGIN])),
+      /perplexity/,
+    );
+    const bench = ["bench", "llama-tiny", "--runs", "1", "--max-new-tokens", "2", "--prefill", "8", "--json"];
+    assert.is(JSON.parse(output(await runCli([...bench, ...PLUGIN]))).weights, "random");
+  },
+);
 
 test.run();

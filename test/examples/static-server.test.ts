@@ -1,4 +1,5 @@
 // The small server of examples/browser: ranges as browsers ask for them, and nothing from outside its folder.
+import { createHash } from "node:crypto";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { request } from "node:http";
 import { tmpdir } from "node:os";
@@ -45,6 +46,34 @@ test("tells a file's length without sending it", async () => {
   const response = await fetch(server.url, { method: "HEAD" });
   assert.is(response.headers.get("content-length"), "10");
   assert.is(await response.text(), "");
+});
+
+test("refuses whatever changes something, and says what it takes", async () => {
+  for (const method of ["POST", "PUT", "DELETE", "OPTIONS", "PATCH"]) {
+    const response = await fetch(server.url, { method });
+    assert.equal(
+      [response.status, response.headers.get("allow"), await response.text()],
+      [405, "GET, HEAD", ""],
+      method,
+    );
+  }
+});
+
+test("says what each file is, with a policy that lets a page load its own files and scripts alone", async () => {
+  const script = ' { "imports": {} } ';
+  writeFileSync(
+    join(root, "site", "page.html"),
+    `<script type="importmap">${script}</script><script src="a.js"></script>`,
+  );
+  const hash = createHash("sha256").update(script).digest("base64");
+  const head = async (path: string) => (await fetch(new URL(path, server.url))).headers;
+  for (const path of ["/page.html", "/none", "/"])
+    assert.is((await head(path)).get("x-content-type-options"), "nosniff", path);
+  const policy = (await head("/page.html")).get("content-security-policy") ?? "";
+  assert.match(policy, /^default-src 'none'; /);
+  assert.ok(policy.includes(`script-src 'self' 'sha256-${hash}';`), policy);
+  assert.not.match(policy, /unsafe/);
+  assert.match((await head("/none")).get("content-security-policy") ?? "", /^default-src 'none'/);
 });
 
 test("has nothing for a missing file, a folder, and a way out of its own", async () => {

@@ -114,7 +114,7 @@ const changeConfig: Mutation = (folder, random) => {
 };
 
 /** A random place in a tree of JSON: its value changed, dropped, or something put beside it. */
-function changeTree(tree: unknown, random: Random): void {
+export function changeTree(tree: unknown, random: Random): void {
   let place = tree as Json | unknown[];
   for (;;) {
     const keys = Object.keys(place);
@@ -127,10 +127,11 @@ function changeTree(tree: unknown, random: Random): void {
     const way = random();
     if (way < 0.25 && Array.isArray(place)) place.splice(Number(key), 1);
     else if (way < 0.25) delete (place as Json)[key];
-    else if (way < 0.35 && Array.isArray(place)) place.push(pick(random, VALUES));
+    else if (way < 0.35 && Array.isArray(place)) place.push(structuredClone(pick(random, VALUES)));
     else
       Object.defineProperty(place, key, {
-        value: pick(random, VALUES),
+        // One of its own, for it may be changed in its turn.
+        value: structuredClone(pick(random, VALUES)),
         enumerable: true,
         configurable: true,
         writable: true,

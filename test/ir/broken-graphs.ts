@@ -1,4 +1,13 @@
 // Graphs that break each invariant of the verifier, made by hand where the builder and the parser would refuse.
+import {
+  castRecipe,
+  concatRecipe,
+  recipeType,
+  sliceRecipe,
+  tensorRecipe,
+  transposeRecipe,
+  type WeightRecipe,
+} from "../../base/recipe.ts";
 import type { Attrs } from "../../ir/attr.ts";
 import { fused } from "../../ir/fused.ts";
 import type { Anchor, Graph, Node } from "../../ir/graph.ts";
@@ -43,6 +52,12 @@ function region(
 ): Graph {
   const [x, y, z] = [value("x"), value("y"), value("z")];
   return graph([x, y], [node(fused, operands(x, y), [z], {}, fill(value("a"), value("b")), anchor)], [z]);
+}
+
+/** A graph of one weight that is made by a recipe; its type is the recipe's. */
+function recipeOf(recipe: WeightRecipe): Graph {
+  const made: Value = { name: "a", type: recipeType(recipe) };
+  return { name: "g", inputs: [{ kind: "weight", value: made, recipe }], nodes: [], results: [made] };
 }
 
 const both = (x: Value, y: Value) => [x, y];
@@ -318,16 +333,40 @@ export const BROKEN: Readonly<Record<keyof typeof INVARIANTS, readonly Broken[]>
   ],
   V11: [
     {
-      when: "a part reaches beyond its whole",
-      graph: () => parseGraph("graph g(weight a: f32[3, 2] = slice(w: f32[5, 2], axis=0, start=3)) {\n  return a\n}"),
+      when: "a recipe gives another type",
+      graph: () => parseGraph("graph g(weight a: f32[3, 2] = transpose(w: f32[3, 2], perm=[1, 0])) {\n  return a\n}"),
       place: "weight a",
-      facts: "is f32[3, 2], from 3 on along axis 0 of f32[5, 2]",
+      facts: "is f32[3, 2], but transpose(w: f32[3, 2], perm=[1, 0]) is f32[2, 3]",
     },
     {
-      when: "a part is of another width",
-      graph: () => parseGraph("graph g(weight a: f32[2, 3] = slice(w: f32[5, 2], axis=0, start=0)) {\n  return a\n}"),
+      when: "a recipe takes what its tensor does not have",
+      graph: () => recipeOf(sliceRecipe(tensorRecipe("w", [5, 2]), 0, 3, 3)),
       place: "weight a",
-      facts: "is f32[2, 3], from 0 on along axis 0 of f32[5, 2]",
+      facts: "a slice takes 3 to 6 of axis 0, but is of f32[5, 2]",
+    },
+    {
+      when: "a recipe orders axes that there are not",
+      graph: () => recipeOf(transposeRecipe(tensorRecipe("w", [5, 2]), [1, 1])),
+      place: "weight a",
+      facts: "perm is [1, 1], but what it orders is f32[5, 2]",
+    },
+    {
+      when: "a recipe puts together what does not fit",
+      graph: () => recipeOf(concatRecipe([tensorRecipe("w", [5, 2]), tensorRecipe("v", [5, 3])], 0)),
+      place: "weight a",
+      facts: "a concat along axis 0 is of f32[5, 2] and f32[5, 3]",
+    },
+    {
+      when: "a recipe's tensor has no name of the text form",
+      graph: () => recipeOf(castRecipe(tensorRecipe("my w", [3, 2]), "f16")),
+      place: "weight a",
+      facts: '"my w" is no name',
+    },
+    {
+      when: "what is no weight has a recipe",
+      graph: () => parseGraph("graph g(state a: f32[3, 2] = w: f32[3, 2]) {\n  return a\n}"),
+      place: "state a",
+      facts: "has the recipe w: f32[3, 2]",
     },
   ],
   V12: [

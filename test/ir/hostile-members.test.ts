@@ -193,6 +193,18 @@ const PROMISES: readonly (readonly [string, Op, readonly TensorType[], RegExp])[
     [x.type],
     /in its attribute epsilon/,
   ],
+  [
+    "reads before its results what is none of its operands",
+    promises({ readsBeforeResults: ["cache"] }),
+    [row],
+    /^reads cache before its results, but its operands are a$/,
+  ],
+  [
+    "reads before its results, and moves elements",
+    promises({ writes: { ...writes, operand: 0 }, readsBeforeResults: ["a"] }),
+    [row],
+    /^reads a before its results, but kernels for any op with the trait writes compute it, which store as they read$/,
+  ],
   ["normalises a number", promises({ normalizes }), [parseType("f32[]")], /but normalises the rows of f32\[\]/],
 ];
 for (const [what, own, types, facts] of PROMISES)

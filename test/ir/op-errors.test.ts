@@ -60,10 +60,15 @@ const MISFITS: Readonly<Record<string, readonly Misfit[]>> = {
     [["f32[2, 3]"], { shape: [-2, -3] }, ["gives f32[-2, -3]"]],
   ],
   sample_token: [
-    [["f32[2, 9]", "f32[3]", "u32[1]", "u32[1]"], {}, ["logits are f32[2, 9]", "settings f32[3]"]],
-    [["f32[1, 9]", "f32[4]", "u32[1]", "u32[1]"], {}, ["settings f32[4]", "the seed u32[1]"]],
-    [["f32[1, 9]", "f32[3]", "i32[1]", "u32[1]"], {}, ["settings f32[3]", "the seed i32[1]"]],
-    [["f32[1, 99]", "f32[3]", "u32[1]", "u32[3]"], {}, ["logits are f32[1, 99]", "the suppressed ids u32[3]"]],
+    [["f32[2, 9]", "f32[5]", "u32[1]", "u32[1]", "i32[4]"], {}, ["logits are f32[2, 9]", "settings f32[5]"]],
+    [["f32[1, 9]", "f32[4]", "u32[1]", "u32[1]", "i32[4]"], {}, ["settings f32[4]", "the seed u32[1]"]],
+    [["f32[1, 9]", "f32[5]", "i32[1]", "u32[1]", "i32[4]"], {}, ["settings f32[5]", "the seed i32[1]"]],
+    [
+      ["f32[1, 99]", "f32[5]", "u32[1]", "u32[3]", "i32[4]"],
+      {},
+      ["logits are f32[1, 99]", "the suppressed ids u32[3]"],
+    ],
+    [["f32[1, 9]", "f32[5]", "u32[1]", "u32[1]", "i32[4, 1]"], {}, ["logits are f32[1, 9]", "the sequence i32[4, 1]"]],
   ],
   scaled_dot_product_attention: [
     [

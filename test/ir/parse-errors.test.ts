@@ -62,7 +62,7 @@ test("an op that there is not", () => {
     inGraph("y = negate(x)"),
     "line 3, column 5",
     "negate is no op",
-    "ops of your own come with a plugin, or as `{ ops: [...OPS, yourOp] }`",
+    "ops of your own come with a plugin (--plugin FILE), or as `{ ops: [...OPS, yourOp] }`",
   );
 });
 
@@ -240,7 +240,7 @@ test("the message reads as place, facts and hint", () => {
     inGraph("y = negate(x)"),
     (error: Error) =>
       error.message ===
-      "line 3, column 5: negate is no op\nhint: ops of your own come with a plugin, or as `{ ops: [...OPS, yourOp] }`",
+      "line 3, column 5: negate is no op\nhint: ops of your own come with a plugin (--plugin FILE), or as `{ ops: [...OPS, yourOp] }`",
   );
 });
 

@@ -227,6 +227,14 @@ test("random graphs come back as they were, and give the same numbers", () => {
     assert.ok(seen.has(op), `no random graph held ${op}`);
 });
 
+test("takes an op for what it is whatever a graph calls its symbols", () => {
+  expectRoundTrip("graph g[rows](x: f32[rows, 6]) { a, b = split(x, sizes=[2, 4]) return a, b }");
+  assert.throws(
+    () => parseGraph("graph g[rows](x: f32[rows, 6]) { a, b = split(x, sizes=[2, 3]) return a, b }"),
+    /split a: /,
+  );
+});
+
 test.run();
 
 /** Reads, prints and reads again: the second graph is the first. */

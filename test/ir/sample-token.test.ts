@@ -75,6 +75,30 @@ test("applies top-p to what temperature and top-k left", () => {
   closeTo(shares(logitsOf(0.6, 0.4), { temperature: 0.5, topP: 0.65 }), [1, 0]);
 });
 
+test("keeps what is at least so likely as a share of the likeliest, after top-k and top-p", () => {
+  const logits = logitsOf(0.5, 0.3, 0.15, 0.05);
+  closeTo(shares(logits, { temperature: 1, minP: 0.29 }), [0.5 / 0.95, 0.3 / 0.95, 0.15 / 0.95, 0]);
+  closeTo(shares(logits, { temperature: 1, minP: 0.31 }), [5 / 8, 3 / 8, 0, 0]);
+  closeTo(shares(logits, { temperature: 1, minP: 1 }), [1, 0, 0, 0]);
+  closeTo(shares(logits, { temperature: 1, topK: 2, minP: 0.1 }), [5 / 8, 3 / 8, 0, 0]);
+  // Squares at T = 0.5: 0.25, 0.09, 0.0225, 0.0025.
+  closeTo(shares(logits, { temperature: 0.5, minP: 0.3 }), [0.25 / 0.34, 0.09 / 0.34, 0, 0]);
+});
+
+test("makes what stands in the sequence less likely, whatever its logit's sign, once however often it stands there", () => {
+  const settings = { temperature: 0, repetitionPenalty: 2 };
+  // 6 / 2 = 3 < 4, and −1 · 2 = −2 < −1.5.
+  assert.is(drawByReference([6, 4, 0], { ...settings, sequence: [0, 0, 0] }, 0, 3), 1);
+  assert.is(drawByReference([6, 4, 0], { ...settings, sequence: [2, 2, 0] }, 0, 2), 0, "a later one does not count");
+  assert.is(drawByReference([-1, -1.5, -9], { ...settings, sequence: [0] }, 0, 1), 1);
+  assert.is(drawByReference([6, 4, 0], { ...settings, sequence: [0, 1] }, 0, 2), 0, "both: 3 and 2");
+  assert.is(drawByReference([6, 4, 0], { temperature: 0, repetitionPenalty: 1, sequence: [0] }, 0, 1), 0);
+  // p = 0.5 and 0.5 as logits of −0.69 each, one of them twice that: 0.25 against 0.5.
+  const zeros = new Array<number>(12).fill(0);
+  const drawn = shares(logitsOf(0.5, 0.5), { temperature: 1, repetitionPenalty: 2, sequence: zeros });
+  closeTo(drawn, [1 / 3, 2 / 3]);
+});
+
 test("never draws a token whose logit is -Infinity", () => {
   const none = Number.NEGATIVE_INFINITY;
   closeTo(shares([none, 0, none, 0, none], { temperature: 1 }), [0, 0.5, 0, 0.5, 0]);

@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "uvu";
 import { onGpu } from "../support/gpu.ts";
-import { allLogits, assertWithin, F32_BOUND, withModel } from "../support/models.ts";
+import { allLogits, assertWithin, F32_BOUND, withSession } from "../support/models.ts";
 import { shared } from "../support/shared.ts";
 import { skipUnless } from "../support/skip.ts";
 
@@ -15,9 +15,9 @@ for (const name of ["n-ctx-smaller-than-n-positions", "tied-only-lm-head", "pref
   if (folder === undefined) skipUnless(test, folder, `no ../shared/cases/${name}`)(title, () => {});
   else
     onGpu(test)(title, (gpu) =>
-      withModel(gpu, folder, {}, async (model) => {
+      withSession(gpu, folder, {}, async (session) => {
         const { ids, logits } = JSON.parse(readFileSync(join(folder, "expected.json"), "utf8"));
-        assertWithin(await allLogits(model, ids), logits.flat(), F32_BOUND, name);
+        assertWithin(await allLogits(session, ids), logits.flat(), F32_BOUND, name);
       }),
     );
 }

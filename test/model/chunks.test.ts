@@ -2,9 +2,9 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { at } from "../../ir/errors.ts";
-import type { Model } from "../../runtime/model.ts";
+import type { Session } from "../../runtime/session.ts";
 import { onGpu } from "../support/gpu.ts";
-import { allLogits, assertWithin, EMBEDDED, F32_BOUND, readReference, withModel } from "../support/models.ts";
+import { allLogits, assertWithin, EMBEDDED, F32_BOUND, readReference, withSession } from "../support/models.ts";
 
 const test = suite("chunks");
 const gpuTest = onGpu(test);
@@ -18,25 +18,25 @@ const full = at(
 /** The logits after every token, when each is fed by itself: the decode path, which never sees two tokens at once. */
 let decoded: readonly Float32Array[] = [];
 
-async function feedOneByOne(model: Model): Promise<Float32Array[]> {
-  await model.reset();
+async function feedOneByOne(session: Session): Promise<Float32Array[]> {
+  await session.reset();
   const rows: Float32Array[] = [];
-  for (const id of full.ids) rows.push((await model.feed([id])).slice());
+  for (const id of full.ids) rows.push((await session.feed([id])).slice());
   return rows;
 }
 
-async function feedWhole(model: Model, lengths: readonly number[]): Promise<void> {
+async function feedWhole(session: Session, lengths: readonly number[]): Promise<void> {
   for (const n of lengths) {
-    await model.reset();
-    const logits = await model.feed(full.ids.slice(0, n));
-    assert.is(model.past, n);
-    assertWithin(logits, at(decoded, n - 1), F32_BOUND, `${n} tokens in chunks of ${model.chunk}`);
+    await session.reset();
+    const logits = await session.feed(full.ids.slice(0, n));
+    assert.is(session.past, n);
+    assertWithin(logits, at(decoded, n - 1), F32_BOUND, `${n} tokens in chunks of ${session.chunk}`);
   }
 }
 
 gpuTest("token by token, the last place of the context is right", (gpu) =>
-  withModel(gpu, EMBEDDED, { chunk: 1 }, async (model) => {
-    decoded = await feedOneByOne(model);
+  withSession(gpu, EMBEDDED, { chunk: 1 }, async (session) => {
+    decoded = await feedOneByOne(session);
     assert.is(decoded.length, 256);
     assertWithin(at(decoded, 255), at(full.logits, 0), F32_BOUND, "the last of 256 tokens");
   }),
@@ -45,13 +45,13 @@ gpuTest("token by token, the last place of the context is right", (gpu) =>
 // 128 is what a model is compiled with; 256 takes every length at once.
 for (const chunk of [3, 7, 128, 256])
   gpuTest(`a prompt in chunks of ${chunk} gives what token by token gives`, (gpu) =>
-    withModel(gpu, EMBEDDED, { chunk }, (model) => feedWhole(model, LENGTHS)),
+    withSession(gpu, EMBEDDED, { chunk }, (session) => feedWhole(session, LENGTHS)),
   );
 
 gpuTest("every position has the same logits, in calls of 1, 3, 7 and 128 tokens", (gpu) =>
-  withModel(gpu, EMBEDDED, {}, async (model) => {
+  withSession(gpu, EMBEDDED, {}, async (session) => {
     for (const step of [1, 3, 7, 128]) {
-      const logits = await allLogits(model, full.ids, step);
+      const logits = await allLogits(session, full.ids, step);
       decoded.forEach((row, i) => {
         const got = logits.subarray(i * row.length, (i + 1) * row.length);
         assertWithin(got, row, F32_BOUND, `position ${i} in calls of ${step}`);
@@ -61,11 +61,11 @@ gpuTest("every position has the same logits, in calls of 1, 3, 7 and 128 tokens"
 );
 
 gpuTest("a conversation that goes on in pieces is one text", (gpu) =>
-  withModel(gpu, EMBEDDED, {}, async (model) => {
-    await model.reset();
+  withSession(gpu, EMBEDDED, {}, async (session) => {
+    await session.reset();
     let end = 0;
     for (const length of [5, 1, 130, 1, 63]) {
-      const logits = await model.feed(full.ids.slice(end, end + length));
+      const logits = await session.feed(full.ids.slice(end, end + length));
       end += length;
       assertWithin(logits, at(decoded, end - 1), F32_BOUND, `after ${end} tokens`);
     }

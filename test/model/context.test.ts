@@ -5,7 +5,7 @@ import { generate } from "../../runtime/generate.ts";
 import { onGpu } from "../support/gpu.ts";
 import { seededCheckpoint } from "../support/made-models.ts";
 import { inFolder } from "../support/make-safetensors.ts";
-import { allLogits, assertWithin, F32_BOUND, interpretLogits, withModel } from "../support/models.ts";
+import { allLogits, assertWithin, F32_BOUND, interpretLogits, withSession } from "../support/models.ts";
 import { rejects } from "../support/rejects.ts";
 
 const test = suite("context");
@@ -18,9 +18,9 @@ const PROMPT = [5, 17, 42];
 
 gpuTest("generates up to the last position of 1,024, the tokens that the whole text's logits name", (gpu) =>
   inFolder(seededCheckpoint(CONFIG), (folder) =>
-    withModel(gpu, folder, {}, async (model) => {
+    withSession(gpu, folder, {}, async (session) => {
       const options = { temperature: 0, seed: 0, maxNewTokens: 5000 };
-      const stream = generate(model, undefined, PROMPT, options);
+      const stream = generate(session, PROMPT, options);
       let step = await stream.next();
       while (!step.done) step = await stream.next();
       const { tokens, finish } = step.value;
@@ -29,11 +29,11 @@ gpuTest("generates up to the last position of 1,024, the tokens that the whole t
       assert.is(finish, "context");
 
       const text = [...PROMPT, ...tokens];
-      await rejects(model.feed([...text]), /do not fit in the context of 1024/);
-      await model.reset();
+      await rejects(session.feed([...text]), /do not fit in the context of 1024/);
+      await session.reset();
       const inputs = text.slice(0, N_CTX);
       const logits = await interpretLogits(folder, inputs);
-      assertWithin(await allLogits(model, inputs), logits, F32_BOUND, "all of 1,024 positions at once");
+      assertWithin(await allLogits(session, inputs), logits, F32_BOUND, "all of 1,024 positions at once");
       for (let p = PROMPT.length - 1; p < N_CTX; p++) {
         const row = logits.subarray(p * V, (p + 1) * V);
         const drawn = row[text[p + 1] ?? -1] ?? Number.NaN;

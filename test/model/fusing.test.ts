@@ -2,10 +2,10 @@
 // off are those of the independent reference, by each entry point.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { compileGpt2 } from "../../codegen/compile.ts";
+import { compileGpt2 } from "../../codegen/compile-gpt2.ts";
 import { targetByName } from "../../codegen/target.ts";
 import { at } from "../../ir/errors.ts";
-import type { Model } from "../../runtime/model.ts";
+import type { Session } from "../../runtime/session.ts";
 import { FUSING_PASSES } from "../support/fusing-passes.ts";
 import { onGpu } from "../support/gpu.ts";
 import {
@@ -17,7 +17,7 @@ import {
   type ReferenceCase,
   readConfig,
   readReference,
-  withModel,
+  withSession,
 } from "../support/models.ts";
 import { skipUnless } from "../support/skip.ts";
 
@@ -30,14 +30,14 @@ const VARIANTS: readonly { readonly name: string; readonly disable: readonly str
 ];
 
 /** The three ways in: all positions at once, the last one of a prefill, and a decode step after a prefill. */
-async function check(model: Model, { ids, logits }: ReferenceCase): Promise<void> {
+async function check(session: Session, { ids, logits }: ReferenceCase): Promise<void> {
   const last = at(logits, logits.length - 1);
-  assertWithin(await allLogits(model, ids), logits.flat(), F32_BOUND, "logits");
-  await model.reset();
-  assertWithin(await model.feed(ids), last, F32_BOUND, "prefill");
-  await model.reset();
-  await model.feed(ids.slice(0, -1));
-  assertWithin(await model.feed(ids.slice(-1)), last, F32_BOUND, "decode");
+  assertWithin(await allLogits(session, ids), logits.flat(), F32_BOUND, "logits");
+  await session.reset();
+  assertWithin(await session.feed(ids), last, F32_BOUND, "prefill");
+  await session.reset();
+  await session.feed(ids.slice(0, -1));
+  assertWithin(await session.feed(ids.slice(-1)), last, F32_BOUND, "decode");
 }
 
 for (const [name, folder] of [
@@ -45,10 +45,10 @@ for (const [name, folder] of [
   ["gpt-nano-sort", NANO_SORT],
 ] as const) {
   const reference = folder === undefined ? undefined : at(readReference(folder).cases, 0);
-  const eachWay = (title: string, options: Parameters<typeof withModel>[2]) => {
+  const eachWay = (title: string, options: Parameters<typeof withSession>[2]) => {
     if (folder === undefined || !reference)
       skipUnless(test, undefined, `no ../shared/data/models/${name}`)(title, () => {});
-    else onGpu(test)(title, (gpu) => withModel(gpu, folder, options, (model) => check(model, reference)));
+    else onGpu(test)(title, (gpu) => withSession(gpu, folder, options, (session) => check(session, reference)));
   };
   for (const { name: variant, disable } of VARIANTS) eachWay(`${name} ${variant}: the reference's logits`, { disable });
   // Other adapters are given other kernels; this one can run those too.

@@ -6,7 +6,7 @@ import * as assert from "uvu/assert";
 import { score } from "../../runtime/score.ts";
 import { loadTokenizer } from "../../runtime/tokenizer-files.ts";
 import { onGpu } from "../support/gpu.ts";
-import { EMBEDDED, withModel } from "../support/models.ts";
+import { EMBEDDED, withSession } from "../support/models.ts";
 import { shared } from "../support/shared.ts";
 import { skipUnless } from "../support/skip.ts";
 
@@ -33,9 +33,9 @@ const TITLE = "the first held-out windows are as likely as in f64";
 if (TEXT === undefined) skipUnless(test, TEXT, "no ../shared/data/texts/tinyshakespeare.txt")(TITLE, () => {});
 else
   onGpu(test)(TITLE, (gpu) =>
-    withModel(gpu, EMBEDDED, {}, async (model) => {
+    withSession(gpu, EMBEDDED, {}, async (session) => {
       const ids = (await heldOut(TEXT)).slice(0, WINDOWS.length * WINDOW + 1);
-      const { tokens, leftOut } = await score(model, ids, { window: WINDOW });
+      const { tokens, leftOut } = await score(session, ids, { window: WINDOW });
       assert.is(tokens.length, WINDOWS.length * WINDOW);
       assert.is(leftOut, 0);
       WINDOWS.forEach((want, i) => {

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { generate } from "../../runtime/generate.ts";
-import type { Model } from "../../runtime/model.ts";
+import type { Session } from "../../runtime/session.ts";
 import { loadTokenizer } from "../../runtime/tokenizer-files.ts";
 import { onGpu } from "../support/gpu.ts";
 import {
@@ -20,7 +20,7 @@ import {
   type ReferenceCase,
   readReference,
   TINY_RANDOM,
-  withModel,
+  withSession,
 } from "../support/models.ts";
 import { skipUnless } from "../support/skip.ts";
 
@@ -46,17 +46,21 @@ interface OrtCase {
 
 const readJson = <T>(path: string): T => JSON.parse(readFileSync(path, "utf8")) as T;
 
-async function continueGreedily(model: Model, prompt: readonly number[], count: number): Promise<readonly number[]> {
-  const stream = generate(model, undefined, prompt, { maxNewTokens: count, temperature: 0, seed: 0 });
+async function continueGreedily(
+  session: Session,
+  prompt: readonly number[],
+  count: number,
+): Promise<readonly number[]> {
+  const stream = generate(session, prompt, { maxNewTokens: count, temperature: 0, seed: 0 });
   let step = await stream.next();
   while (!step.done) step = await stream.next();
   return step.value.tokens;
 }
 
-async function checkOnGpu(model: Model, { cases, greedy }: Reference): Promise<void> {
-  for (const given of cases) compare(await allLogits(model, given.ids), given, F32_BOUND);
+async function checkOnGpu(session: Session, { cases, greedy }: Reference): Promise<void> {
+  for (const given of cases) compare(await allLogits(session, given.ids), given, F32_BOUND);
   for (const { prompt, continuation } of greedy)
-    assert.equal(await continueGreedily(model, prompt, continuation.length), continuation);
+    assert.equal(await continueGreedily(session, prompt, continuation.length), continuation);
 }
 
 for (const { name, folder } of REFERENCED) {
@@ -67,7 +71,7 @@ for (const { name, folder } of REFERENCED) {
   }
   const reference = readReference(folder);
   onGpu(test)(`gives the logits and the continuations of ${name}`, (gpu) =>
-    withModel(gpu, folder, {}, (model) => checkOnGpu(model, reference)),
+    withSession(gpu, folder, {}, (session) => checkOnGpu(session, reference)),
   );
   test(`the interpreter gives the logits of ${name}`, async () => {
     const [given] = reference.cases.toSorted((a, b) => a.ids.length - b.ids.length).filter((c) => c.ids.length > 1);
@@ -77,13 +81,13 @@ for (const { name, folder } of REFERENCED) {
 }
 
 onGpu(test)("writes on from `ROMEO:` as the reference does, in text", (gpu) =>
-  withModel(gpu, EMBEDDED, {}, async (model) => {
+  withSession(gpu, EMBEDDED, {}, async (session) => {
     const { greedy } = readJson<{ readonly greedy: { readonly prompt: string; readonly text: string } }>(
       join(EMBEDDED, "reference.json"),
     );
     const tokenizer = await loadTokenizer(EMBEDDED);
     const prompt = tokenizer?.encode(greedy.prompt) ?? [];
-    const written = await continueGreedily(model, prompt, 60);
+    const written = await continueGreedily(session, prompt, 60);
     assert.is(tokenizer?.decode([...prompt, ...written]), greedy.text);
   }),
 );
@@ -93,12 +97,12 @@ const tiny = TINY_RANDOM;
 if (tiny === undefined) skipUnless(test, tiny, "no ../shared/data/models/tiny-random-gpt2")(ORT, () => {});
 else
   onGpu(test)(ORT, (gpu) =>
-    withModel(gpu, tiny, {}, async (model) => {
+    withSession(gpu, tiny, {}, async (session) => {
       const { greedy } = readJson<{ readonly greedy: readonly OrtCase[] }>(join(tiny, "expected-ort.json"));
       assert.is(greedy.length, 2);
       for (const { input_ids, max_length, output_ids } of greedy)
         assert.equal(
-          [...input_ids, ...(await continueGreedily(model, input_ids, max_length - input_ids.length))],
+          [...input_ids, ...(await continueGreedily(session, input_ids, max_length - input_ids.length))],
           output_ids,
         );
     }),

@@ -6,7 +6,7 @@ import type { OpenDevice } from "../../runtime/device.ts";
 import { onGpu } from "../support/gpu.ts";
 import { type CheckpointOptions, type ConfigText, seededCheckpoint } from "../support/made-models.ts";
 import { f32, inFolder } from "../support/make-safetensors.ts";
-import { allLogits, assertWithin, F32_BOUND, interpretLogits, withModel } from "../support/models.ts";
+import { allLogits, assertWithin, F32_BOUND, interpretLogits, withSession } from "../support/models.ts";
 
 const test = suite("variants");
 const gpuTest = onGpu(test);
@@ -22,12 +22,12 @@ async function check(gpu: OpenDevice, config: ConfigText, options: CheckpointOpt
     const want = await interpretLogits(folder, ids);
     const n_vocab = want.length / ids.length;
     const row = (i: number) => want.subarray(i * n_vocab, (i + 1) * n_vocab);
-    await withModel(gpu, folder, { chunk: 4, target }, async (model) => {
-      assertWithin(await allLogits(model, ids), want, F32_BOUND, "all logits, in chunks of 4");
-      await model.reset();
-      assertWithin(await model.feed(ids.slice(0, -2)), row(ids.length - 3), F32_BOUND, "prefill");
-      assertWithin(await model.feed(ids.slice(-2, -1)), row(ids.length - 2), F32_BOUND, "decode");
-      assertWithin(await model.feed(ids.slice(-1)), row(ids.length - 1), F32_BOUND, "a second decode");
+    await withSession(gpu, folder, { chunk: 4, target }, async (session) => {
+      assertWithin(await allLogits(session, ids), want, F32_BOUND, "all logits, in chunks of 4");
+      await session.reset();
+      assertWithin(await session.feed(ids.slice(0, -2)), row(ids.length - 3), F32_BOUND, "prefill");
+      assertWithin(await session.feed(ids.slice(-2, -1)), row(ids.length - 2), F32_BOUND, "decode");
+      assertWithin(await session.feed(ids.slice(-1)), row(ids.length - 1), F32_BOUND, "a second decode");
     });
   });
 }

@@ -7,8 +7,10 @@ import { transform } from "esbuild";
 import { readConfigFile, sys } from "typescript";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import * as compiler from "../../codegen/compile.ts";
 import * as codegen from "../../codegen/index.ts";
+import * as template from "../../codegen/template-compiler.ts";
+import * as compiler from "../../codegen/wgpt.ts";
+import * as engine from "../../engine/index.ts";
 import * as ir from "../../ir/index.ts";
 import * as passes from "../../passes/index.ts";
 import * as browser from "../../runtime/browser.ts";
@@ -39,24 +41,25 @@ test("holds what runs and what explains it, and no source, test or tool", () => 
   const folders = readdirSync(at("node_modules/wgpt")).sort();
   assert.equal(folders, [
     ...["ARCHITECTURE.md", "CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "README.md"],
-    ...["bench", "dist", "examples", "models", "package.json", "schemas"],
+    ...["bench", "dist", "docs", "examples", "models", "package.json", "schemas"],
   ]);
-  assert.equal(readdirSync(at("node_modules/wgpt/dist")).sort(), ["base", "cli", "codegen", "ir", "passes", "runtime"]);
+  assert.equal(readdirSync(at("node_modules/wgpt/dist")).sort(), [
+    "base",
+    "cli",
+    "codegen",
+    "engine",
+    "ir",
+    "passes",
+    "runtime",
+  ]);
   assert.equal(
     files.filter((file) => /(?<!\.d)\.ts$|\.test\.|reference\.json$/.test(file) && !file.startsWith("examples/")),
     [],
   );
   assert.equal(
-    files.filter((file) => file.startsWith("examples/shakespeare/")),
-    ["examples/shakespeare/index.d.ts"],
-    "its bundle is compiled by whoever runs it",
-  );
-  const templates = (folder: string) =>
-    readdirSync(folder, { recursive: true, encoding: "utf8" }).filter((file) => file.endsWith(".hbs"));
-  assert.equal(
-    templates(at("node_modules/wgpt/dist/codegen")).sort(),
-    templates(join(ROOT, "codegen")).sort(),
-    "every kernel's template",
+    files.filter((file) => /^examples\/(shakespeare|types)\//.test(file)),
+    [],
+    "its bundle is compiled by whoever runs it, into a folder that nothing lies in",
   );
   console.log(`\n  the tarball has ${user.tarballBytes} bytes`);
 });
@@ -75,7 +78,14 @@ test("every file that a document of the package links to is in it", () => {
 });
 
 test("every export offers under plain Node what its source does", async () => {
-  const wanted = { wgpt: compiler, "wgpt/ir": ir, "wgpt/passes": passes, "wgpt/codegen": codegen };
+  const wanted = {
+    wgpt: compiler,
+    "wgpt/ir": ir,
+    "wgpt/passes": passes,
+    "wgpt/codegen": codegen,
+    "wgpt/template": template,
+    "wgpt/engine": engine,
+  };
   const list = (...specifiers: readonly string[]) =>
     `const all = {}; for (const s of ${JSON.stringify(specifiers)}) all[s] = Object.keys(await import(s)).sort();
      process.stdout.write(JSON.stringify(all));`;
@@ -103,9 +113,14 @@ test("the command compiles the bundle that example 07 imports, with the types th
   await wgpt("compile", SHAKESPEARE, "--name", "shakespeare", "--pack-weights", "--out", "shakespeare");
   assert.is(
     readFileSync(at("shakespeare/index.d.ts"), "utf8"),
-    readFileSync(join(ROOT, "examples/shakespeare/index.d.ts"), "utf8"),
-    "stale: run what the head of examples/07-run-a-bundle.ts says, and commit",
+    readFileSync(join(ROOT, "examples/types/shakespeare/index.d.ts"), "utf8"),
+    "stale: run what the head of examples/07-run-a-bundle.ts says, copy its index.d.ts, and commit",
   );
+});
+
+test("the command compiles the graph that README's program imports, as README has it", async () => {
+  await wgpt("compile", "node_modules/wgpt/examples/mlp.graph", "--max", "T=128", "--out", "mlp");
+  assert.match(readFileSync(at("mlp/index.d.ts"), "utf8"), /mlp\(inputs: \{/);
 });
 
 const EXAMPLES = Object.fromEntries(
@@ -120,15 +135,15 @@ test("README's programs and the examples are type-checked without a complaint", 
   const programs = { ...EXAMPLES, ...SNIPPETS };
   for (const [name, text] of Object.entries(programs)) writeFileSync(at(name), text);
   const compilerOptions = { ...strictFlags(), rootDir: ".", types: ["node"], allowImportingTsExtensions: true };
-  const files = [...Object.keys(programs), "shakespeare/index.ts"];
+  const files = [...Object.keys(programs), "shakespeare/index.ts", "mlp/index.ts"];
   writeFileSync(at("tsconfig.json"), JSON.stringify({ compilerOptions, files }));
   const tsc = join(ROOT, "node_modules/typescript/bin/tsc");
   const { output } = await capture([process.execPath, tsc, "--pretty", "false"], { cwd: user.folder });
   assert.is(output, "");
 });
 
-test("README has three programs", () => {
-  assert.is(Object.keys(SNIPPETS).length, 3);
+test("README has four programs", () => {
+  assert.is(Object.keys(SNIPPETS).length, 4);
 });
 
 for (const [name, text] of Object.entries(SNIPPETS))
@@ -142,9 +157,9 @@ for (const [name, text] of Object.entries(SNIPPETS))
 
 gpuTest("example 07 runs where neither the compiler nor what it needs is installed", async () => {
   const shipped = at("node_modules/wgpt");
-  const compiler = ["codegen", "passes", "ir", "cli"].map((folder) => join(shipped, "dist", folder));
+  const compiler = ["codegen", "passes", "ir", "engine", "cli"].map((folder) => join(shipped, "dist", folder));
   cpSync(shipped, join(server, "node_modules/wgpt"), { recursive: true, filter: (file) => !compiler.includes(file) });
-  for (const name of ["webgpu", "@huggingface/tokenizers"]) linkModule(server, name);
+  for (const name of ["webgpu", "@cfworker/json-schema", "@huggingface/tokenizers"]) linkModule(server, name);
   cpSync(at("shakespeare"), join(server, "shakespeare"), { recursive: true });
   writeFileSync(join(server, "package.json"), `{ "type": "module" }`);
   writeFileSync(join(server, "07.js"), await asJavaScript(EXAMPLE));

@@ -16,7 +16,7 @@ mkdirSync(folder);
 /** Compares every export that a plugin sees with what the program imports, and counts them. */
 const COMPARE = `
 import { loadToolkit } from "../node_modules/wgpt/dist/cli/plugins.js";
-const modules = { wgpt: "wgpt", ir: "wgpt/ir", passes: "wgpt/passes", codegen: "wgpt/codegen", runtime: "wgpt/runtime" };
+const modules = { wgpt: "wgpt", ir: "wgpt/ir", passes: "wgpt/passes", codegen: "wgpt/codegen", template: "wgpt/template", runtime: "wgpt/runtime" };
 const { families } = await loadToolkit([process.argv[2]]);
 const { seen } = families.at(-1);
 let count = 0;

@@ -24,14 +24,16 @@ const COMPILERS = {
 const EVERYWHERE = `
 import * as compiler from "wgpt";
 import * as codegen from "wgpt/codegen";
+import * as engine from "wgpt/engine";
 import * as ir from "wgpt/ir";
 import * as passes from "wgpt/passes";
 import * as runtime from "wgpt/runtime";
+import * as template from "wgpt/template";
 import manifest from "wgpt/package.json" with { type: "json" };
 import plan from "wgpt/schemas/plan.schema.json" with { type: "json" };
 import weights from "wgpt/schemas/weights.schema.json" with { type: "json" };
 
-export const modules = [compiler, codegen, ir, passes, runtime];
+export const modules = [compiler, codegen, engine, ir, passes, runtime, template];
 export const texts: readonly string[] = [manifest.version, plan.title, weights.title];
 export const graph: ir.Graph = ir.parseGraph("graph f(x: f32[4]) {\\n  y = tanh(x) : f32[4]\\n  return y\\n}");
 export const run = (open: runtime.OpenDevice, at: runtime.Address): Promise<runtime.BundleModel> => {

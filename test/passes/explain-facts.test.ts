@@ -3,7 +3,6 @@ import * as fc from "fast-check";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { kernelPolicy } from "../../codegen/select-kernel.ts";
-import { TARGETS } from "../../codegen/target.ts";
 import type { Graph } from "../../ir/graph.ts";
 import { PRESETS } from "../../ir/models/gpt2/config.ts";
 import { buildGpt2 } from "../../ir/models/gpt2/graph.ts";
@@ -15,12 +14,13 @@ import { pipeline } from "../../passes/pipeline.ts";
 import type { SiteReport } from "../../passes/rule.ts";
 import { checkFacts } from "../support/check-facts.ts";
 import { randomGraph } from "../support/random-graph.ts";
+import { DISTINCT_TARGETS } from "../support/targets.ts";
 import { entryPoints, tinyConfigs, tinyGpt2 } from "./gpt2-variants.ts";
 import { randomNetwork } from "./random-network.ts";
 
 const test = suite("explain: facts");
 
-const ALL = Object.values(TARGETS);
+const ALL = DISTINCT_TARGETS;
 
 /** Checks what every pass says of the graph; returns how much was refused. */
 function walk(graph: Graph, symbols: SymbolValues = {}, weights: WeightDType = "f32", targets = ALL): number {

@@ -198,7 +198,7 @@ test("refuses to leave out what is no pass, and names the passes", () => {
 
 test("has passes that say what they are for", () => {
   const named = (role: PassRole) => PASSES.filter((p) => p.role === role).map((p) => p.name);
-  assert.equal(named("required"), ["bind-symbols", "split-large-weights", "store-weights-as-f16", "expand-untaken"]);
+  assert.equal(named("required"), ["bind-symbols", "store-weights-as-f16", "split-large-weights", "expand-untaken"]);
   assert.equal(
     named("fuse"),
     PASSES.map((p) => p.name).filter((n) => n.startsWith("fuse-")),

@@ -16,12 +16,12 @@ const test = suite("split-large-weights");
 const pass = splitLargeWeights(64);
 
 /** The parts of a weight, as a graph's inputs. */
-const COLUMNS = `weight w.0: f32[4, 4] = slice(w: f32[4, 10], axis=1, start=0),
-  weight w.1: f32[4, 4] = slice(w: f32[4, 10], axis=1, start=4),
-  weight w.2: f32[4, 2] = slice(w: f32[4, 10], axis=1, start=8)`;
-const ROWS = `weight w.0: f32[4, 4] = slice(w: f32[10, 4], axis=0, start=0),
-  weight w.1: f32[4, 4] = slice(w: f32[10, 4], axis=0, start=4),
-  weight w.2: f32[2, 4] = slice(w: f32[10, 4], axis=0, start=8)`;
+const COLUMNS = `weight w.0: f32[4, 4] = slice(w: f32[4, 10], axis=1, start=0, length=4),
+  weight w.1: f32[4, 4] = slice(w: f32[4, 10], axis=1, start=4, length=4),
+  weight w.2: f32[4, 2] = slice(w: f32[4, 10], axis=1, start=8, length=2)`;
+const ROWS = `weight w.0: f32[4, 4] = slice(w: f32[10, 4], axis=0, start=0, length=4),
+  weight w.1: f32[4, 4] = slice(w: f32[10, 4], axis=0, start=4, length=4),
+  weight w.2: f32[2, 4] = slice(w: f32[10, 4], axis=0, start=8, length=2)`;
 
 test("makes a product column by column, and puts it together", () => {
   expectPass(
@@ -80,9 +80,9 @@ test("splits by whole vectors of four where the axis has them", () => {
     "graph g(ids: i32[T], weight w: f32[12, 4]) { y = gather(w, ids) return y }",
     `graph g(
       ids: i32[T],
-      weight w.0: f32[4, 4] = slice(w: f32[12, 4], axis=0, start=0),
-      weight w.1: f32[4, 4] = slice(w: f32[12, 4], axis=0, start=4),
-      weight w.2: f32[4, 4] = slice(w: f32[12, 4], axis=0, start=8)
+      weight w.0: f32[4, 4] = slice(w: f32[12, 4], axis=0, start=0, length=4),
+      weight w.1: f32[4, 4] = slice(w: f32[12, 4], axis=0, start=4, length=4),
+      weight w.2: f32[4, 4] = slice(w: f32[12, 4], axis=0, start=8, length=4)
     ) {
       w.whole.0 = concat(w.0, w.1, w.2)
       y = gather(w.whole.0, ids)
@@ -92,7 +92,9 @@ test("splits by whole vectors of four where the axis has them", () => {
 });
 
 test("puts more parts together than a kernel binds in two steps", () => {
-  const parts = [0, 1, 2, 3, 4].map((i) => `weight w.${i}: f32[4, 4] = slice(w: f32[4, 20], axis=1, start=${4 * i})`);
+  const parts = [0, 1, 2, 3, 4].map(
+    (i) => `weight w.${i}: f32[4, 4] = slice(w: f32[4, 20], axis=1, start=${4 * i}, length=4)`,
+  );
   expectPass(
     splitLargeWeights(64, 4),
     "graph g(x: f32[T, 4], weight w: f32[4, 20]) { y = matmul(x, w) return y }",
@@ -110,9 +112,99 @@ test("puts more parts together than a kernel binds in two steps", () => {
   );
 });
 
+const HALVES = `weight w.0: f16[8, 4] = slice(w: f16[10, 4], axis=0, start=0, length=8),
+  weight w.1: f16[2, 4] = slice(w: f16[10, 4], axis=0, start=8, length=2)`;
+
+test("counts a weight's bytes as it is stored, and keeps the casts of its readers beside the parts", () => {
+  expectPass(
+    pass,
+    `graph g(ids: i32[T], weight w: f16[10, 4]) {
+      w.f32 = cast(w, to=f32)
+      x = gather(w.f32, ids)
+      w.f32.1 = cast(w, to=f32)
+      t = transpose(w.f32.1, perm=[1, 0])
+      y = matmul(x, t)
+      return y
+    }`,
+    `graph g(ids: i32[T], ${HALVES}) {
+      w.0.f32 = cast(w.0, to=f32)
+      w.1.f32 = cast(w.1, to=f32)
+      w.whole.0 = concat(w.0.f32, w.1.f32)
+      x = gather(w.whole.0, ids)
+      w.0.f32.0 = cast(w.0, to=f32)
+      t.y.0 = transpose(w.0.f32.0, perm=[1, 0])
+      y.0 = matmul(x, t.y.0)
+      w.1.f32.0 = cast(w.1, to=f32)
+      t.y.1 = transpose(w.1.f32.0, perm=[1, 0])
+      y.1 = matmul(x, t.y.1)
+      y = concat(y.0, y.1, axis=1)
+      return y
+    }`,
+  );
+});
+
+test("splits a widened matrix by columns", () => {
+  expectPass(
+    pass,
+    "graph g(x: f32[T, 4], weight w: f16[4, 12]) { w.f32 = cast(w, to=f32) y = matmul(x, w.f32) return y }",
+    `graph g(
+      x: f32[T, 4],
+      weight w.0: f16[4, 8] = slice(w: f16[4, 12], axis=1, start=0, length=8),
+      weight w.1: f16[4, 4] = slice(w: f16[4, 12], axis=1, start=8, length=4)
+    ) {
+      w.0.f32 = cast(w.0, to=f32)
+      y.0 = matmul(x, w.0.f32)
+      w.1.f32 = cast(w.1, to=f32)
+      y.1 = matmul(x, w.1.f32)
+      y = concat(y.0, y.1, axis=1)
+      return y
+    }`,
+  );
+});
+
+test("splits what a recipe makes: the slices are of what it made", () => {
+  expectPass(
+    pass,
+    "graph g(x: f32[T, 4], weight w: f32[4, 6] = slice(t: f32[8, 6], axis=0, start=1, length=4)) { y = matmul(x, w) return y }",
+    `graph g(
+      x: f32[T, 4],
+      weight w.0: f32[4, 4] = slice(slice(t: f32[8, 6], axis=0, start=1, length=4), axis=1, start=0, length=4),
+      weight w.1: f32[4, 2] = slice(slice(t: f32[8, 6], axis=0, start=1, length=4), axis=1, start=4, length=2)
+    ) {
+      y.0 = matmul(x, w.0)
+      y.1 = matmul(x, w.1)
+      y = concat(y.0, y.1, axis=1)
+      return y
+    }`,
+  );
+});
+
+test("splits what a node reads both narrow and wide", () => {
+  expectPass(
+    pass,
+    `graph g(ids: i32[T], weight w: f16[10, 4]) {
+      w.f32 = cast(w, to=f32)
+      y = add(w.f32, w.f32)
+      v = gather(w, ids)
+      return y, v
+    }`,
+    `graph g(ids: i32[T], ${HALVES}) {
+      w.0.f32 = cast(w.0, to=f32)
+      w.1.f32 = cast(w.1, to=f32)
+      w.whole.0 = concat(w.0.f32, w.1.f32)
+      y = add(w.whole.0, w.whole.0)
+      w.whole.1 = concat(w.0, w.1)
+      v = gather(w.whole.1, ids)
+      return y, v
+    }`,
+  );
+});
+
 test("splits both weights that one node reads", () => {
   const parts = (name: string) =>
-    [0, 1].map((i) => `weight ${name}.${i}: f32[16] = slice(${name}: f32[32], axis=0, start=${16 * i})`).join(", ");
+    [0, 1]
+      .map((i) => `weight ${name}.${i}: f32[16] = slice(${name}: f32[32], axis=0, start=${16 * i}, length=16)`)
+      .join(", ");
   expectPass(
     pass,
     "graph g(weight w: f32[32], weight u: f32[32]) { y = add(w, u) return y }",
@@ -144,8 +236,8 @@ test("goes around names that are taken", () => {
     "graph g(ids: i32[T], weight w: f32[5, 4], weight w.0: f32[4]) { g = gather(w, ids) y = add(g, w.0) return y }",
     `graph g(
       ids: i32[T],
-      weight w.0.0: f32[4, 4] = slice(w: f32[5, 4], axis=0, start=0),
-      weight w.1: f32[1, 4] = slice(w: f32[5, 4], axis=0, start=4),
+      weight w.0.0: f32[4, 4] = slice(w: f32[5, 4], axis=0, start=0, length=4),
+      weight w.1: f32[1, 4] = slice(w: f32[5, 4], axis=0, start=4, length=1),
       weight w.0: f32[4]
     ) {
       w.whole.0 = concat(w.0.0, w.1)

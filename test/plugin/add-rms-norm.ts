@@ -1,8 +1,9 @@
 // A plugin: a fusion with two results. A residual is added and normalised by one kernel, which gives the sum as well, for
 // what reads the residual later. It builds on the op of another plugin.
-import { count, defineKernel, definePlugin, fixed, template } from "wgpt/codegen";
+import { constantDim, count, defineKernel, definePlugin } from "wgpt/codegen";
 import { add, at, attr, attrOf, CompileError, defineOp, printType, typeEquals } from "wgpt/ir";
 import { Emitter, has, on, predicate, rulePass } from "wgpt/passes";
+import { template } from "wgpt/template";
 import { rmsNorm } from "./rms-norm.ts";
 
 const addRmsNorm = defineOp({
@@ -80,23 +81,24 @@ const addRmsNormRows = defineKernel({
   summary: "one invocation per row, two results",
   kind: addRmsNorm,
   template: template("add-rms-norm-rows", WGSL, ["title", "bindings", "functions", "width", "lanes", "eps", "rows"]),
-  refuses({ anchor }, { tuning }) {
+  space: (_region, { machine }) => [{ lanes: machine.lanes }, { lanes: 2 * machine.lanes }],
+  refuses({ anchor }, _target, { lanes }) {
     const shape = anchor?.operands[0]?.type.shape ?? [];
     if (shape.length !== 2 || typeof shape[1] !== "number") return "x has not two axes, the last of a fixed width";
-    return shape[1] > 64 * tuning.rowLanes ? `rows of ${shape[1]} are too much for one invocation` : undefined;
+    return shape[1] > 64 * lanes ? `rows of ${shape[1]} are too much for one invocation` : undefined;
   },
-  lower(region, { tuning }) {
+  lower(region, _target, { lanes }) {
     const { operands = [], results = [], attrs = {} } = region.anchor ?? {};
-    const [rows, width] = [at(at(operands, 0).type.shape, 0), fixed(at(operands, 0).type.shape[1])];
+    const [rows, width] = [at(at(operands, 0).type.shape, 0), constantDim(at(operands, 0).type.shape[1])];
     const place = ["row", "column"];
     return {
-      params: { width, lanes: tuning.rowLanes, eps: attrOf<number>(attrs, "eps"), rows: region.print.dim(rows) },
+      params: { width, lanes, eps: attrOf<number>(attrs, "eps"), rows: region.print.dim(rows) },
       functions: [
         ...["load_x", "load_r"].map((name, i) => region.loadFunction(name, at(operands, i), place)),
         region.loadFunction("load_gain", at(operands, 2), ["column"]),
         ...["store_sum", "store_norm"].map((name, i) => region.storeFunction(name, at(results, i), place)),
       ],
-      workgroups: [count([rows, tuning.rowLanes]), count(), count()],
+      workgroups: [count([rows, lanes]), count(), count()],
     };
   },
 });

@@ -1,7 +1,8 @@
 // A plugin: RMS norm as an op, a pass that finds it in primitive ops, and a kernel of its own.
-import { count, defineKernel, definePlugin, fixed, template } from "wgpt/codegen";
+import { constantDim, count, defineKernel, definePlugin, laneSpace } from "wgpt/codegen";
 import { add, at, attrOf, defineNormalization, dimEquals, mul, printType, reduceMean, rsqrt } from "wgpt/ir";
 import { Emitter, has, isPrivate, literalOf, on, onWhere, overLastAxis, predicate, rulePass } from "wgpt/passes";
+import { template } from "wgpt/template";
 
 export const rmsNorm = defineNormalization({
   name: "rms_norm",
@@ -72,18 +73,18 @@ const rmsNormRows = defineKernel({
   summary: "one workgroup per row",
   kind: rmsNorm,
   template: template("rms-norm-rows", WGSL, ["title", "bindings", "functions", "width", "lanes", "eps", "rows"]),
+  space: (_region, target) => laneSpace(target),
   refuses({ anchor }) {
     const { dtype, shape } = at(anchor?.operands ?? [], 0).type;
-    const fits = shape.length === 2 && typeof shape[1] === "number" && dtype === "f32";
-    return fits ? undefined : "x is no matrix of f32 with rows of a fixed width";
+    if (shape.length === 2 && typeof shape[1] === "number" && dtype === "f32") return undefined;
+    return "x is no matrix of f32 with rows of a fixed width";
   },
-  lower(region, { tuning }) {
+  lower(region, _target, { lanes }) {
     const { operands = [], results = [], attrs = {} } = region.anchor ?? {};
     const [x, gain] = [at(operands, 0), at(operands, 1)];
-    const rows = at(x.type.shape, 0);
-    const width = fixed(x.type.shape[1]);
+    const [rows, width] = [at(x.type.shape, 0), constantDim(x.type.shape[1])];
     return {
-      params: { width, lanes: tuning.rowLanes, eps: attrOf<number>(attrs, "eps"), rows: region.print.dim(rows) },
+      params: { width, lanes, eps: attrOf<number>(attrs, "eps"), rows: region.print.dim(rows) },
       functions: [
         region.loadFunction("load_x", x, ["row", "column"]),
         region.loadFunction("load_gain", gain, ["column"]),

@@ -1,6 +1,7 @@
 // A plugin: one of wgpt's own kernels replaced for one shape, a row of 128 times a 128 × 128 matrix.
-import { count, defineKernel, definePlugin, isComputed, matmulOf, template } from "wgpt/codegen";
+import { count, defineKernel, definePlugin, isComputed, matmulOf } from "wgpt/codegen";
 import { matmul } from "wgpt/ir";
+import { template } from "wgpt/template";
 
 const WGSL = `// {{title}}: one invocation per column.
 {{bindings}}

@@ -2,7 +2,7 @@
 import { pathToFileURL } from "node:url";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { readBundlePlan } from "../../runtime/bundle.ts";
+import { readBundle } from "../../runtime/bundle.ts";
 import { openBundleFolder } from "../../runtime/bundle-folder.ts";
 import { folderOf } from "../../runtime/bundle-place.ts";
 import { openBundleUrl, resolveAddress } from "../../runtime/bundle-url.ts";
@@ -38,6 +38,15 @@ test("on Node a folder is a path, a URL, or the text of one", async () => {
   }
 });
 
+test("on Node an address on the network is refused by itself", async () => {
+  for (const place of ["https://example.org/bundle", new URL("http://example.org/bundle/")])
+    await rejects(
+      openBundleFolder(place),
+      /example\.org\/bundle\/?: is an address, but on Node files are read from a folder/,
+    );
+  await rejects(openBundleFolder("file://host/bundle"), /^file:\/\/host\/bundle: is no path of a file/);
+});
+
 test("in a page and in a worker, text is relative to it; elsewhere it has to be whole", async () => {
   const page = { baseURI: "https://example.org/app/" };
   assert.is(resolveAddress("https://example.org/m").href, "https://example.org/m");
@@ -55,7 +64,7 @@ test("in a page and in a worker, text is relative to it; elsewhere it has to be 
 });
 
 test("a server that answers its page for every file is told from a damaged bundle", async () => {
-  const from = (text: string) => readBundlePlan({ place: "m", text: async () => text, bytes: never, close: never });
+  const from = (text: string) => readBundle({ place: "m", text: async () => text, bytes: never, close: never });
   await rejects(from("<!doctype html>\n<html>"), /^m\/plan\.json: is no JSON: [\s\S]*\nhint: .*as `base`$/);
   await rejects(from("{"), /^m\/plan\.json: is no JSON: .*\nhint: compile it again$/);
 });

@@ -1,19 +1,29 @@
 // Bundles as users load them: what runs, which variant, and what is refused with both sides named.
-import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  cpSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { adapterFamily } from "../../base/index.ts";
+import { nearestMachine } from "../../base/index.ts";
 import type { OpenDevice } from "../../runtime/device.ts";
 import type { GenerateOptions } from "../../runtime/generate.ts";
 import { generate } from "../../runtime/generate.ts";
 import { loadBundle } from "../../runtime/index.ts";
 import type { LoadOptions } from "../../runtime/load-bundle.ts";
 import { adapter, onGpu } from "../support/gpu.ts";
-import { EMBEDDED, readReference, withModel } from "../support/models.ts";
+import { EMBEDDED, readReference, withSession } from "../support/models.ts";
 import { rejects } from "../support/rejects.ts";
 import { assertFails, output, runCli } from "../support/run-cli.ts";
+import { sealFolder } from "../support/seal-bundle.ts";
 
 const test = suite("bundle");
 const gpuTest = onGpu(test);
@@ -45,6 +55,8 @@ async function broken(name: string, file: string, change: (bytes: Buffer) => Uin
   const bytes = change(readFileSync(join(copy, file)));
   if (bytes === undefined) rmSync(join(copy, file));
   else writeFileSync(join(copy, file), bytes);
+  // Meant, and not damaged on the way.
+  if (file.endsWith(".json")) await sealFolder(copy);
   return copy;
 }
 
@@ -55,9 +67,9 @@ gpuTest(
   "every variant gives the tokens of the model compiled in memory, from packed weights and from a checkpoint",
   async (gpu) => {
     output(await (made ?? Promise.reject(new Error("this test needs a GPU"))));
-    const want = await withModel(gpu, EMBEDDED, {}, async (model) => {
+    const want = await withSession(gpu, EMBEDDED, {}, async (model) => {
       const tokens: number[] = [];
-      for await (const step of generate(model, undefined, ROMEO, GREEDY)) tokens.push(step.token);
+      for await (const step of generate(model, ROMEO, GREEDY)) tokens.push(step.token);
       return tokens;
     });
     assert.equal(await tokensOf(gpu, packed, undefined, { verify: true }), want);
@@ -95,16 +107,16 @@ gpuTest("takes texts, has logits of every position, and says what it runs", asyn
   );
   await model.close();
   await model.close();
-  await rejects(model.append(ids, [1, 1024]), /feed: the model is closed.*load it again/s);
-  await rejects(model.appendAll(ids, 1024), /feedAll: the model is closed/);
-  await rejects(model.reset(), /reset: the model is closed/);
-  await rejects(model.generate(ids, GREEDY).next(), /generate: the model is closed/);
+  await rejects(model.append(ids, [1, 1024]), /feed: the session is closed.*open another one/s);
+  await rejects(model.appendAll(ids, 1024), /feedAll: the session is closed/);
+  await rejects(model.reset(), /reset: the session is closed/);
+  await rejects(model.generate(ids, GREEDY).next(), /generate: the session is closed/);
 });
 
 gpuTest(
   "says once that an adapter has a target of its own, to who listens and else as a warning of the process",
   async (gpu) => {
-    const family = adapterFamily(gpu.adapter);
+    const family = nearestMachine(gpu.adapter);
     const said: string[] = [];
     const emitted: string[] = [];
     const emit = (warning: Error) => emitted.push(`${warning.name}: ${warning.message}`);
@@ -207,6 +219,43 @@ gpuTest("refuses a folder that is no bundle, and one without weights when none a
   await rejects(loadBundle(bare, gpu), /holds no weights, and none were given.*--pack-weights/s);
   const text = await broken("text", "plan.json", () => "{");
   await rejects(loadBundle(text, gpu), /plan.json: is no JSON/);
+});
+
+gpuTest("refuses files that are not what the schema says, with the place in them", async (gpu) => {
+  const problems: readonly (readonly [file: string, from: RegExp, to: string, message: RegExp])[] = [
+    [
+      "plan.json",
+      /"per": \d+/,
+      '"per": "x"',
+      /plan\.json variants\[\d\]\.entries\[\d\]\.steps\[\d+\]\.workgroups\[\d\]\[\d\]\.per: .*string.*integer/,
+    ],
+    ["plan.json", /"n_ctx": \d+/, '"n_ctx": 0', /plan\.json model\.n_ctx: 0 is less than 1/],
+    [
+      "plan.json",
+      /"requiredFeatures": \[\]/,
+      '"requiredFeatures": [{}]',
+      /variants\[0\]\.requiredFeatures\[0\]: .*object.*string/,
+    ],
+    ["plan.json", /"usesSymbols": \w+/, '"usesSymbol": true', /variants\[0\]\.kernels\[0\]/],
+    ["plan.json", /"file": "kernels\//, '"file": "../', /variants\[0\]\.kernels\[0\]\.file: /],
+    ["plan.json", /"file": "kernels\//, '"file": "/etc/', /variants\[0\]\.kernels\[0\]\.file: /],
+    ["plan.json", /"file": "kernels\//, '"file": "kernels/../../', /variants\[0\]\.kernels\[0\]\.file: /],
+    ["plan.json", /"file": "kernels\//, '"file": "https://example.com/', /variants\[0\]\.kernels\[0\]\.file: /],
+    ["plan.json", /"tokenizer.json"/, '"../tokenizer.json"', /tokenizer\[0\]\.file: /],
+    ["weights.json", /"file": "weights/, '"file": "..', /shards\[0\]\.file: /],
+    ["weights.json", /"dtype": "f32"/, '"dtype": "q4"', /weights\.json tensors\[0\]\.dtype: /],
+    ["weights.json", /"sha256": \[\s+"\w+"/, '"sha256": ["?"', /weights\.json shards\[0\]\.sha256\[0\]: /],
+  ];
+  const linked = await broken("linked", "plan.json", (bytes) => bytes);
+  const [kernel = ""] = readdirSync(join(linked, "kernels"));
+  const outside = join(root, "outside.wgsl");
+  renameSync(join(linked, "kernels", kernel), outside);
+  symlinkSync(outside, join(linked, "kernels", kernel));
+  await rejects(loadBundle(linked, gpu), /leads to .*outside\.wgsl, outside the bundle/);
+  for (const [i, [file, from, to, message]] of problems.entries()) {
+    const folder = await broken(`schema-${i}`, file, (bytes) => bytes.toString("utf8").replace(from, to));
+    await rejects(loadBundle(folder, gpu), message);
+  }
 });
 
 test.run();

@@ -2,10 +2,15 @@ import { fileURLToPath } from "node:url";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { ITEM_SIZE, type StoredDType } from "../../base/dtype.ts";
+import { GPT2_NAMES } from "../../ir/models/gpt2/checkpoint.ts";
 import { RuntimeError } from "../../runtime/errors.ts";
 import { openCheckpoint } from "../../runtime/weights/file-source.ts";
-import { matchWeights, refuseOtherHead } from "../../runtime/weights/match.ts";
+import { matchWeights as match, refuseOtherHead } from "../../runtime/weights/match.ts";
 import type { WeightSource } from "../../runtime/weights/source.ts";
+
+/** As GPT-2's checkpoints are read. */
+const matchWeights = (wanted: Parameters<typeof match>[0], source: Parameters<typeof match>[1]) =>
+  match(wanted, source, GPT2_NAMES);
 
 const test = suite("checkpoint-match");
 
@@ -196,6 +201,11 @@ test("names missing weights, five at most, and how many they are", () => {
       "gpt: the model wants 10 weights, but 7 are missing: h.0.ln_1.weight, h.1.ln_1.weight, h.2.ln_1.weight, " +
         "h.3.ln_1.weight, h.4.ln_1.weight, …\nhint: config.json and checkpoint must describe the same model; " +
         "it holds wte.weight, h.0.attn.c_attn.weight, h.0.attn.c_attn.bias, …",
+  );
+  assert.throws(
+    () => match(many, holding(STORED)),
+    /\nhint: each weight is looked up by its name in the graph; it holds wte/,
+    "a graph has no config.json",
   );
 });
 

@@ -78,7 +78,7 @@ test("prefers the single file where there is an index too", () =>
   }));
 
 test("names a folder that is not there", () =>
-  refuses("/no/such/place", /^\/no\/such\/place: cannot be opened: ENOENT/));
+  refuses("/no/such/place", /^\/no\/such\/place: cannot be opened: no such file or directory$/m));
 
 test("says what lies in a folder without safetensors", async () => {
   await inFolder({}, (folder) => refuses(folder, /has no model\.safetensors and no .*index\.json, but nothing/));

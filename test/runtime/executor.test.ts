@@ -3,10 +3,10 @@ import { spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { PLAN_VERSION, type Plan } from "../../base/plan.ts";
 import { compileEntries } from "../../codegen/compile.ts";
 import { parseGraph } from "../../ir/parse.ts";
 import { Executor } from "../../runtime/executor.ts";
-import { PLAN_VERSION, type Plan } from "../../runtime/plan.ts";
 import { adapter, onGpu } from "../support/gpu.ts";
 import { rejects } from "../support/rejects.ts";
 import { skipUnless } from "../support/skip.ts";
@@ -55,7 +55,10 @@ gpuTest("refuses more tokens than the plan is made for, and numbers of tokens th
   assert.throws(() => executor.run("run", { T: 9 }), /T is 9, but the plan is made for 8 at most/);
   for (const T of [0, -1, 1.5, Number.NaN])
     assert.throws(() => executor.run("run", { T }), /but it must be a whole number from 1 on/);
-  assert.throws(() => executor.run("run", {}), /T is not given, but the plan's sizes depend on it/);
+  assert.throws(
+    () => executor.run("run", {}),
+    /T is not given, but the plan's sizes depend on it\nhint: give `\{ T: … \}`/,
+  );
   executor.destroy();
 });
 

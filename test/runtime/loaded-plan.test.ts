@@ -2,7 +2,9 @@
 // said, and leaves nothing behind.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { compileEntries, compileGpt2 } from "../../codegen/compile.ts";
+import type { Plan } from "../../base/plan.ts";
+import { compileEntries } from "../../codegen/compile.ts";
+import { compileGpt2 } from "../../codegen/compile-gpt2.ts";
 import { targetByName, targetForAdapter } from "../../codegen/target.ts";
 import { readGpt2Config } from "../../ir/models/gpt2/config.ts";
 import { parseGraph } from "../../ir/parse.ts";
@@ -13,8 +15,7 @@ import { generate } from "../../runtime/generate.ts";
 import { LoadedPlan } from "../../runtime/loaded-plan.ts";
 import { memoryNeed } from "../../runtime/memory.ts";
 import { Model } from "../../runtime/model.ts";
-import type { Plan } from "../../runtime/plan.ts";
-import { score } from "../../runtime/score.ts";
+import type { Session } from "../../runtime/session.ts";
 import { openCheckpoint } from "../../runtime/weights/file-source.ts";
 import { openRandomWeights } from "../../runtime/weights/random.ts";
 import { sourcesOf } from "../../runtime/weights/storage.ts";
@@ -38,9 +39,9 @@ const upload = (open: OpenDevice, plan = PLAN): Promise<WeightBuffers> =>
 const PROMPT = [858, 25, 198, 40, 455, 701];
 const SAMPLING = { maxNewTokens: 12, temperature: 0.9, topK: 30, seed: 5 };
 
-async function tokensOf(model: Model, prompt: readonly number[], seed: number): Promise<number[]> {
+async function tokensOf(session: Session, prompt: readonly number[], seed: number): Promise<number[]> {
   const tokens: number[] = [];
-  for await (const { token } of generate(model, undefined, prompt, { ...SAMPLING, seed })) tokens.push(token);
+  for await (const { token } of generate(session, prompt, { ...SAMPLING, seed })) tokens.push(token);
   return tokens;
 }
 
@@ -50,26 +51,26 @@ gpuTest("two plans on one copy of the weights give what each gives alone, to the
     (disable) => compileGpt2(readConfig(EMBEDDED), { target, disable }).plan,
   );
   const source = await openCheckpoint(EMBEDDED);
-  const results = async (model: Model) => {
-    const tokens = await tokensOf(model, PROMPT, 5);
-    const { tokens: scored } = await score(model, [...PROMPT, ...tokens]);
-    await model.reset();
-    return { tokens, scored, logits: [...(await model.feed(PROMPT))] };
+  const results = async (session: Session) => {
+    const tokens = await tokensOf(session, PROMPT, 5);
+    const { tokens: scored } = await session.score([...PROMPT, ...tokens]);
+    await session.reset();
+    return { tokens, scored, logits: [...(await session.feed(PROMPT))] };
   };
   const alone = [];
   for (const plan of plans) {
     const model = await Model.load(gpu, plan, source);
-    alone.push(await results(model));
-    model.destroy();
+    alone.push(await results(await model.session()));
+    await model.close();
   }
   assert.not.equal(alone[0]?.logits, alone[1]?.logits, "they are two");
 
   const weights = await uploadWeights(gpu, plans[0] ?? PLAN, source);
   await source.close();
-  const models = [];
-  for (const plan of plans) models.push(await Model.on(await LoadedPlan.load(plan, weights)));
-  assert.equal(await Promise.all(models.map(results)), alone, "both at once");
-  for (const model of models) model.destroy();
+  const sessions = [];
+  for (const plan of plans) sessions.push(await Model.on(await LoadedPlan.load(plan, weights)).session());
+  assert.equal(await Promise.all(sessions.map(results)), alone, "both at once");
+  for (const session of sessions) session.close();
   weights.close();
 });
 
@@ -80,17 +81,18 @@ gpuTest("sequences that take turns step by step give the tokens that each gives 
   await source.close();
   const loaded = await LoadedPlan.load(plan, weights);
   const jobs = [0, 1, 2, 3].map((i) => ({ prompt: PROMPT.map((id) => (id * (i + 1)) % 1023), seed: i }));
+  const model = Model.on(loaded);
   const alone = [];
   for (const { prompt, seed } of jobs) {
-    const model = await Model.on(loaded);
-    alone.push(await tokensOf(model, prompt, seed));
-    model.destroy();
+    const session = await model.session();
+    alone.push(await tokensOf(session, prompt, seed));
+    session.close();
   }
   assert.is(new Set(alone.map(String)).size, jobs.length, "they differ");
 
-  const models = await Promise.all(jobs.map(() => Model.on(loaded)));
+  const sessions = await Promise.all(jobs.map(() => model.session()));
   const streams = jobs.map(({ prompt, seed }, i) =>
-    generate(models[i] as Model, undefined, prompt, { ...SAMPLING, seed, ahead: i + 1 }),
+    (sessions[i] as Session).generate(prompt, { ...SAMPLING, seed, ahead: i + 1 }),
   );
   const tokens: number[][] = jobs.map(() => []);
   for (let running = true; running; ) {
@@ -100,7 +102,7 @@ gpuTest("sequences that take turns step by step give the tokens that each gives 
     for (const [i, step] of round.entries()) if (!step.done) tokens[i]?.push(step.value.token);
   }
   assert.equal(tokens, alone);
-  for (const model of models) model.destroy();
+  await model.close();
   loaded.close();
   weights.close();
 });
@@ -193,19 +195,21 @@ test("used after it is closed, each says so", async () => {
   const weights = await upload(await nullDevice());
   const loaded = await LoadedPlan.load(PLAN, weights);
   const state = await loaded.sequence();
-  const model = await Model.on(loaded);
+  const model = Model.on(loaded);
+  const session = await model.session();
   const late = loaded.sequence();
   loaded.close();
   await rejects(late, /sequence: the plan gpt2 is closed\nhint: load it again/);
   await rejects(loaded.sequence(), /sequence: the plan gpt2 is closed/);
-  await rejects(Model.on(loaded), /the plan gpt2 is closed/);
-  await rejects(model.feed([1]), /feed: the model is closed|^model: the model is closed/);
+  await rejects(model.session(), /the plan gpt2 is closed/);
+  await rejects(session.feed([1]), /the session is closed/);
   const closed = /the sequence of plan gpt2 is closed\nhint: make another one/;
   assert.throws(() => state.run("decode", { P: 0 }), closed);
   assert.throws(() => state.write("tokens", Int32Array.of(1)), closed);
   await rejects(state.runAndRead("decode", { P: 0 }, { buffer: "tokens", offset: 0, size: 4 }), closed);
   await rejects(state.readBytes("tokens", 4), closed);
-  model.destroy();
+  await model.close();
+  await rejects(model.session(), /session: the model is closed\nhint: load it again/);
   weights.close();
 });
 
@@ -218,18 +222,19 @@ test("an executor and a model free all that they made, and a load that fails too
   assert.equal(counted.labels(), []);
   const source = openRandomWeights(sourcesOf(PLAN.weights), 1, "F32");
   const model = await Model.load(counted.open, PLAN, source);
-  await model.feed([1, 2, 3]);
-  model.destroy();
-  model.destroy();
+  await (await model.session()).feed([1, 2, 3]);
+  await model.close();
+  await model.close();
   assert.equal(counted.labels(), []);
 
   const bad = { ...PLAN, kernels: PLAN.kernels.map((k) => ({ ...k, wgsl: k.wgsl.replace("fn main", "fn mian") })) };
+  const withSession = (model: Model) => model.session().finally(() => model.close());
   const large = countBuffers(open, (d) => (d.label === "logits" ? { ...d, size: 2 ** 50 } : d));
   for (const load of [
     () => Executor.create(counted.open, bad),
     () => Model.load(counted.open, bad, source),
     () => Executor.create(large.open, PLAN),
-    () => Model.load(large.open, PLAN, source),
+    () => Model.load(large.open, PLAN, source).then(withSession),
   ])
     await rejects(load(), /kernel|exceeds/);
   assert.equal([...counted.labels(), ...large.labels()], []);
@@ -297,6 +302,41 @@ test("says that the device is lost while a plan is loaded", async () => {
   await rejects(LoadedPlan.load(PLAN, lost), /lost/);
   weights.close();
   own.close();
+});
+
+gpuTest("two executors on one copy of the weights give what each gives alone", async (gpu) => {
+  const plans = [compile(), compile(["fuse-pointwise", "fuse-gelu"])];
+  const logitsOf = async (plan: Plan, weights: WeightBuffers): Promise<number[]> => {
+    const executor = await Executor.create(gpu, plan, weights);
+    const output = executor.entry("decode").outputs[0];
+    if (!output) throw new Error("decode has no result");
+    executor.run("decode", { P: 0 });
+    const logits = [...(await executor.read(output, { T: 1, P: 0 }))];
+    executor.destroy();
+    return logits;
+  };
+  const shared = await upload(gpu);
+  const together = [];
+  for (const plan of plans) together.push(await logitsOf(plan, shared));
+  // An executor that is freed leaves them to the others.
+  assert.not.ok(shared.closed);
+  for (const [i, plan] of plans.entries()) {
+    const alone = await upload(gpu, plan);
+    assert.equal(await logitsOf(plan, alone), together[i]);
+    alone.close();
+  }
+  shared.close();
+});
+
+test("an executor refuses weights that are on another device", async () => {
+  const [open, other] = [await nullDevice(), await openDawn({ backend: "null" })];
+  try {
+    const weights = await upload(other);
+    await rejects(Executor.create(open, PLAN, weights), /plan \S+: is for one device, but its weights are on another/);
+    weights.close();
+  } finally {
+    other.close();
+  }
 });
 
 test.run();

@@ -1,7 +1,9 @@
 // What a plan is said to take: the same as what is allocated, and what happens where that is too much.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { type CompileOptions, compileGpt2 } from "../../codegen/compile.ts";
+import type { Plan } from "../../base/plan.ts";
+import type { CompileOptions } from "../../codegen/compile.ts";
+import { compileGpt2 } from "../../codegen/compile-gpt2.ts";
 import { targetByName } from "../../codegen/target.ts";
 import { shortenContext } from "../../ir/family.ts";
 import { type Gpt2Config, PRESETS, readGpt2Config } from "../../ir/models/gpt2/config.ts";
@@ -17,7 +19,6 @@ import {
   printNeed,
 } from "../../runtime/memory.ts";
 import { Model } from "../../runtime/model.ts";
-import type { Plan } from "../../runtime/plan.ts";
 import { openRandomWeights } from "../../runtime/weights/random.ts";
 import { nullDevice } from "../support/gpu.ts";
 
@@ -63,14 +64,15 @@ for (const [name, [config, options]] of Object.entries(MODELS))
     let planned = 0;
     const bytes = await allocated(gpu, async () => {
       const model = await Model.load(gpu, made, weights);
+      const session = await model.session();
       planned = model.bufferBytes;
       const text = Array.from({ length: config.n_ctx }, () => 1);
       const has = (entry: string) => made.entries.some((e) => e.name === entry);
-      if (has("logits")) for await (const { rows } of model.feedAll(text)) assert.ok(rows > 0);
-      await model.reset();
-      if (has("prefill")) await model.feed(text.slice(1));
-      if (has("decode")) await model.feed([2]);
-      model.destroy();
+      if (has("logits")) for await (const { rows } of session.feedAll(text)) assert.ok(rows > 0);
+      await session.reset();
+      if (has("prefill")) await session.feed(text.slice(1));
+      if (has("decode")) await session.feed([2]);
+      await model.close();
     });
     const kept = need.weights + need.caches + need.activations + need.inputsAndOutputs;
     assert.is(planned, kept, "the executor's own count");
@@ -159,7 +161,7 @@ test("the options that a refusal names do help, with what it says they need", ()
 test("where the model can be compiled again, suggests only what then fits", () => {
   // With pointwise fusion left out, halves are cast into temporaries, which take what they save.
   const config = { ...(PRESETS["gpt2"] as Gpt2Config), n_layer: 1 };
-  const nvidia = { ...targetByName("dawn-nvidia"), features: [] };
+  const nvidia = { ...targetByName("rtx-4060"), features: [] };
   const compile = ({ weights = "f32", context = 1024 }: PlanChange = {}) =>
     plan(shortenContext(config, context), {
       entries: ["decode"],

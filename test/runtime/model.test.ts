@@ -1,7 +1,7 @@
 // A loaded model: what it takes, what it refuses, and what it remembers between calls.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { compileGpt2 } from "../../codegen/compile.ts";
+import { compileGpt2 } from "../../codegen/compile-gpt2.ts";
 import { targetByName, targetForAdapter } from "../../codegen/target.ts";
 import { RuntimeError } from "../../runtime/errors.ts";
 import { Model } from "../../runtime/model.ts";
@@ -10,7 +10,7 @@ import type { LoadProgress } from "../../runtime/weights/stream-weights.ts";
 import { onGpu } from "../support/gpu.ts";
 import { chainModel } from "../support/made-models.ts";
 import { f32, inFolder, type MadeTensor } from "../support/make-safetensors.ts";
-import { argmax, EMBEDDED, readConfig, withModel } from "../support/models.ts";
+import { argmax, EMBEDDED, readConfig, withSession } from "../support/models.ts";
 import { rejects } from "../support/rejects.ts";
 
 const test = suite("model");
@@ -19,24 +19,24 @@ const gpuTest = onGpu(test);
 const TEXT = [858, 25, 198, 40, 455];
 
 gpuTest("counts the tokens that it holds, and forgets them at a reset", (gpu) =>
-  withModel(gpu, EMBEDDED, {}, async (model) => {
-    assert.is(model.past, 0);
-    const first = (await model.feed(TEXT)).slice();
-    assert.is(model.past, 5);
-    await model.feed([701]);
-    assert.is(model.past, 6);
-    await model.reset();
-    assert.is(model.past, 0);
-    assert.equal(await model.feed(TEXT), first, "the same text after a reset gives the same logits, to the bit");
+  withSession(gpu, EMBEDDED, {}, async (session) => {
+    assert.is(session.past, 0);
+    const first = (await session.feed(TEXT)).slice();
+    assert.is(session.past, 5);
+    await session.feed([701]);
+    assert.is(session.past, 6);
+    await session.reset();
+    assert.is(session.past, 0);
+    assert.equal(await session.feed(TEXT), first, "the same text after a reset gives the same logits, to the bit");
   }),
 );
 
 gpuTest("returns one row of logits from feed, and every row from feedAll", (gpu) =>
-  withModel(gpu, EMBEDDED, { chunk: 2 }, async (model) => {
-    assert.is((await model.feed(TEXT)).length, 1024);
-    await model.reset();
+  withSession(gpu, EMBEDDED, { chunk: 2 }, async (session) => {
+    assert.is((await session.feed(TEXT)).length, 1024);
+    await session.reset();
     const chunks: (readonly [start: number, rows: number, size: number])[] = [];
-    for await (const { start, rows, logits } of model.feedAll(TEXT)) chunks.push([start, rows, logits.length]);
+    for await (const { start, rows, logits } of session.feedAll(TEXT)) chunks.push([start, rows, logits.length]);
     assert.equal(chunks, [
       [0, 2, 2048],
       [2, 2, 2048],
@@ -46,9 +46,9 @@ gpuTest("returns one row of logits from feed, and every row from feedAll", (gpu)
 );
 
 gpuTest("says what it is", (gpu) =>
-  withModel(gpu, EMBEDDED, {}, async (model, config) => {
-    assert.equal(model.facts, { n_layer: 6, n_ctx: 256, n_vocab: 1024, eos_token_ids: [1023] });
-    assert.is(model.chunk, 128);
+  withSession(gpu, EMBEDDED, {}, async (session, config, model) => {
+    assert.equal(session.facts, { n_layer: 6, n_ctx: 256, n_vocab: 1024, eos_token_ids: [1023] });
+    assert.is(session.chunk, 128);
     assert.ok(model.bufferBytes > 4 * 1353728, "its buffers hold all weights in f32");
     assert.ok(model.dispatchesPerToken > 0 && model.dispatchesPerToken < 10 * config.n_layer);
     assert.is(model.adapter, gpu.adapter);
@@ -56,17 +56,17 @@ gpuTest("says what it is", (gpu) =>
 );
 
 gpuTest("refuses tokens that it can't take, and goes on unharmed", (gpu) =>
-  withModel(gpu, EMBEDDED, {}, async (model) => {
-    await rejects(model.feed([]), /no token to feed/);
-    await rejects(model.feed([5, 1024]), /token 1024 is not in the vocabulary of 1024.*0 to 1023/s);
-    await rejects(model.feed([-1]), /token -1 is not in the vocabulary/);
-    await rejects(model.feed([0.5]), /token 0.5 is not in the vocabulary/);
-    await rejects(model.feed(Array(257).fill(1)), /257 tokens do not fit in the context of 256/);
-    assert.is(model.past, 0);
-    await model.feed(Array(250).fill(1));
-    await rejects(model.feed(Array(7).fill(1)), /7 tokens after 250 that it holds do not fit in the context of 256/);
-    await rejects(model.feedAll(Array(7).fill(1)).next(), /do not fit/);
-    assert.is((await model.feed(Array(6).fill(1))).length, 1024);
+  withSession(gpu, EMBEDDED, {}, async (session) => {
+    await rejects(session.feed([]), /no token to feed/);
+    await rejects(session.feed([5, 1024]), /token 1024 is not in the vocabulary of 1024.*0 to 1023/s);
+    await rejects(session.feed([-1]), /token -1 is not in the vocabulary/);
+    await rejects(session.feed([0.5]), /token 0.5 is not in the vocabulary/);
+    await rejects(session.feed(Array(257).fill(1)), /257 tokens do not fit in the context of 256/);
+    assert.is(session.past, 0);
+    await session.feed(Array(250).fill(1));
+    await rejects(session.feed(Array(7).fill(1)), /7 tokens after 250 that it holds do not fit in the context of 256/);
+    await rejects(session.feedAll(Array(7).fill(1)).next(), /do not fit/);
+    assert.is((await session.feed(Array(6).fill(1))).length, 1024);
   }),
 );
 
@@ -85,10 +85,10 @@ gpuTest("counts the values of weights that are not finite, where asked to, and e
     assert.equal(model.surplus, []);
     const last = seen.at(-1);
     assert.ok(last && last.bytes === last.total && last.total > 0, "the last progress is the total");
-    model.destroy();
+    await model.close();
     const unasked = await Model.load(gpu, plan, source);
     assert.equal(unasked.notFinite, []);
-    unasked.destroy();
+    await unasked.close();
     await source.close();
   }),
 );
@@ -99,39 +99,46 @@ gpuTest("says which token's logits are no distribution", (gpu) =>
     const source = await openCheckpoint(folder);
     const spoiled = f32([258], new Float32Array(258).fill(Number.NaN));
     const model = await Model.load(gpu, plan, replace(source, "ln_f.bias", spoiled));
+    const session = await model.session();
     await rejects(
-      model.drawAfter([65, 66], { temperature: 1 }, 0),
+      session.drawAfter([65, 66], { temperature: 1 }, 0),
       /token 2: its logits are no distribution.*load it with f32 weights/s,
     );
-    model.destroy();
+    await model.close();
     await source.close();
   }),
 );
 
 gpuTest("draws with the settings it is given, and says when the context is full", (gpu) =>
   inFolder(chainModel(Buffer.from("abc"), 2), (folder) =>
-    withModel(gpu, folder, {}, async (model) => {
+    withSession(gpu, folder, {}, async (session) => {
       for (const temperature of [1e-320, 1e-30, 0.1]) {
-        await model.reset();
-        assert.is(await model.drawAfter([0x61], { temperature }, 1), 0x62, `at ${temperature}`);
+        await session.reset();
+        assert.is(await session.drawAfter([0x61], { temperature }, 1), 0x62, `at ${temperature}`);
       }
-      assert.is(await model.drawNext(), 0x63);
-      await rejects(model.drawNext(), /the context of 2 is full/);
-      await model.reset();
-      assert.ok((await model.drawAfter([0x61], { temperature: 1e300 }, 1)) >= 0, "any token is as likely as any other");
-      await rejects(model.drawAfter([0x61], { temperature: -1 }, 1), /temperature is -1/);
-      await rejects(model.drawAfter([0x61], { temperature: 1 }, -1), /seed: is -1/);
-      await rejects(model.rewind(2), /can't go back to 2 tokens, for it holds 1/);
+      assert.is(await session.drawNext(), 0x63);
+      await rejects(session.drawNext(), /the context of 2 is full/);
+      await session.reset();
+      assert.ok(
+        (await session.drawAfter([0x61], { temperature: 1e300 }, 1)) >= 0,
+        "any token is as likely as any other",
+      );
+      await rejects(session.drawAfter([0x61], { temperature: -1 }, 1), /temperature is -1/);
+      await rejects(session.drawAfter([0x61], { temperature: 1 }, -1), /seed: is -1/);
+      await rejects(
+        session.rewind(2),
+        /can't go back to 2 tokens, for it holds 1\nhint: give a whole number from 0 to 1/,
+      );
     }),
   ),
 );
 
 gpuTest("follows the chain that a made-up model was made for", (gpu) =>
   inFolder(chainModel(Buffer.from("abc")), (folder) =>
-    withModel(gpu, folder, { target: targetByName("webgpu-default") }, async (model) => {
-      assert.is(argmax(await model.feed(Buffer.from("a").toJSON().data)), 0x62);
-      assert.is(argmax(await model.feed([0x62])), 0x63);
-      assert.is(argmax(await model.feed([0x63])), 256);
+    withSession(gpu, folder, { target: targetByName("webgpu-default") }, async (session) => {
+      assert.is(argmax(await session.feed(Buffer.from("a").toJSON().data)), 0x62);
+      assert.is(argmax(await session.feed([0x62])), 0x63);
+      assert.is(argmax(await session.feed([0x63])), 256);
     }),
   ),
 );

@@ -1,8 +1,9 @@
 import fc from "fast-check";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { GPT2_INITIALISATION } from "../../ir/models/gpt2/checkpoint.ts";
 import { toBf16Bits, toF16Bits, toF32 } from "../../runtime/weights/convert.ts";
-import { openRandomWeights, type RandomTensor } from "../../runtime/weights/random.ts";
+import { openRandomWeights as open, type RandomTensor } from "../../runtime/weights/random.ts";
 import {
   normalTable,
   RANDOM_DTYPES,
@@ -10,6 +11,10 @@ import {
   shareBelow,
   upperBorder,
 } from "../../runtime/weights/random-values.ts";
+
+/** As GPT-2's are before training. */
+const openRandomWeights = (tensors: Parameters<typeof open>[0], seed: number, dtype: Parameters<typeof open>[2]) =>
+  open(tensors, seed, dtype, GPT2_INITIALISATION);
 
 const test = suite("random weights");
 

@@ -102,7 +102,7 @@ test("recognises a Git LFS pointer", () => {
 test("refuses a header that is no JSON object", () => {
   refuses(rawSafetensors("[1]"), 'a.safetensors: the header begins with "[1]", but must begin with "{"');
   refuses(rawSafetensors(""), 'a.safetensors: the header begins with nothing, but must begin with "{"');
-  assert.throws(() => parse(rawSafetensors('{"w": ')), /the header is not valid JSON/);
+  assert.throws(() => parse(rawSafetensors('{"w": ')), /the header can't be read as JSON/);
 });
 
 test("refuses a header that is not UTF-8", () => {

@@ -1,8 +1,9 @@
 // Weights on their way: that they arrive whole from any type to any other, in parts too, in bounded memory.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import type { PlanWeight } from "../../base/plan.ts";
+import { sliceRecipe, tensorRecipe, type WeightRecipe } from "../../base/recipe.ts";
 import { RuntimeError } from "../../runtime/errors.ts";
-import type { PlanWeight } from "../../runtime/plan.ts";
 import { FLOAT_DTYPES, type FloatDType, toF16Bits, toF32 } from "../../runtime/weights/convert.ts";
 import { readMemory, type StoredTensor, type WeightSource } from "../../runtime/weights/source.ts";
 import { streamWeights, type UploadTarget, uploadBytes } from "../../runtime/weights/stream-weights.ts";
@@ -82,17 +83,12 @@ function targetOf(sizes: Readonly<Record<string, number>>) {
   return { target, buffers, way };
 }
 
-const weight = (
-  name: string,
-  dtype: "f32" | "f16",
-  shape: readonly number[],
-  part?: PlanWeight["part"],
-): PlanWeight => ({
+const weight = (name: string, dtype: "f32" | "f16", shape: readonly number[], recipe?: WeightRecipe): PlanWeight => ({
   name,
   buffer: name,
   dtype,
   shape,
-  ...(part && { part }),
+  ...(recipe && { recipe }),
 });
 const padded = (bytes: number): number => Math.ceil(bytes / 4) * 4;
 const names = (...all: readonly string[]): ReadonlyMap<string, string> => new Map(all.map((name) => [name, name]));
@@ -146,12 +142,12 @@ for (const dtype of ["F32", "F16"] as const)
     const cut = 700;
     for (const to of ["f32", "f16"] as const) {
       const part = (name: string, axis: number, start: number, size: number) =>
-        weight(`${name}.${start}`, to, axis === 0 ? [size, columns] : [rows, size], {
-          whole: name,
-          shape: [rows, columns],
-          axis,
-          start,
-        });
+        weight(
+          `${name}.${start}`,
+          to,
+          axis === 0 ? [size, columns] : [rows, size],
+          sliceRecipe(tensorRecipe(name, [rows, columns], to), axis, start, size),
+        );
       const weights = [
         part("table", 0, 0, cut),
         part("table", 0, cut, rows - cut),
@@ -163,10 +159,11 @@ for (const dtype of ["F32", "F16"] as const)
         Object.fromEntries(weights.map((w) => [w.name, padded(4 * w.shape.reduce((n, d) => n * d, 1))])),
       );
       await streamWeights(target, weights, source, names("table", "matrix"));
-      for (const { name, shape, part: place } of weights) {
+      for (const { name, shape } of weights) {
         const [height = 0, width = 0] = shape;
         const got = numbers(buffers.get(name), to, height * width);
-        const [top, left] = place?.axis === 0 ? [place.start, 0] : [0, place?.start ?? 0];
+        const start = Number(name.split(".")[1]);
+        const [top, left] = name.startsWith("table") ? [start, 0] : [0, start];
         const want = Float32Array.from(
           { length: height * width },
           (_, i) => whole[(top + Math.floor(i / width)) * columns + left + (i % width)] ?? Number.NaN,

@@ -1,4 +1,5 @@
-import { readFileSync } from "node:fs";
+import { readFileSync, symlinkSync } from "node:fs";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -78,6 +79,18 @@ test("names the file that is broken, and the one that is missing", async () => {
   await refuses({ "vocab.bpe": "" }, /has vocab\.bpe, but not encoder\.json/);
   await refuses({ "vocab.json": '{"a":0}', "merges.txt": "a b" }, /vocab\.json \+ merges\.txt: merge 0 makes "ab"/);
 });
+
+skipUnless(
+  test,
+  process.platform !== "win32",
+  "Windows lets few users make links",
+)("a link that leads nowhere is a tokenizer that can't be read, and not none", () =>
+  inFolder({ "config.json": "{}" }, async (folder) => {
+    symlinkSync("../blobs/none", join(folder, "tokenizer.json"));
+    const error: unknown = await loadTokenizer(folder).catch((e: unknown) => e);
+    assert.match(String(error), /tokenizer\.json: cannot be read: no such file or directory/);
+  }),
+);
 
 const gpt2 = shared("data/tokenizer");
 const withGpt2 = skipUnless(test, gpt2, "no ../shared/data/tokenizer");

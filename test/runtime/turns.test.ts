@@ -37,14 +37,14 @@ test("refuses, where told to, and names what has the turn", async () => {
   const end = await turns.take("generate", undefined);
   await rejects(
     turns.run("feed", { busy: "refuse" }, nothing),
-    /^feed: the model is busy with generate.*wait until that has ended/s,
+    /^feed: the session is busy with generate.*wait until that has ended/s,
   );
   end();
   await turns.run("feed", { busy: "refuse" }, nothing);
   const always = new Turns({ busy: "refuse" });
   const stream = always.generator("drawAhead", undefined, nothing, three);
   await stream.next();
-  await rejects(always.take("score", undefined), /score: the model is busy with drawAhead/);
+  await rejects(always.take("score", undefined), /score: the session is busy with drawAhead/);
   const waits = always.run("reset", { busy: "wait" }, () => "done");
   await stream.return("");
   assert.is(await waits, "done");
@@ -126,11 +126,11 @@ test("closed, it refuses what waits and what comes", async () => {
   const waiting = [turns.run("feed", undefined, nothing), turns.take("generate", undefined)];
   turns.close();
   turns.close();
-  await rejects(waiting[0] ?? Promise.resolve(), /^feed: the model is closed/);
-  await rejects(waiting[1] ?? Promise.resolve(), /^generate: the model is closed/);
-  await rejects(turns.run("reset", undefined, nothing), /^reset: the model is closed\nhint: load it again/);
+  await rejects(waiting[0] ?? Promise.resolve(), /^feed: the session is closed/);
+  await rejects(waiting[1] ?? Promise.resolve(), /^generate: the session is closed/);
+  await rejects(turns.run("reset", undefined, nothing), /^reset: the session is closed\nhint: open another one/);
   end();
-  await rejects(turns.run("reset", undefined, nothing), /^reset: the model is closed/);
+  await rejects(turns.run("reset", undefined, nothing), /^reset: the session is closed/);
 });
 
 test.run();

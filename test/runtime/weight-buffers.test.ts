@@ -1,7 +1,10 @@
 // Weights on a device that several plans read: one copy, freed with its last reader, and refused where it does not fit.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { compileEntries, compileGpt2 } from "../../codegen/compile.ts";
+import type { Plan } from "../../base/plan.ts";
+import { sliceRecipe, tensorRecipe } from "../../base/recipe.ts";
+import { compileEntries } from "../../codegen/compile.ts";
+import { compileGpt2 } from "../../codegen/compile-gpt2.ts";
 import { targetByName } from "../../codegen/target.ts";
 import { readGpt2Config } from "../../ir/models/gpt2/config.ts";
 import { parseGraph } from "../../ir/parse.ts";
@@ -10,7 +13,6 @@ import { RuntimeError } from "../../runtime/errors.ts";
 import { LoadedPlan } from "../../runtime/loaded-plan.ts";
 import { memoryNeed } from "../../runtime/memory.ts";
 import { Model } from "../../runtime/model.ts";
-import type { Plan } from "../../runtime/plan.ts";
 import type { SequenceState } from "../../runtime/sequence-state.ts";
 import { openRandomWeights } from "../../runtime/weights/random.ts";
 import type { WeightSource } from "../../runtime/weights/source.ts";
@@ -119,7 +121,7 @@ test("refuses a plan that wants another part, or a weight that is not there", as
     ...SMALL,
     weights: SMALL.weights.map((w) =>
       w.name === "wte.weight"
-        ? { ...w, shape: [size, 16], part: { whole: w.name, shape: w.shape, axis: 0, start } }
+        ? { ...w, shape: [size, 16], recipe: sliceRecipe(tensorRecipe(w.name, w.shape), 0, start, size) }
         : w,
     ),
   });
@@ -127,7 +129,7 @@ test("refuses a plan that wants another part, or a weight that is not there", as
   const weights = await uploadWeights(open, [cut(0, 40), cut(40, 21)], sourceFor(SMALL));
   await rejects(
     LoadedPlan.load(SMALL, weights),
-    /wants wte\.weight as f32\[61, 16\], but .* hold wte\.weight as f32\[40, 16\], from 0 on along axis 0 and as f32\[21, 16\], from 40 on along axis 0\n/,
+    /wants wte\.weight as f32\[61, 16\], but .* hold wte\.weight as f32\[40, 16\] = slice\(wte\.weight: f32\[61, 16\], axis=0, start=0, length=40\) and as f32\[21, 16\] = /,
   );
   weights.close();
   const { plan } = compileEntries("other", [{ name: "run", graph: parseGraph(ADD) }]);
@@ -172,6 +174,24 @@ test("an upload that fails half-way frees what it made: by its source, in a mode
   }
   await rejects(uploadWeights(counted.open, SMALL, { ...sourceFor(SMALL), tensors: new Map() }), /missing/);
   assert.equal(counted.twice, []);
+});
+
+test("what was written and never submitted is let go of: the last submit comes when all buffers are destroyed", async () => {
+  const open = await nullDevice();
+  const counted = countBuffers(open);
+  let live: number | undefined;
+  const queue = withMethods(open.device.queue, {
+    submit: (commands: Iterable<GPUCommandBuffer>) => {
+      live = counted.labels().length;
+      return open.device.queue.submit(commands);
+    },
+  });
+  const device = withMethods(counted.open.device, { queue });
+  for (const load of [uploadWeights, Model.load.bind(Model)]) {
+    live = undefined;
+    await rejects(load({ ...open, device }, SMALL, failingAfter(sourceFor(SMALL), 5)), /the disk broke/);
+    assert.is(live, 0);
+  }
 });
 
 test("an upload that WebGPU refuses says so, and frees what it made", async () => {

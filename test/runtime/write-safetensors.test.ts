@@ -46,7 +46,7 @@ test("writes what a reader finds again, in pieces of any size", () =>
         const data = dataOf(name);
         for (let at = 0; at < data.length; at += 11) await write(data.subarray(at, at + 11));
       },
-      { format: "pt" },
+      { metadata: { format: "pt" } },
     );
     const source = await openCheckpoint(path);
     try {
@@ -137,6 +137,10 @@ test("says why the system refuses, and what to do", () =>
       /x\.safetensors: can't be written: no such file or directory\nhint: the folder must exist and be writable/,
     );
     await fails(createSafetensors(join(folder, "file", "x.safetensors"), TENSORS), /can't be written: not a directory/);
+    await fails(createSafetensors(join(folder, "none/"), TENSORS), /none\/: is a folder, but a file is to be written/);
+    assert.equal(readdirSync(folder), ["file"]);
+    const long = join(folder, "n".repeat(256));
+    await fails(createSafetensors(long, TENSORS), /n: can't be written: name too long\nhint: give a shorter name/);
   }));
 
 async function openAndClose(path: string) {

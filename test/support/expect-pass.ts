@@ -1,5 +1,6 @@
 // How a pass is tested: the graph before and the graph expected, both in the language's own text.
 import * as assert from "uvu/assert";
+import { recipeTensors } from "../../base/recipe.ts";
 import { at } from "../../ir/errors.ts";
 import type { Graph } from "../../ir/graph.ts";
 import { interpret } from "../../ir/interpret.ts";
@@ -55,7 +56,12 @@ export function expectUnchanged(pass: Pass, graph: string, userOps: readonly Op[
 }
 
 function assertSameNumbers(pass: Pass, before: Graph, after: Graph, tolerance: Allowance): void {
-  const inputs = new Map(before.inputs.map(({ value }, i) => [value.name, seededTensor(value.type, SIZES, i + 1)]));
+  // What a recipe reads is given, too, so that both graphs make their weights of the same tensors.
+  const given = before.inputs.flatMap(({ value, recipe }) => [
+    value,
+    ...(recipe ? recipeTensors(recipe).map(({ name, dtype, shape }) => ({ name, type: { dtype, shape } })) : []),
+  ]);
+  const inputs = new Map(given.map(({ name, type }, i) => [name, seededTensor(type, SIZES, i + 1)]));
   const wanted = interpret(before, inputs, SIZES);
   const got = interpret(after, inputs, SIZES);
   assert.is(got.length, wanted.length, `${pass.name} changes how many values the graph returns`);

@@ -1,6 +1,7 @@
 // What hostile ops are tried in: alone, and beside anchors. Each graph's operands are seeded, and its results compared with the
 // interpreter's.
 import type { KernelCheck } from "../codegen/kernel-check.ts";
+import { withStir } from "./hostile-kernel.ts";
 import * as hostile from "./hostile-ops.ts";
 
 /** Every op of hostile-ops.ts. */
@@ -165,3 +166,25 @@ computes(
     return a, b, c
   }`,
 );
+
+/** States that are read as a whole, and then overwritten in other places than those that each element was computed from. */
+export const stirs = (
+  op: string,
+): string => `graph g[T, P>=0](state pot: f32[5, 19], x: f32[T, 19], state log: f32[19]) {
+  y, level = ${op}(pot, x, log)
+  n = neg(y)
+  r = reverse(n)
+  fresh = cache_update(pot, r, start=P)
+  sum = accumulate(log, level)
+  return fresh, sum
+}`;
+for (const [op, kernels] of Object.entries({ stir: "one kernel", stir_at_once: "several kernels" }))
+  computes(`states that are read as a whole, then overwritten, by ${kernels}`, stirs(op), {
+    runs: [
+      { T: 1, P: 0 },
+      { T: 3, P: 2 },
+      { T: 5, P: 0 },
+    ],
+    terms: 8,
+    toolkit: withStir,
+  });

@@ -5,8 +5,9 @@ import { definePointwise } from "../../ir/define-pointwise.ts";
 import { defineReads } from "../../ir/define-reads.ts";
 import { defineReduction } from "../../ir/define-reduction.ts";
 import { at } from "../../ir/errors.ts";
-import type { ElementMath, Op } from "../../ir/op.ts";
+import { defineOp, type ElementMath, type Op } from "../../ir/op.ts";
 import { add } from "../../ir/ops/index.ts";
+import type { HostTensor } from "../../ir/tensor.ts";
 import { type DType, tensorType } from "../../ir/type.ts";
 
 export const rmsNorm = defineNormalization({
@@ -177,3 +178,28 @@ export const middle = definePointwise({
   scalar: ([a, b, c]) => a + b + c - Math.min(a, b, c) - Math.max(a, b, c),
   wgsl: ([a, b, c]) => `max(min(${a}, ${b}), min(max(${a}, ${b}), ${c}))`,
 });
+
+/** y[t, c] = x[t, c] + Σ pot[r, c + t + r mod C], and level[c] = Σ pot[r, c] − log[C − 1 − c]: every element reads all rows. */
+function stirred([pot, x, log]: readonly [HostTensor, HostTensor, HostTensor]): readonly HostTensor[] {
+  const [rows = 0, columns = 0] = pot.shape;
+  const sum = (at: (row: number) => number): number =>
+    Array.from({ length: rows }, (_, r) => pot.data[r * columns + at(r)] ?? 0).reduce((a, b) => a + b, 0);
+  const y = x.data.map((value, i) => value + sum((r) => ((i % columns) + Math.floor(i / columns) + r) % columns));
+  const level = log.data.map((_, c) => sum(() => c) - (log.data[columns - 1 - c] ?? 0));
+  return [
+    { ...x, data: y },
+    { ...log, data: level },
+  ];
+}
+/** Two results, of which many invocations make a share each, and two operands that are read before the first of them is stored. */
+export const stir = defineOp({
+  name: "stir",
+  summary: "rows of a pot added up in slants, and straight",
+  operands: ["pot", "x", "log"],
+  traits: { anchor: true, readsBeforeResults: ["pot", "log"] },
+  cases: [],
+  infer: ([, x, log]) => [x, log],
+  reference: stirred,
+});
+/** The same, without the promise. */
+export const stirAtOnce: Op = { ...stir, name: "stir_at_once", traits: { anchor: true } };

@@ -3,15 +3,19 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { type CompileOptions, compileGpt2 } from "../../codegen/compile.ts";
+import type { CompileOptions } from "../../codegen/compile.ts";
+import { compileGpt2 } from "../../codegen/compile-gpt2.ts";
 import { type Target, targetForAdapter } from "../../codegen/target.ts";
 import { at } from "../../ir/errors.ts";
 import { interpret } from "../../ir/interpret.ts";
 import { type Gpt2Config, readGpt2Config } from "../../ir/models/gpt2/config.ts";
+import { gpt2 } from "../../ir/models/gpt2/family.ts";
 import { buildGpt2 } from "../../ir/models/gpt2/graph.ts";
 import { type HostTensor, hostTensor } from "../../ir/tensor.ts";
 import type { OpenDevice } from "../../runtime/device.ts";
 import { Model } from "../../runtime/model.ts";
+import type { Session } from "../../runtime/session.ts";
+import type { Tokenizer } from "../../runtime/tokenizer.ts";
 import { isFloatDType, toF32 } from "../../runtime/weights/convert.ts";
 import { openCheckpoint } from "../../runtime/weights/file-source.ts";
 import { matchWeights } from "../../runtime/weights/match.ts";
@@ -88,32 +92,33 @@ export const readConfig = (folder: string): Gpt2Config =>
 export interface LoadModelOptions extends Pick<CompileOptions, "disable" | "chunk"> {
   /** The adapter's own when absent. */
   readonly target?: Target;
+  readonly tokenizer?: Tokenizer | undefined;
 }
 
 /** Loads the model onto the GPU as the command does, runs `body` and frees its buffers. */
-export async function withModel<R>(
+export async function withSession<R>(
   gpu: OpenDevice,
   folder: string,
-  options: LoadModelOptions,
-  body: (model: Model, config: Gpt2Config) => Promise<R>,
+  { tokenizer, ...options }: LoadModelOptions,
+  body: (session: Session, config: Gpt2Config, model: Model) => Promise<R>,
 ): Promise<R> {
   const config = readConfig(folder);
   const { plan } = compileGpt2(config, { target: targetForAdapter(gpu.adapter), ...options });
   const source = await openCheckpoint(folder);
-  const model = await Model.load(gpu, plan, source).finally(() => source.close());
+  const model = await Model.load(gpu, plan, source, { tokenizer }).finally(() => source.close());
   try {
-    return await body(model, config);
+    return await body(await model.session(), config, model);
   } finally {
-    model.destroy();
+    await model.close();
   }
 }
 
 /** The logits of every token of one context, [tokens, n_vocab], fed `step` tokens at a call. */
-export async function allLogits(model: Model, ids: readonly number[], step = ids.length): Promise<Float32Array> {
-  await model.reset();
+export async function allLogits(session: Session, ids: readonly number[], step = ids.length): Promise<Float32Array> {
+  await session.reset();
   const parts: Float32Array[] = [];
   for (let start = 0; start < ids.length; start += step)
-    for await (const { logits } of model.feedAll(ids.slice(start, start + step))) parts.push(logits.slice());
+    for await (const { logits } of session.feedAll(ids.slice(start, start + step))) parts.push(logits.slice());
   return joinRows(parts);
 }
 
@@ -139,6 +144,7 @@ export async function interpretLogits(folder: string, ids: readonly number[]): P
   const { found } = matchWeights(
     shapes.filter(({ kind }) => kind === "weight"),
     source,
+    gpt2.names,
   );
   for (const { name, kind, shape } of shapes) {
     if (kind === "state")

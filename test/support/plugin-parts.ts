@@ -1,7 +1,8 @@
 // Parts of plugins for tests: an op, a kernel and a pass that do as little as they can, and a graph compiled with them.
 import { compileEntries, definePlugin, extend, type PluginSpec, standard } from "../../codegen/compile.ts";
-import { count, defineKernel, type Kernel, type KernelKind } from "../../codegen/kernel.ts";
-import { template } from "../../codegen/template.ts";
+import { count, defineKernel, type Kernel, type KernelKind, type Lowered } from "../../codegen/kernel.ts";
+import type { Region } from "../../codegen/region.ts";
+import { template } from "../../codegen/template-compiler.ts";
 import { defineOp, type Emit, type Op, type Traits } from "../../ir/op.ts";
 import { mul, tanh } from "../../ir/ops/index.ts";
 import { parseGraph } from "../../ir/parse.ts";
@@ -19,7 +20,11 @@ export const made = (name: string, traits: Traits = {}): Op => {
   const { reference: _, ...op } = opOf(name, { decompose, traits });
   return op;
 };
-const text = template("mine", "{{title}}{{bindings}}{{functions}}", ["title", "bindings", "functions"]);
+const text = template("mine", "{{title}}{{bindings}}{{functions}}\nfn main() { store_0(); store_1(); }", [
+  "title",
+  "bindings",
+  "functions",
+]);
 export const kernelOf = (name: string, kind: KernelKind, members: Partial<Kernel> = {}): Kernel => ({
   ...defineKernel<never>({
     name,
@@ -32,7 +37,7 @@ export const kernelOf = (name: string, kind: KernelKind, members: Partial<Kernel
   ...members,
 });
 /** A `lower` whose functions store what the anchor makes. */
-export const storing: Kernel["lower"] = (region) => ({
+export const storing = (region: Region): Lowered => ({
   params: {},
   functions: (region.anchor?.results ?? []).map((r, i) =>
     region.storeFunction(

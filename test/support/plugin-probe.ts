@@ -10,7 +10,7 @@ const PASS = `{
 }`;
 const plugin = (definition: string): string => `${definition}({
   name: "probe",
-  families: [{ ...ir.gpt2, name: "probe", seen: { wgpt, ir, passes, codegen, runtime, helper } }],
+  families: [{ ...ir.gpt2, name: "probe", presets: {}, seen: { wgpt, ir, passes, codegen, template, runtime, helper } }],
   passes: [{ after: "canonicalize", pass: ${PASS} }],
 })`;
 const MODULES = {
@@ -18,6 +18,7 @@ const MODULES = {
   ir: "wgpt/ir",
   passes: "wgpt/passes",
   codegen: "wgpt/codegen",
+  template: "wgpt/template",
   runtime: "wgpt/runtime",
 };
 const imports = Object.entries(MODULES).map(([name, from]) => `import * as ${name} from "${from}";\n`);

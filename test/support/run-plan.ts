@@ -1,4 +1,6 @@
 // A graph on the GPU: compiled as a user would, run by the executor, its results as host tensors to compare.
+
+import { evalPlanDim, type Plan, type PlanTensor, planDim } from "../../base/plan.ts";
 import { type CompileOptions, compileEntries, standard } from "../../codegen/compile.ts";
 import {
   type InstrumentedStep,
@@ -16,7 +18,6 @@ import { type HostTensor, hostTensor } from "../../ir/tensor.ts";
 import type { DType, SymbolValues } from "../../ir/type.ts";
 import type { OpenDevice } from "../../runtime/device.ts";
 import { Executor } from "../../runtime/executor.ts";
-import { evalPlanDim, type Plan, type PlanTensor, planDim } from "../../runtime/plan.ts";
 import type { TensorData } from "../../runtime/storage-buffer.ts";
 import { toF16Bits } from "../../runtime/weights/convert.ts";
 import { gpuDevice } from "./gpu.ts";

@@ -1,7 +1,8 @@
 // Draws by the op's reference, and the settings that its tests try.
+
+import { suppressedWords } from "../../base/draw.ts";
 import { at } from "../../ir/errors.ts";
 import { sampleToken } from "../../ir/ops/index.ts";
-import { suppressedWords } from "../../ir/ops/sample-token.ts";
 import { type HostTensor, hostTensor } from "../../ir/tensor.ts";
 import { runOp } from "./run-op.ts";
 
@@ -9,18 +10,29 @@ export interface Settings {
   readonly temperature: number;
   readonly topK?: number;
   readonly topP?: number;
+  readonly minP?: number;
+  readonly repetitionPenalty?: number;
+  /** The tokens before the one that is drawn; `step` of them count. */
+  readonly sequence?: readonly number[];
   /** Ids that are not to be drawn. */
   readonly suppressed?: readonly number[];
 }
 
-const settingsData = ({ temperature, topK = 0, topP = 1 }: Settings): readonly number[] => [temperature, topK, topP];
+const settingsData = (settings: Settings): readonly number[] => {
+  const { temperature, topK = 0, topP = 1, minP = 0, repetitionPenalty = 1 } = settings;
+  return [temperature, topK, topP, minP, repetitionPenalty];
+};
+
+/** How many tokens the sequences of the tests hold. */
+export const SEQUENCE = 12;
 
 /** The operands' types for a row of `width` logits. */
 export const operandTypes = (width: number): readonly string[] => [
   `f32[1, ${width}]`,
-  "f32[3]",
+  "f32[5]",
   "u32[1]",
   `u32[${suppressedWords(width)}]`,
+  `i32[${SEQUENCE}]`,
 ];
 
 export function operandsOf(logits: ArrayLike<number>, settings: Settings, seed: number): readonly HostTensor[] {
@@ -28,9 +40,14 @@ export function operandsOf(logits: ArrayLike<number>, settings: Settings, seed: 
   for (const id of settings.suppressed ?? []) words[id >>> 5] = at(words, id >>> 5) | (1 << (id & 31));
   return [
     hostTensor("f32", [1, logits.length], Array.from(logits)),
-    hostTensor("f32", [3], settingsData(settings)),
+    hostTensor("f32", [5], settingsData(settings)),
     hostTensor("u32", [1], [seed]),
     hostTensor("u32", [words.length], Array.from(words)),
+    hostTensor(
+      "i32",
+      [SEQUENCE],
+      Array.from({ length: SEQUENCE }, (_, i) => settings.sequence?.[i] ?? 0),
+    ),
   ];
 }
 

@@ -16,14 +16,18 @@ const CLEAN = {
   "passes/pass.ts": `import { EMPTY } from "../ir/graph.ts";\nexport const pass = EMPTY;`,
   "base/plan.ts": "export interface Plan { readonly version: number }",
   "runtime/plan.ts": `export type { Plan } from "../base/plan.ts";\nexport const VERSION = 1;`,
-  "codegen/template.ts": `import Handlebars from "handlebars";\nexport const hbs = Handlebars.create();`,
+  "codegen/template.ts": `import Handlebars from "handlebars/runtime.js";\nexport const hbs = Handlebars.create();`,
   "codegen/compile.ts": `import { pass } from "../passes/pass.ts";
     import type { Plan } from "../base/plan.ts";
     import { WORD } from "../base/errors.ts";
     export const word = WORD;
     export const compile = (): Plan => ({ version: pass.name.length });`,
-  "cli/main.ts": `import { compile } from "../codegen/compile.ts";\nimport { VERSION } from "../runtime/plan.ts";
-    console.log(compile(), VERSION);`,
+  "codegen/index.ts": `export { compile } from "./compile.ts";`,
+  "runtime/index.ts": `export { VERSION } from "./plan.ts";`,
+  "engine/index.ts": `import { compile } from "../codegen/compile.ts";\nexport const open = compile;`,
+  "cli/main.ts": `import { compile } from "../codegen/index.ts";\nimport { VERSION } from "../runtime/index.ts";
+    import { open } from "../engine/index.ts";
+    console.log(compile(), open(), VERSION);`,
 };
 
 const PLANTED: readonly [rule: string, file: string, text: string][] = [
@@ -50,6 +54,10 @@ const PLANTED: readonly [rule: string, file: string, text: string][] = [
   ],
   ["compiler-packages-stay-in-codegen", "runtime/bad-hbs.ts", `import "handlebars";`],
   ["compiler-packages-stay-in-codegen", "cli/bad.ts", `import "ts-morph";`],
+  ["cli-imports-indexes", "cli/bad-deep.ts", `import "../runtime/plan.ts";`],
+  ["engine-imports-only-base-ir-passes-codegen-runtime", "engine/bad.ts", `import "../cli/main.ts";`],
+  ["compiling-needs-no-eval", "codegen/bad-eval.ts", `import "handlebars";`],
+  ["compiling-needs-no-node", "codegen/bad-file.ts", `import "node:fs";`],
   ["device-packages-stay-in-runtime", "codegen/bad-gpu.ts", `import "webgpu";`],
   ["plugin-loader-stays-in-cli", "codegen/bad-jiti.ts", `import "jiti";`],
   ["shipped-code-needs-no-dev-package", "cli/bad-dev.ts", `import "uvu";`],
@@ -104,6 +112,7 @@ function cruise(): readonly string[] {
     "passes",
     "codegen",
     "runtime",
+    "engine",
     "cli",
   ];
   const { stdout, stderr } = spawnSync(process.execPath, args, { cwd: dir, encoding: "utf8" });

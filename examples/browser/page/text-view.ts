@@ -7,6 +7,7 @@ const ENDS: Readonly<Record<GenerateResult["finish"], string>> = {
   context: "Done: the context is full.",
   "end-token": "Done: the model ended the text.",
   "stop-string": "Done: a stop string came up.",
+  aborted: "Stopped.",
 };
 
 /** Figures are renewed this often; a number that changes with each token can't be read. */

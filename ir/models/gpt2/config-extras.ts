@@ -1,6 +1,7 @@
 // What a config.json says besides GPT-2's hyper-parameters. Keys of another architecture are refused by name: published
 // models carry GPT-2's model_type and compute something else. Keys that change no number are known and passed over; all
 // others are named in a warning, for transformers' GPT-2 does not read them either.
+import { shortJson, shortName } from "../../../base/short-json.ts";
 import { type ConfigFile, flag, refuse } from "../config-keys.ts";
 
 /** GPT-2's own classes that compute its logits, in each framework. */
@@ -78,7 +79,7 @@ const KNOWN_PATTERNS = [/^_/, /^summary_/, /_p?drop(out)?$/, /^output_/, /_token
 export function checkExtras(file: ConfigFile, warn: (text: string) => void): void {
   const { json, place } = file;
   if (json["model_type"] !== undefined && json["model_type"] !== null && json["model_type"] !== "gpt2")
-    refuse(file, `model_type is ${JSON.stringify(json["model_type"])}`, "wgpt compiles gpt2");
+    refuse(file, `model_type is ${shorten(json["model_type"])}`, "wgpt compiles gpt2");
   checkArchitecture(file, warn);
   if (isSaid(json["quantization_config"]))
     refuse(
@@ -101,7 +102,7 @@ export function checkExtras(file: ConfigFile, warn: (text: string) => void): voi
   const unknown = Object.keys(json).filter((key) => !KNOWN.has(key) && !KNOWN_PATTERNS.some((p) => p.test(key)));
   if (unknown.length > 0)
     warn(
-      `${place}: ${unknown.length === 1 ? "a key that GPT-2 does not have is" : "keys that GPT-2 does not have are"} ignored: ${unknown.slice(0, 8).join(", ")}${unknown.length > 8 ? ", …" : ""}`,
+      `${place}: ${unknown.length === 1 ? "a key that GPT-2 does not have is" : "keys that GPT-2 does not have are"} ignored: ${unknown.slice(0, 8).map(shortName).join(", ")}${unknown.length > 8 ? ", …" : ""}`,
     );
 }
 
@@ -114,8 +115,10 @@ function checkArchitecture(file: ConfigFile, warn: (text: string) => void): void
   const code = isSaid(auto_map) ? Object.entries(auto_map ?? {}).find(([key]) => !NOT_THE_MODEL.test(key)) : undefined;
   if (foreign !== undefined || code !== undefined) {
     const facts = [
-      ...(foreign === undefined ? [] : [`architectures names ${foreign}`]),
-      ...(code === undefined ? [] : [`auto_map names ${String(code[1])}, code of its own`]),
+      ...(foreign === undefined ? [] : [`architectures names ${shortName(String(foreign))}`]),
+      ...(code === undefined
+        ? []
+        : [`auto_map names ${typeof code[1] === "string" ? shortName(code[1]) : shorten(code[1])}, code of its own`]),
     ];
     refuse(
       file,
@@ -125,13 +128,15 @@ function checkArchitecture(file: ConfigFile, warn: (text: string) => void): void
   }
   const headed = names.find((name) => OTHER_HEAD.test(String(name)));
   if (headed !== undefined)
-    warn(`${file.place}: architectures names ${headed}, but what is computed is the language model below its head`);
+    warn(
+      `${file.place}: architectures names ${shortName(String(headed))}, but what is computed is the language model below its head`,
+    );
 }
 
 const isSaid = (value: unknown): boolean =>
   value !== undefined && value !== null && !(typeof value === "object" && Object.keys(value).length === 0);
 
 const shorten = (value: unknown): string => {
-  const text = JSON.stringify(value);
+  const text = shortJson(value);
   return text.length > 60 ? `${text.slice(0, 59)}…` : text;
 };

@@ -1,5 +1,6 @@
 // GPT-2's hyper-parameters: read from a checkpoint's config.json or from a preset, and refused where the graph could not
 // express what they ask for.
+import { shortJson } from "../../../base/short-json.ts";
 import type { ReadConfigOptions } from "../../family.ts";
 import { type ConfigFile, configFile, flag, oneOf, positiveNumber, refuse, wholeNumber } from "../config-keys.ts";
 import { readEndTokens } from "../end-tokens.ts";
@@ -66,7 +67,7 @@ export function readGpt2Config(json: unknown, place = "config.json", options: Re
   if (n_embd % n_head !== 0) refuse(file, `n_embd is ${n_embd}, but n_head is ${n_head}`, "n_head must divide n_embd");
   const kv_heads = file.json["num_key_value_heads"] ?? n_head;
   if (kv_heads !== n_head)
-    refuse(file, `num_key_value_heads is ${JSON.stringify(kv_heads)}, but n_head is ${n_head}, and GPT-2's are equal`);
+    refuse(file, `num_key_value_heads is ${shortJson(kv_heads)}, but n_head is ${n_head}, and GPT-2's are equal`);
   const n_vocab = wholeNumber(file, ["vocab_size", "n_vocab"], 50257);
   const n_positions = readPositions(file);
   return {

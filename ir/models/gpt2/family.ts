@@ -1,5 +1,6 @@
 // GPT-2 as a family: all that the compiler and the commands ask of it.
 import type { Family } from "../../family.ts";
+import { fitGpt2Config, GPT2_INITIALISATION, GPT2_NAMES } from "./checkpoint.ts";
 import { type Gpt2Config, PRESETS, readGpt2Config } from "./config.ts";
 import { buildGpt2 } from "./graph.ts";
 
@@ -9,6 +10,9 @@ export const gpt2: Family<Gpt2Config> = {
   presets: PRESETS,
   readConfig: readGpt2Config,
   printConfig,
+  names: GPT2_NAMES,
+  initialisation: GPT2_INITIALISATION,
+  fitConfig: fitGpt2Config,
   graph: (config, entry) => buildGpt2(config, entry === "logits" ? "all" : "last", "sequence"),
 };
 

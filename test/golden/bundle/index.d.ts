@@ -1,20 +1,28 @@
-import { type AdapterReport, type GenerateOptions, type GenerateResult, type GenerateStep, type GpuChoice, type GpuOptions, type ModuleOptions, type Tensor, type WeightsChoice } from "wgpt/runtime";
+import { type AdapterReport, type GenerateOptions, type GenerateResult, type GenerateStep, type GpuChoice, type GpuOptions, type ModuleOptions, type Session, type Tensor, type TurnOptions, type WeightsChoice } from "wgpt/runtime";
 /** What is known of the model before it is loaded. */
 export declare const facts: {
   readonly name: "tiny";
   readonly target: "webgpu-default";
   readonly n_layer: 2;
-  readonly n_head: 2;
-  readonly n_embd: 16;
   readonly n_ctx: 32;
   readonly n_vocab: 61;
   readonly eos_token_ids: readonly [60];
+  readonly n_head: 2;
+  readonly n_embd: 16;
+  readonly n_positions: 32;
+  readonly n_inner: 64;
+  readonly layer_norm_epsilon: 0.00001;
+  readonly activation_function: "gelu_new";
+  readonly tie_word_embeddings: true;
+  readonly scale_attn_weights: true;
+  readonly scale_attn_by_inverse_layer_idx: false;
+  readonly position_encoding: "learned";
   readonly weights: "f32";
   readonly chunk: 8;
   readonly variants: readonly ["base", "subgroups"];
 };
 /**
- * The model, loaded: one sequence of up to 32 tokens.
+ * The model, loaded: one sequence of up to 32 tokens, and as many others as `session` opens.
  * A call waits until those before it have ended. `generate` ends when the loop over it is left, so that a call that is
  * awaited inside that loop waits for ever.
  */
@@ -27,7 +35,7 @@ export interface Tiny {
   readonly adapter: AdapterReport;
   /** The bundle holds none. */
   readonly tokenizer: undefined;
-  /** How many tokens it holds. */
+  /** How many tokens its own session holds. */
   readonly past: number;
   /** Bytes of all its GPU buffers. */
   readonly bufferBytes: number;
@@ -54,9 +62,11 @@ export interface Tiny {
   generate(prompt: readonly number[], options: GenerateOptions): AsyncGenerator<GenerateStep, GenerateResult>;
   /** Forgets all tokens. */
   reset(): Promise<void>;
+  /** Opens one more sequence, which shares the weights, waits for no other, and has `generate`, `score`, `rewind` and more. */
+  session(options?: TurnOptions): Promise<Session>;
   /**
    * Frees what the model holds on the GPU, and the device unless it was given to `load`.
-   * Calls that run, wait or come later say that the model is closed.
+   * Calls that run, wait or come later say that the session is closed.
    */
   close(): Promise<void>;
 }

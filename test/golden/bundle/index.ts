@@ -1,23 +1,31 @@
 // tiny for webgpu-default, compiled by wgpt. Generated: change the model or the compiler's options, not this file.
-import { type AdapterReport, type GenerateOptions, type GenerateResult, type GenerateStep, type GpuChoice, type GpuOptions, type ModuleOptions, type Tensor, type WeightsChoice, folderOf, loadBundle } from "wgpt/runtime";
+import { type AdapterReport, type GenerateOptions, type GenerateResult, type GenerateStep, type GpuChoice, type GpuOptions, type ModuleOptions, type Session, type Tensor, type TurnOptions, type WeightsChoice, folderOf, loadBundle } from "wgpt/runtime";
 
 /** What is known of the model before it is loaded. */
 export const facts = {
   name: "tiny",
   target: "webgpu-default",
   n_layer: 2,
-  n_head: 2,
-  n_embd: 16,
   n_ctx: 32,
   n_vocab: 61,
   eos_token_ids: [60],
+  n_head: 2,
+  n_embd: 16,
+  n_positions: 32,
+  n_inner: 64,
+  layer_norm_epsilon: 0.00001,
+  activation_function: "gelu_new",
+  tie_word_embeddings: true,
+  scale_attn_weights: true,
+  scale_attn_by_inverse_layer_idx: false,
+  position_encoding: "learned",
   weights: "f32",
   chunk: 8,
   variants: ["base", "subgroups"],
 } as const;
 
 /**
- * The model, loaded: one sequence of up to 32 tokens.
+ * The model, loaded: one sequence of up to 32 tokens, and as many others as `session` opens.
  * A call waits until those before it have ended. `generate` ends when the loop over it is left, so that a call that is
  * awaited inside that loop waits for ever.
  */
@@ -30,7 +38,7 @@ export interface Tiny {
   readonly adapter: AdapterReport;
   /** The bundle holds none. */
   readonly tokenizer: undefined;
-  /** How many tokens it holds. */
+  /** How many tokens its own session holds. */
   readonly past: number;
   /** Bytes of all its GPU buffers. */
   readonly bufferBytes: number;
@@ -57,9 +65,11 @@ export interface Tiny {
   generate(prompt: readonly number[], options: GenerateOptions): AsyncGenerator<GenerateStep, GenerateResult>;
   /** Forgets all tokens. */
   reset(): Promise<void>;
+  /** Opens one more sequence, which shares the weights, waits for no other, and has `generate`, `score`, `rewind` and more. */
+  session(options?: TurnOptions): Promise<Session>;
   /**
    * Frees what the model holds on the GPU, and the device unless it was given to `load`.
-   * Calls that run, wait or come later say that the model is closed.
+   * Calls that run, wait or come later say that the session is closed.
    */
   close(): Promise<void>;
 }
@@ -85,6 +95,7 @@ export async function load(gpu?: GpuChoice<GpuOptions>, weights?: WeightsChoice,
     logits: (tokens) => model.appendAll(tokens, 61),
     generate: (prompt, options) => model.generate(prompt, options),
     reset: () => model.reset(),
+    session: (options) => model.session(options),
     close: () => model.close(),
   };
 }

@@ -1,0 +1,35 @@
+// The spaces of the kernels that multiply one row with a matrix: how many invocations stand side by side over its columns, how many
+// share the same ones and split the inner axis, and how much of the matrix's width each keeps.
+import { combinations, isWholeGroup, suited } from "../space.ts";
+import type { Target } from "../target.ts";
+
+/** Invocations side by side, and those that share columns, each with every so-manyth row of the matrix. */
+const sides = (target: Target) => ({
+  lanes: suited(target, { software: 8, gpu: 8, others: [8, 16, 32, 64] }),
+  split: suited(target, { software: 1, gpu: 8, others: [1, 2, 4, 8, 16, 32] }),
+});
+
+/** Whether the sums of a workgroup, so many bytes of each invocation, go into workgroup memory; a vector of eight takes 32. */
+const fits = (bytes: number, invocations: number, target: Target): boolean =>
+  isWholeGroup(invocations, target) && bytes * invocations <= target.limits.maxComputeWorkgroupStorageSize;
+
+/** For a matrix that lies as [inner, columns], whose neighbouring columns neighbours read: vectors that each keeps. */
+export const vectorsSpace = (target: Target) =>
+  combinations({
+    vectors: suited(target, { software: 4, gpu: 1, others: [1, 2, 4] }),
+    ...sides(target),
+  }).filter(({ vectors, lanes, split }) => fits(32 * vectors, lanes * split, target));
+
+/** The same, in single columns. */
+export const columnsSpace = (target: Target) =>
+  combinations({ columns: [4, 2, 1], ...sides(target) }).filter(({ columns, lanes, split }) =>
+    fits(4 * columns, lanes * split, target),
+  );
+
+/** For one that lies as [columns, inner]: those that share rows read neighbouring elements of them. */
+export const rowsSpace = (target: Target) =>
+  combinations({
+    rows: [8, 4, 2],
+    lanes: suited(target, { software: 8, gpu: 1, others: [1, 2, 4, 8] }),
+    split: suited(target, { software: 1, gpu: 64, others: [1, 8, 16, 32, 64] }),
+  }).filter(({ rows, lanes, split }) => fits(4 * rows, lanes * split, target));

@@ -1,0 +1,53 @@
+// From a template's text to code, by Handlebars' compiler: for templates.ts, which is made beforehand, and for template-compiler.ts.
+import Handlebars from "handlebars";
+import { shortValue } from "../base/short-json.ts";
+import { CompileError } from "../ir/index.ts";
+
+/** Names in a template that are no parameters. */
+const BUILTIN = new Set(["if", "unless", "each", "f32"]);
+
+type Options = NonNullable<Parameters<typeof Handlebars.compile>[1]>;
+/** Of every template. */
+export const TEMPLATE_OPTIONS: Options = {
+  strict: true,
+  noEscape: true,
+  knownHelpersOnly: true,
+  knownHelpers: { f32: true } as unknown as NonNullable<Options["knownHelpers"]>,
+};
+
+/**
+ * What a template's text becomes, as the text of a JavaScript expression: write it to a file, and give its value to
+ * `precompiledTemplate` of `wgpt/codegen`, which needs no `eval`. `name` is what errors call the template.
+ * @throws CompileError for text that is no template.
+ */
+export const precompileTemplate = (name: string, text: string): string =>
+  `{ "reads": ${JSON.stringify(parametersOf(name, text))}, "spec": ${Handlebars.precompile(text, TEMPLATE_OPTIONS)} }`;
+
+/**
+ * The parameters that a text reads, from its syntax tree: Handlebars renders a missing `{{#if x}}` as false even when strict.
+ */
+export function parametersOf(name: string, text: string): readonly string[] {
+  const names = new Set<string>();
+  class Collect extends Handlebars.Visitor {
+    override PartialStatement(partial: hbs.AST.PartialStatement): void {
+      this.acceptArray(partial.params);
+    }
+    override PathExpression(path: hbs.AST.PathExpression): void {
+      const [head] = path.parts;
+      if (!path.data && typeof head === "string" && !BUILTIN.has(head)) names.add(head);
+    }
+  }
+  new Collect().accept(parse(name, text));
+  return [...names];
+}
+
+function parse(name: string, text: string): ReturnType<typeof Handlebars.parse> {
+  if (typeof text !== "string")
+    throw new CompileError(name, `its text is ${shortValue(text)}`, "templates are Handlebars'");
+  try {
+    return Handlebars.parse(text);
+  } catch (error) {
+    const [first = ""] = (error instanceof Error ? error.message : String(error)).split("\n");
+    throw new CompileError(name, `is no template: ${first.replace(/:$/, "")}`, "templates are Handlebars'");
+  }
+}

@@ -1,0 +1,157 @@
+// The shader of a kernel for one node: its template, filled with what kernel and region give, and what is wrong with the text.
+import {
+  CompileError,
+  callMember,
+  causedBy,
+  evalDim,
+  graphSymbols,
+  type Node,
+  type SymbolValues,
+} from "../ir/index.ts";
+import { type ConfiguredKernel, isOfKind, type Kernel, kindName, placeOf, printConfig, takingOf } from "./kernel.ts";
+import { checkLowered, checkVectors, type Lowered } from "./lowered.ts";
+import { Region } from "./region.ts";
+import type { Config } from "./space.ts";
+import type { Target } from "./target.ts";
+import type { Param } from "./template.ts";
+import { declaredTwice, strangeSymbol, uncalledFunction } from "./wgsl/names.ts";
+import { symbolMember } from "./wgsl-index.ts";
+import { type Account, accessesOf, trafficOf, type WorkOf } from "./work.ts";
+
+/** A kernel's shader for one region. */
+export interface Shader {
+  readonly kernel: Kernel;
+  readonly config: Config;
+  readonly region: Region;
+  readonly title: string;
+  readonly wgsl: string;
+  readonly usesSymbols: boolean;
+  /** What an adapter must offer to run it. */
+  readonly features: readonly string[];
+  readonly workgroups: Lowered["workgroups"];
+  /** What one dispatch does at these lengths; undefined where its kernel does not say. */
+  readonly account?: (symbols: SymbolValues) => Account;
+}
+
+/**
+ * The shader of a kernel for one node; with the first configuration that it takes the node with where it is given none. `symbols`
+ * are the plan's, in the order of the uniform; the node's own when absent.
+ * @throws CompileError when the kernel does not take the node, fails, or gives its template what that does not read.
+ */
+export function renderShader(
+  chosen: Kernel | ConfiguredKernel,
+  node: Node,
+  target: Target,
+  symbols: readonly string[] = symbolsOfNode(node),
+): Shader {
+  const { kernel, config: given } = configured(chosen);
+  const plain = new Region(node);
+  const place = placeOf(kernel, node);
+  const sameName = kindName(kernel.kind) === kindName(plain.kind);
+  if (!isOfKind(kernel, plain))
+    throw new CompileError(
+      place,
+      `computes ${kindName(kernel.kind)}, but the region's anchor is ${sameName ? "another op of that name" : kindName(plain.kind)}`,
+      "choose one of `candidates`",
+    );
+  const { configs, refusal } = takingOf(kernel, plain, target);
+  const config = given ? configs.find((c) => isSame(c, given)) : configs[0];
+  if (!config)
+    throw new CompileError(
+      place,
+      refusal === undefined
+        ? `is configured with ${printConfig(given ?? {}) || "nothing"}, but is not in that way for it`
+        : `does not take it: ${refusal}`,
+      "choose one of `candidates`, with one of its configurations",
+    );
+  const halves = target.features.includes("shader-f16") && target.machine.nativeHalves ? "native" : "packed";
+  const vectors = callMember(place, "vectors", () => kernel.vectors?.(plain));
+  checkVectors(vectors, plain, place);
+  const asking = `${place}, template ${kernel.template.file}`;
+  const region = new Region(node, { vectors: vectors ?? new Map(), halves, place: asking });
+  const lowered = callMember(place, "lower", () => kernel.lower(region, target, config));
+  checkLowered(lowered, symbols, place);
+  const title = titleOf(region);
+  // All that the template is given has been printed by now.
+  const usesSymbols = region.print.symbols.size > 0;
+  const params: Readonly<Record<string, Param>> = {
+    title,
+    bindings: region.declarations(usesSymbols ? symbols : []),
+    functions: [region.helpers, ...lowered.functions].filter((f) => f !== "").join("\n\n"),
+    ...lowered.params,
+  };
+  const wgsl = renderAt(asking, () => kernel.template.render(params));
+  const twice = declaredTwice(wgsl);
+  if (twice !== undefined)
+    throw new CompileError(
+      place,
+      `its WGSL declares ${twice} twice`,
+      "ops of your own need helpers and operands of other names",
+    );
+  const strange = strangeSymbol(wgsl, new Set([...region.print.symbols].map(symbolMember)));
+  if (strange !== undefined)
+    throw new CompileError(
+      asking,
+      `its WGSL reads the symbol ${strange}, which nothing binds`,
+      "a kernel gets its lengths as text by `region.print.dim`, and its template gets them as parameters",
+    );
+  const left = region.unstored;
+  if (left)
+    throw new CompileError(
+      place,
+      `asks for no function that stores ${left.name}`,
+      "a kernel has a `storeFunction` for each result of its anchor, and its template calls it",
+    );
+  const uncalled = uncalledFunction(wgsl, region.storeFunctions);
+  if (uncalled !== undefined)
+    throw new CompileError(asking, `never calls ${uncalled}`, "nothing would be stored: its template calls it");
+  return {
+    kernel,
+    config,
+    region,
+    title,
+    wgsl,
+    usesSymbols,
+    features: [...(kernel.features ?? []), ...(region.usesFloat16 ? ["shader-f16"] : [])],
+    workgroups: lowered.workgroups,
+    ...(lowered.work && { account: accountOf(lowered.work, region, lowered) }),
+  };
+}
+
+const accountOf =
+  (workOf: WorkOf, region: Region, { functions, params }: Lowered) =>
+  (symbols: SymbolValues): Account => {
+    const work = workOf((d) => evalDim(d, symbols) ?? Number.NaN);
+    const names = Object.keys(work.calls);
+    const accesses = accessesOf(names, region.bindings, [region.helpers, ...functions], params);
+    return { work, traffic: trafficOf(work, region.bindings, accesses) };
+  };
+
+const configured = (chosen: Kernel | ConfiguredKernel): { readonly kernel: Kernel; readonly config?: Config } =>
+  "kernel" in chosen ? chosen : { kernel: chosen };
+
+const isSame = (a: Config, b: Config): boolean =>
+  Object.keys(a).length === Object.keys(b).length && Object.entries(a).every(([name, n]) => b[name] === n);
+
+/** The symbols that a node's types and attributes name. */
+const symbolsOfNode = (node: Node): readonly string[] =>
+  graphSymbols({
+    name: "node",
+    inputs: node.operands.map((value) => ({ kind: "input", value })),
+    nodes: [node],
+    results: node.results,
+  }).map((s) => s.name);
+
+/** What the template says of its parameters is said of the kernel that gives them. */
+function renderAt(place: string, render: () => string): string {
+  try {
+    return callMember(place, "template", render);
+  } catch (error) {
+    if (!(error instanceof CompileError)) throw error;
+    const { facts, code, hint, fix } = error;
+    throw causedBy(new CompileError(place, facts, { code, hint, fix }), error);
+  }
+}
+
+/** The ops of a region in the order of its body: `layer_norm + matmul + add + gelu`. */
+export const titleOf = (region: Region): string => region.body.nodes.map((n) => n.op.name).join(" + ");

@@ -1,0 +1,24 @@
+/**
+ * Templates of a plugin's kernels, from their text. This is the only module that loads Handlebars' compiler: `template` makes
+ * code from text as it runs, which a strict content policy forbids; `precompileTemplate` does it beforehand.
+ * @module wgpt/template
+ */
+import Handlebars from "handlebars";
+import { PARTIALS } from "./kernels/templates.ts";
+import { parametersOf, TEMPLATE_OPTIONS } from "./precompile.ts";
+import { checkedTemplate, printF32, type Template } from "./template.ts";
+
+export { precompileTemplate } from "./precompile.ts";
+export type { Param, PrecompiledTemplate, Template } from "./template.ts";
+
+const hbs = Handlebars.create();
+hbs.registerHelper("f32", printF32);
+for (const [name, { spec }] of Object.entries(PARTIALS))
+  hbs.registerPartial(name, hbs.template(spec as TemplateSpecification));
+
+/**
+ * A template from its text; `name` is what errors call it. The text may use `{{> linear-id}}`, as the kernels of wgpt do.
+ * @throws CompileError for text that is no template, and when what it reads and what is declared differ.
+ */
+export const template = <const K extends string>(name: string, text: string, declared: readonly K[]): Template<K> =>
+  checkedTemplate(name, parametersOf(name, text), declared, hbs.compile(text, TEMPLATE_OPTIONS));

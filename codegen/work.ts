@@ -1,0 +1,129 @@
+// What one dispatch of a kernel does, counted: loads and stores of each buffer, multiply-adds, workgroup memory, barriers. A kernel says
+// how often it calls its functions; what those load and store is read off their text.
+import type { Dim } from "../ir/index.ts";
+import type { Binding } from "./binding.ts";
+import { typeBytes } from "./shader-needs.ts";
+import type { Param } from "./template.ts";
+
+/** What a dispatch does, all its invocations together. */
+export interface Work {
+  /**
+   * How often each function is called, by its name. A parameter with statements counts by its own name, and an array that the template
+   * itself reads by that of its binding, an element at a time.
+   */
+  readonly calls: Readonly<Record<string, number>>;
+  /** Of those, the ones of the innermost loop, and how many calls an invocation makes in it before it needs what they give; 1 when absent. */
+  readonly ahead?: Readonly<Record<string, number>>;
+  /** How many neighbouring invocations make a call with the same arguments at the same time: they share what is loaded. 1 when absent. */
+  readonly alike?: Readonly<Record<string, number>>;
+  /** A product and its sum, or another step of arithmetic in the innermost loop. */
+  readonly multiplyAdds?: number;
+  /** Loads and stores of workgroup memory. */
+  readonly shared?: number;
+  /** That each workgroup waits at. */
+  readonly barriers?: number;
+}
+
+/** A kernel's account of its work, given what lengths are. */
+export type WorkOf = (length: (d: Dim) => number) => Work;
+
+/** Loads and stores of one call. */
+export interface Accesses {
+  readonly loads: ReadonlyMap<string, number>;
+  readonly stores: ReadonlyMap<string, number>;
+}
+
+/** Of buffers, by binding. */
+export interface Traffic {
+  readonly binding: Binding;
+  /** How many loads and stores, and how many bytes each has. */
+  readonly loads: number;
+  readonly stores: number;
+  readonly bytes: number;
+}
+
+/** A dispatch's work, and what that is for each buffer. */
+export interface Account {
+  readonly work: Work;
+  /** In the order of the bindings. */
+  readonly traffic: readonly Traffic[];
+}
+
+/** What the functions and statements with these names load and store in one call. */
+export function accessesOf(
+  names: readonly string[],
+  bindings: readonly Binding[],
+  functions: readonly string[],
+  params: Readonly<Record<string, Param>>,
+): ReadonlyMap<string, Accesses> {
+  const buffers = new Set(bindings.map((b) => b.name));
+  const bodies = bodiesOf(functions);
+  const known = new Map<string, Accesses>();
+  const find = (name: string): Accesses => {
+    const found = known.get(name);
+    if (found) return found;
+    const text = buffers.has(name) ? undefined : (bodies.get(name) ?? params[name]);
+    const own = typeof text === "string" ? accessesIn(text, buffers) : onlyLoad(name, buffers);
+    known.set(name, own);
+    if (typeof text !== "string") return own;
+    const all = [own, ...calledIn(text, bodies).map(find)];
+    const made = { loads: sum(all.map((a) => a.loads)), stores: sum(all.map((a) => a.stores)) };
+    known.set(name, made);
+    return made;
+  };
+  return new Map(names.map((name) => [name, find(name)]));
+}
+
+const onlyLoad = (name: string, buffers: ReadonlySet<string>): Accesses => ({
+  loads: new Map(buffers.has(name) ? [[name, 1]] : []),
+  stores: new Map(),
+});
+
+/** Functions by name; WGSL has no two of a name, and none inside another. */
+function bodiesOf(texts: readonly string[]): ReadonlyMap<string, string> {
+  const parts = texts.join("\n").split(/^fn (?=\w)/m);
+  return new Map(parts.slice(1).map((part) => [/^\w+/.exec(part)?.[0] ?? "", part.slice(part.indexOf("{"))]));
+}
+
+const calledIn = (text: string, bodies: ReadonlyMap<string, string>): readonly string[] =>
+  [...text.matchAll(/\b(\w+)\(/g)].map(([, name = ""]) => name).filter((name) => bodies.has(name));
+
+function accessesIn(text: string, buffers: ReadonlySet<string>): Accesses {
+  const loads = new Map<string, number>();
+  const stores = new Map<string, number>();
+  for (const { 1: name = "", index, 0: whole } of text.matchAll(/\b(\w+)\[/g)) {
+    if (!buffers.has(name)) continue;
+    const isStore = /^\s*=[^=]/.test(text.slice(endOfBrackets(text, index + whole.length)));
+    const counts = isStore ? stores : loads;
+    counts.set(name, (counts.get(name) ?? 0) + 1);
+  }
+  return { loads, stores };
+}
+
+/** Behind the bracket that closes what is open at `start`. */
+function endOfBrackets(text: string, start: number): number {
+  let at = start;
+  for (let depth = 1; depth > 0 && at < text.length; at++) depth += text[at] === "[" ? 1 : text[at] === "]" ? -1 : 0;
+  return at;
+}
+
+const sum = (maps: readonly ReadonlyMap<string, number>[]): ReadonlyMap<string, number> => {
+  const total = new Map<string, number>();
+  for (const map of maps) for (const [name, n] of map) total.set(name, (total.get(name) ?? 0) + n);
+  return total;
+};
+
+/** The traffic of each binding, in one dispatch. */
+export const trafficOf = (
+  { calls }: Work,
+  bindings: readonly Binding[],
+  accesses: ReadonlyMap<string, Accesses>,
+): readonly Traffic[] =>
+  bindings.map((binding) => {
+    const times = (kind: keyof Accesses): number =>
+      Object.entries(calls).reduce(
+        (n, [name, made]) => n + made * (accesses.get(name)?.[kind].get(binding.name) ?? 0),
+        0,
+      );
+    return { binding, loads: times("loads"), stores: times("stores"), bytes: typeBytes(binding.type) ?? 4 };
+  });

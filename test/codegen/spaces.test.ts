@@ -1,0 +1,154 @@
+// Kernels' configurations: each gives the reference's numbers, and loads and stores as often as its kernel accounts for.
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { compileEntries, standard } from "../../codegen/compile.ts";
+import { initialChecks, instrumentPlan, violationsOf } from "../../codegen/instrument.ts";
+import type { Kernel } from "../../codegen/kernel.ts";
+import { renderShader } from "../../codegen/render-shader.ts";
+import { candidates, selectKernel } from "../../codegen/select-kernel.ts";
+import { shaderNeeds } from "../../codegen/shader-needs.ts";
+import { type Config, combinations } from "../../codegen/space.ts";
+import { type Target, targetByName } from "../../codegen/target.ts";
+import { at } from "../../ir/errors.ts";
+import type { Graph, Node } from "../../ir/graph.ts";
+import { interpret } from "../../ir/interpret.ts";
+import { parseGraph } from "../../ir/parse.ts";
+import type { SymbolValues } from "../../ir/type.ts";
+import { Executor } from "../../runtime/executor.ts";
+import { onGpu } from "../support/gpu.ts";
+import { assertClose, seededTensor } from "../support/tensors.ts";
+import { matmul, normalized, transposed } from "./kernel-texts.ts";
+
+const test = suite("spaces");
+const gpuTest = onGpu(test);
+const TARGETS = [targetByName("webgpu-default"), targetByName("lavapipe")];
+
+/** Configurations with each value of each name once or more; a value in `seen` has been tried for another target. */
+function covering(kernel: Kernel, configs: readonly Config[], seen: Set<string>): readonly Config[] {
+  return configs.filter((config) => {
+    const parts = Object.entries(config).map((part) => [kernel.name, ...part].join());
+    const isNew = parts.some((part) => !seen.has(part));
+    if (isNew) for (const part of parts) seen.add(part);
+    return isNew;
+  });
+}
+
+const attention = (rows: string, length: string) =>
+  `graph g(query: f32[${rows}, 24], keys: f32[300, 24], values: f32[300, 24]) {
+    y = scaled_dot_product_attention(query, keys, values, length=${length}, n_head=3, scale=0.3, mask_value=-inf) return y }`;
+
+const CASES: readonly (readonly [text: string, symbols?: SymbolValues])[] = [
+  [
+    "graph g(x: f32[T, 7], z: f32[7]) { y = fused pointwise(x, z) { a = add(x, z) y = tanh(a) return y } return y }",
+    { T: 19 },
+  ],
+  ["graph g(x: f32[5, 70]) { y = reduce_sum(x, axis=1) return y }"],
+  ["graph g(x: f32[5, 70]) { y = argmax(x, axis=1) return y }"],
+  ["graph g(x: f32[T, 70], w: f32[70], b: f32[70]) { y = layer_norm(x, w, b) return y }", { T: 9 }],
+  [attention("1", "280")],
+  [attention("T", "T+250"), { T: 11 }],
+  [matmul("1", 67, 45)],
+  [matmul("1", 66, 132)],
+  [matmul("T", 68, 260), { T: 21 }],
+  [transposed("1", 68, 45)],
+  [transposed("T", 68, 45), { T: 21 }],
+  [normalized(65, 44)],
+  [normalized(66, 132)],
+];
+
+for (const [text, symbols = {}] of CASES)
+  gpuTest(`${text.replace(/\s+/g, " ")}: every configuration, in numbers and counts`, async (gpu) => {
+    const graph = parseGraph(text);
+    const inputs = new Map(graph.inputs.map(({ value }, i) => [value.name, seededTensor(value.type, symbols, i + 1)]));
+    const expected = interpret(graph, inputs, symbols);
+    const seen = new Set<string>();
+    for (const target of TARGETS)
+      for (const { kernel, config, node } of takers(graph, target, symbols, seen)) {
+        const place = `${kernel.name} with ${JSON.stringify(config)} for ${target.name}`;
+        const compiled = compileEntries("g", [{ name: "run", graph, maxima: symbols }], {
+          target,
+          kernelFor: (n, t) => (n.op === node.op && n.anchor === node.anchor ? { kernel, config } : selectKernel(n, t)),
+        });
+        const { plan, steps } = instrumentPlan(compiled);
+        const executor = await Executor.create(gpu, plan);
+        try {
+          for (const [name, { data, dtype }] of inputs)
+            executor.write(name, dtype === "f32" ? Float32Array.from(data) : Int32Array.from(data));
+          // No length is enough for any index, so that every access is counted.
+          for (const step of steps)
+            executor.write(step.buffer, initialChecks(step, symbols).fill(0, 0, Math.max(1, step.tensors.length)));
+          executor.run("run", symbols);
+          const [result, output] = [at(expected, 0), at(executor.entry("run").outputs, 0)];
+          const made = await executor.read(output, symbols);
+          const terms = 2 * Math.sqrt(1024) * 2 ** -24 * Math.max(...result.data.map(Math.abs));
+          assertClose({ ...result, data: Float64Array.from(made) }, result, { rtol: 1e-5, atol: terms }, place);
+
+          const step = at(steps, 0);
+          const bytes = await executor.readBytes(step.buffer, initialChecks(step, symbols).byteLength);
+          const counted = new Map<string, number>();
+          for (const { space, variable, kind, times } of violationsOf(step, new Uint32Array(bytes)))
+            if (space === "storage")
+              counted.set(`${kind} ${variable}`, (counted.get(`${kind} ${variable}`) ?? 0) + times);
+          const { account } = renderShader({ kernel, config }, node, target);
+          assert.ok(account, `${place} accounts for its work`);
+          for (const { binding, loads, stores } of account?.(symbols).traffic ?? []) {
+            assert.is(counted.get(`read ${binding.name}`) ?? 0, loads, `${place}: loads of ${binding.name}`);
+            assert.is(counted.get(`write ${binding.name}`) ?? 0, stores, `${place}: stores of ${binding.name}`);
+          }
+        } finally {
+          executor.destroy();
+        }
+      }
+  });
+
+interface Taker {
+  readonly kernel: Kernel;
+  readonly config: Config;
+  readonly node: Node;
+}
+
+/** What computes the last node of what the passes make of a graph. */
+function takers(graph: Graph, target: Target, maxima: SymbolValues, seen: Set<string>): readonly Taker[] {
+  const { fused } = at(compileEntries("g", [{ name: "run", graph, maxima }], { target }).entries, 0);
+  const node = at(fused.nodes, -1);
+  return candidates(node, target).flatMap(({ kernel, configs }) =>
+    covering(kernel, configs, seen).map((config) => ({ kernel, config, node })),
+  );
+}
+
+test("combinations begin with the first of each axis", () => {
+  assert.equal(combinations({ a: [2, 1], b: [3, 4] }), [
+    { a: 2, b: 3 },
+    { a: 2, b: 4 },
+    { a: 1, b: 3 },
+    { a: 1, b: 4 },
+  ]);
+});
+
+test("every configuration that takes a node keeps to the target's limits", () => {
+  const wide = [matmul("1", 64, 4096), matmul("T", 64, 4096), transposed("1", 64, 4096), transposed("T", 64, 4096)];
+  for (const target of TARGETS)
+    for (const text of [...wide, normalized(1600, 4096)]) {
+      const { fused } = at(
+        compileEntries("g", [{ name: "run", graph: parseGraph(text), maxima: { T: 64 } }], { target }).entries,
+        0,
+      );
+      const node = at(fused.nodes, -1);
+      for (const { kernel, configs } of candidates(node, target))
+        for (const config of configs) {
+          const needs = shaderNeeds(renderShader({ kernel, config }, node, target).wgsl);
+          const { maxComputeWorkgroupStorageSize: bytes, maxComputeInvocationsPerWorkgroup: most } = target.limits;
+          const place = `${kernel.name} with ${JSON.stringify(config)} for ${target.name}`;
+          assert.ok(needs && needs.sharedBytes <= bytes && needs.invocations <= most, place);
+        }
+    }
+});
+
+test("every kernel has a default, and no configuration twice", () => {
+  for (const target of TARGETS)
+    for (const [text] of CASES)
+      for (const { configs, kernel } of candidates(at(parseGraph(text).nodes, -1), target, standard))
+        assert.is(new Set(configs.map((c) => JSON.stringify(c))).size, configs.length, kernel.name);
+});
+
+test.run();

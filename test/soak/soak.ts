@@ -1,18 +1,35 @@
 // `npm run soak -- [--cycles 200] [--generations 500]`: loads that succeed and fail, and generations, again and again in one
 // process; prints by how much a cycle makes memory, descriptors and threads grow. Without arguments it writes its section of
 // docs/reliability.md too. `--json` prints the figures for a program.
+import { spawnSync } from "node:child_process";
 import { parseArgs } from "node:util";
 import { openModel } from "../../engine/index.ts";
 import { findAdapter, printAdapter } from "../../runtime/index.ts";
 import { printTable, writeSection } from "../reliability/sections.ts";
 import { EMBEDDED } from "../support/models.ts";
 import { clearSetting, generation, loadCycles, makeSetting, runLoadCycle } from "./cycles.ts";
-import { floorGrowthOf, type Growth, growthOf, type Held, heldNow } from "./growth.ts";
+import {
+  floorGrowthOf,
+  type Growth,
+  growthOf,
+  type Held,
+  heldNow,
+  MOST_GENERATION_KIB,
+  MOST_LOAD_KIB,
+} from "./growth.ts";
 
 /** Cycles that come first and do not count: what is there once (code, caches, the device) is no growth. All ways four times. */
 const WARM_UP = 64;
 
+// The C library's allocator keeps what is freed in one arena for each thread, and once a large block was freed, large blocks come from
+// there too; V8 gives the pages of its young generation back at some moment. Either is tens of MiB that come and go by which thread ran
+// when. With these, memory that is freed is given back at once, and the young generation has one size.
+const ALLOCATOR = { MALLOC_ARENA_MAX: "1", MALLOC_MMAP_THRESHOLD_: "65536", MALLOC_TRIM_THRESHOLD_: "65536" } as const;
+const YOUNG_GENERATION = ["--min-semi-space-size=2", "--max-semi-space-size=2"] as const;
+
 interface SoakPart {
+  /** Cycles that do not count. */
+  readonly before: number;
   readonly cycles: number;
   readonly first: Held;
   readonly last: Held;
@@ -27,6 +44,14 @@ export interface SoakReport {
   readonly generations: SoakPart;
 }
 
+if (Object.entries(ALLOCATOR).some(([name, value]) => process.env[name] !== value)) {
+  const options = { stdio: "inherit", env: { ...process.env, ...ALLOCATOR } } as const;
+  process.exit(
+    spawnSync(process.execPath, [...YOUNG_GENERATION, ...process.execArgv, ...process.argv.slice(1)], options).status ??
+      1,
+  );
+}
+
 const { values } = parseArgs({
   options: {
     cycles: { type: "string", default: "200" },
@@ -38,16 +63,28 @@ const { values } = parseArgs({
 const mib = ({ rss }: Held): string => (rss / 1024).toFixed(0);
 const signed = (value: number, digits: number): string => `${value < 0 ? "−" : "+"}${Math.abs(value).toFixed(digits)}`;
 
-async function soak(cycles: number, run: (cycle: number) => Promise<void>): Promise<SoakPart> {
-  for (let cycle = 0; cycle < WARM_UP; cycle++) await run(cycle);
-  const samples = [await heldNow()];
-  for (let cycle = 0; cycle < cycles; cycle++) {
-    await run(WARM_UP + cycle);
-    samples.push(await heldNow());
+/**
+ * Runs cycles until they leave less behind than `most` KiB each, four times `cycles` of them at most: what is kept grows in each stretch,
+ * and what an allocator has not filled yet in the first.
+ */
+async function soak(cycles: number, most: number, run: (cycle: number) => Promise<void>): Promise<SoakPart> {
+  let cycle = 0;
+  // Garbage is collected in cycles that do not count as well, so that V8's heap has its size when they are over.
+  const sample = async (): Promise<Held> => {
+    await run(cycle++);
+    return heldNow();
+  };
+  let first = await sample();
+  while (cycle < WARM_UP) first = await sample();
+  for (let stretch = 1; ; stretch++) {
+    const samples = [first];
+    for (let n = 0; n < cycles; n++) samples.push(await sample());
+    const last = samples.at(-1) ?? first;
+    const floorGrowth = floorGrowthOf(samples);
+    if (floorGrowth.rss < most || stretch === 4)
+      return { before: cycle - cycles, cycles, first, last, growth: growthOf(samples), floorGrowth };
+    first = last;
   }
-  const [first, last] = [samples[0], samples.at(-1)];
-  if (!first || !last) throw new Error("no cycle was run");
-  return { cycles, first, last, growth: growthOf(samples), floorGrowth: floorGrowthOf(samples) };
 }
 
 const adapter = await findAdapter({ quiet: true });
@@ -57,12 +94,12 @@ if (!adapter) {
 }
 const setting = await makeSetting();
 const ways = loadCycles(setting);
-const loads = await soak(Number(values.cycles), async (cycle) => {
+const loads = await soak(Number(values.cycles), MOST_LOAD_KIB, async (cycle) => {
   const way = ways[cycle % ways.length];
   if (way) await runLoadCycle(way, Math.floor(cycle / ways.length));
 }).finally(() => clearSetting(setting));
 const model = await openModel(EMBEDDED);
-const generations = await soak(Number(values.generations), (cycle) => generation(model, cycle));
+const generations = await soak(Number(values.generations), MOST_GENERATION_KIB, (cycle) => generation(model, cycle));
 await model.close();
 
 const report: SoakReport = { adapter: printAdapter(adapter), loads, generations };
@@ -93,7 +130,7 @@ function sectionOf({ adapter, loads, generations }: SoakReport): string {
 
 \`npm run soak\` loads models in ${ways.length} ways one after the other (checkpoints and bundles, right and wrong, on a device of the
 model's own and of the caller's, failing before, during and after the upload), closes what it got, and then generates on one
-model, in sessions that come to their end, are left, aborted or refused. All in one process, after ${WARM_UP} cycles that do not count.
+model, in sessions that come to their end, are left, aborted or refused. All in one process, after cycles that do not count: ${loads.before} loads and ${generations.before} generations.
 The slopes are those of least squares over the samples after each cycle, garbage collected before. On ${adapter}:
 
 ${table}

@@ -3,12 +3,16 @@
 //
 //     npx tsx bench/spaces.ts [--model gpt2]... [--weights f32]... [--entry decode]... [--out FILE]
 //
-// Prints, and with --out appends, a line of JSON for each configuration.
+// Prints, and with --out appends, a line of JSON for each configuration: the time of a dispatch on the clock and on all cores together, and
+// what the cost model
+// takes it to ask for and predicts.
 import { appendFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { type PlanSymbolValues, symbolMaxima } from "../base/plan.ts";
+import { demandOf, predict } from "../codegen/cost.ts";
 import { type ConfiguredKernel, candidates, compileEntries, compileModel, targetForAdapter } from "../codegen/index.ts";
 import { regionKey } from "../codegen/region-key.ts";
+import { renderShader } from "../codegen/render-shader.ts";
 import { type EntryName, FAMILIES, type Graph, isLiteral, type Node, updatedOperands } from "../ir/index.ts";
 import { pipeline } from "../passes/index.ts";
 import { Executor, openDawn, printAdapter } from "../runtime/index.ts";
@@ -41,7 +45,9 @@ function graphOf(node: Node): Graph {
     inputs: node.operands.flatMap((value, i, all) => {
       if (isLiteral(value) || all.indexOf(value) !== i) return [];
       const inner = node.body?.inputs[i]?.value ?? value;
-      return [{ kind: updated.has(inner) ? ("state" as const) : ("input" as const), value }];
+      // Only weights may be stored as halves.
+      const kind = updated.has(inner) ? "state" : value.type.dtype === "f16" ? "weight" : "input";
+      return [{ kind, value }];
     }),
     nodes: [node],
     results: node.results,
@@ -76,7 +82,9 @@ async function measureEntry(model: string, weights: "f32" | "f16", entry: EntryN
       // What the others are checked against takes minutes on a large matrix.
       if (/naive/.test(kernel.name) && /matmul|attention/.test(kernel.name)) continue;
       for (const config of configs) {
-        const seconds = await timed(node, { kernel, config }, symbols, planned?.fixed ?? {});
+        const chosen = { kernel, config };
+        const demand = demandOf(renderShader(chosen, node, target), symbols);
+        const timing = await timed(node, chosen, symbols, planned?.fixed ?? {});
         const line = JSON.stringify({
           model,
           weights,
@@ -84,7 +92,9 @@ async function measureEntry(model: string, weights: "f32" | "f16", entry: EntryN
           node: node.results[0]?.name,
           kernel: kernel.name,
           config,
-          seconds,
+          ...timing,
+          predicted: predict(demand, target.machine).seconds,
+          demand,
         });
         console.log(line);
         if (values.out) appendFileSync(values.out, `${line}\n`);
@@ -93,13 +103,19 @@ async function measureEntry(model: string, weights: "f32" | "f16", entry: EntryN
   }
 }
 
+interface Timing {
+  readonly seconds: number;
+  /** Of all cores together: what a software driver takes, whatever else the machine does. */
+  readonly processor: number;
+}
+
 /** The median of three measurements of one dispatch, each of as many as take `LEAST` seconds. */
 async function timed(
   node: Node,
   chosen: ConfiguredKernel,
   symbols: PlanSymbolValues,
   fixed: PlanSymbolValues,
-): Promise<number> {
+): Promise<Timing> {
   const free = Object.fromEntries(Object.entries(symbols).filter(([name]) => !(name in fixed)));
   const { plan } = compileEntries("alone", [{ name: "run", graph: graphOf(node), maxima: symbols }], {
     target,
@@ -113,16 +129,18 @@ async function timed(
     executor.run("run", wanted);
     await executor.finish("warm up");
     let times = 1;
-    const spent: number[] = [];
+    const spent: Timing[] = [];
     while (spent.length < 3) {
-      const began = performance.now();
+      const [began, used] = [performance.now(), process.cpuUsage()];
       for (let i = 0; i < times; i++) executor.run("run", wanted);
       await executor.finish("timing");
       const seconds = (performance.now() - began) / 1000;
+      const { user, system } = process.cpuUsage(used);
       if (seconds < LEAST && spent.length === 0) times = Math.ceil(times * Math.min(20, (1.2 * LEAST) / seconds));
-      else spent.push(seconds / times);
+      else spent.push({ seconds: seconds / times, processor: (user + system) / 1e6 / times });
     }
-    return spent.sort((a, b) => a - b)[1] ?? Number.NaN;
+    const middle = (of: keyof Timing): number => spent.map((t) => t[of]).sort((a, b) => a - b)[1] ?? Number.NaN;
+    return { seconds: middle("seconds"), processor: middle("processor") };
   } finally {
     executor.destroy();
   }

@@ -1,5 +1,5 @@
 import { Command, Option } from "commander";
-import { type Compilation, ENTRY_NAMES, standard, targetByName } from "../codegen/index.ts";
+import { type Compilation, ENTRY_NAMES, standard, type Toolkit, targetByName } from "../codegen/index.ts";
 import { presetNames } from "../engine/index.ts";
 import { type Graph, indexGraph, printGraph, printNode, unreachable } from "../ir/index.ts";
 import { Explainer, type Pass, type PassReport } from "../passes/index.ts";
@@ -17,6 +17,7 @@ import {
 import { printWarning } from "./errors.ts";
 import { printMemoryTable } from "./inspect-memory.ts";
 import { openSubject, type Subject, type SubjectOptions } from "./inspect-subject.ts";
+import { candidatesJson, printCandidates, stepCandidates } from "./kernel-candidates.ts";
 import { maxOption } from "./max-option.ts";
 import { contextOption, dtypeOption } from "./memory-options.ts";
 import { loadToolkit, type PluginOptions, pluginOption } from "./plugins.ts";
@@ -24,7 +25,7 @@ import { targetOption } from "./target-option.ts";
 import { printLines } from "./terminal.ts";
 import { collect, filePath } from "./usage.ts";
 
-const STAGES = ["graph", "fused", "plan", "wgsl"] as const;
+const STAGES = ["graph", "fused", "plan", "kernels", "wgsl"] as const;
 
 interface Options extends SubjectOptions, PluginOptions {
   readonly stage?: (typeof STAGES)[number];
@@ -50,7 +51,10 @@ export const inspectCommand = new Command("inspect")
   )
   .addOption(maxOption())
   .option("--only <name>", "only what has NAME in its own name: values, steps and their kernels, sites")
-  .option("--explain", "list every candidate site of every rule: fired, or the first predicate that said no")
+  .option(
+    "--explain",
+    "list every candidate site of every rule: fired, or the first predicate that said no; then kernels as --stage kernels",
+  )
   .option("--memory", "what the model takes of the GPU's memory, by kind and by its largest buffers")
   .addOption(targetOption())
   .addOption(dtypeOption())
@@ -94,7 +98,7 @@ async function run(model: string, options: Options): Promise<void> {
   printLines(
     options.memory
       ? printMemoryTable(model, compiled.plan, options.json ?? false)
-      : show(model, subject, compiled, explainer.reports, dumps, options),
+      : show(model, subject, compiled, { reports: explainer.reports, dumps, toolkit }, options),
   );
 }
 
@@ -102,21 +106,31 @@ async function run(model: string, options: Options): Promise<void> {
 const narrows = ({ stage, explain, memory, printIrAfter }: Options): boolean =>
   !memory && (stage !== undefined || explain === true || printIrAfter !== undefined);
 
+/** What was seen while it was compiled, and with what. */
+interface Seen {
+  readonly reports: readonly PassReport[];
+  readonly dumps: ReadonlyMap<string, Graph>;
+  readonly toolkit: Toolkit;
+}
+
 function show(
   model: string,
   subject: Subject,
   compiled: Compilation,
-  reports: readonly PassReport[],
-  dumps: ReadonlyMap<string, Graph>,
+  { reports, dumps, toolkit }: Seen,
   options: Options,
 ): string {
   const [entry] = compiled.entries;
   const [plan] = compiled.plan.entries;
   if (!entry || !plan) return unreachable("a compilation without an entry point");
   if (options.printIrAfter !== undefined) return printDumps(dumps, options.printIrAfter, options.only);
+  const kernels = () => stepCandidates(compiled.plan, entry, targetByName(options.target), toolkit);
   if (options.explain) {
     const sites = only(reports, (r) => r.site, options.only, "site");
-    return options.json ? `${JSON.stringify(sites)}\n` : printReports(sites);
+    if (options.json) return `${JSON.stringify(sites)}\n`;
+    return options.only === undefined
+      ? `${printReports(sites)}\n${printCandidates(kernels(), options.target, entry.lengths)}`
+      : printReports(sites);
   }
   switch (options.stage) {
     case "graph":
@@ -125,6 +139,12 @@ function show(
       return printPart(entry.fused, options.only);
     case "plan":
       return options.json ? `${JSON.stringify(compiled.plan)}\n` : printPlan(compiled, plan, options.only);
+    case "kernels": {
+      const shown = only(kernels(), (k) => `${k.step} ${k.kernel}`, options.only, "step");
+      return options.json
+        ? `${JSON.stringify(candidatesJson(shown, entry.lengths))}\n`
+        : printCandidates(shown, options.target, entry.lengths);
+    }
     case "wgsl":
       return kernelsOf(compiled.plan, plan, options.only)
         .map((k) => `// ==== ${k.name}.wgsl ====\n${k.wgsl}`)
@@ -260,6 +280,6 @@ function printSummary(
     `entry ${entry.name} for ${plan.target}`,
     `  ${facts.nodes} primitive ops → ${facts.dispatches} dispatches${layers}, ${facts.kernels} distinct kernels`,
     `  weights ${mib(facts.bytes.weights)}, caches ${mib(facts.bytes.states)}, temporaries ${mib(facts.bytes.temporaries)}, inputs and outputs ${mib(facts.bytes.inputs_and_outputs)}`,
-    "next: --stage graph | fused | plan | wgsl, --explain",
+    "next: --stage graph | fused | plan | kernels | wgsl, --explain",
   ].join("\n")}\n`;
 }

@@ -3,7 +3,15 @@
  * values in memory, choose and print a kernel for every node.
  */
 
-import { type Plan, type PlanEntry, type PlanVersion, type PlanWeight, recipeOf, symbolMaxima } from "../base/plan.ts";
+import {
+  type Plan,
+  type PlanEntry,
+  type PlanSymbolValues,
+  type PlanVersion,
+  type PlanWeight,
+  recipeOf,
+  symbolMaxima,
+} from "../base/plan.ts";
 import {
   CompileError,
   ENTRY_NAMES,
@@ -14,6 +22,7 @@ import {
   type Graph,
   MODEL_ROLES,
   type ModelConfig,
+  type Node,
   optionError,
   printRecipe,
   type Value,
@@ -80,6 +89,10 @@ export interface CompiledEntry {
   readonly fused: Graph;
   /** For each step, the values that its bindings hold. */
   readonly bound: readonly (readonly Value[])[];
+  /** What each step computes. */
+  readonly nodes: readonly Node[];
+  /** What the symbols are in the call that kernels are chosen for. */
+  readonly lengths: PlanSymbolValues;
 }
 
 /**
@@ -128,6 +141,7 @@ export function compileEntries(name: string, specs: readonly EntrySpec[], option
     refuseDtypes(fused);
     const places = memory.place(fused);
     checkRolePlaces(spec, fused, places);
+    const lengths = typicalLengths(spec, maxima);
     const lowered = lowerGraph(fused, {
       entry: spec.name,
       places,
@@ -148,7 +162,8 @@ export function compileEntries(name: string, specs: readonly EntrySpec[], option
       steps: lowered.map((l) => l.step),
       weightBytes: weightTraffic(fused),
     };
-    return { entry, compiled: { name: spec.name, graph: spec.graph, fused, bound: lowered.map((l) => l.bound) } };
+    const [bound, nodes] = [lowered.map((l) => l.bound), lowered.map((l) => l.node)];
+    return { entry, compiled: { name: spec.name, graph: spec.graph, fused, bound, nodes, lengths } };
   });
   const { buffers, largestBytes } = memory;
   const { largest } = memory;
@@ -167,6 +182,13 @@ export function compileEntries(name: string, specs: readonly EntrySpec[], option
   const excess = findExcess({ name, maxima, largest, kernels: plan.kernels, entries: plan.entries }, target);
   if (excess && !options.allowExcess) throw excess;
   return { plan, entries: entries.map((e) => e.compiled), ...(excess && { excess }) };
+}
+
+/** What a call's symbols are taken to be where a kernel is chosen: as many new tokens as it takes, half way through the context. */
+function typicalLengths({ fixed, roles }: EntrySpec, maxima: PlanSymbolValues): PlanSymbolValues {
+  const past = roles?.pastTokens;
+  const half = past !== undefined && { [past]: Math.floor((maxima[past] ?? 0) / 2) };
+  return { ...maxima, ...half, ...fixed };
 }
 
 function fuse(spec: EntrySpec, target: Target, toolkit: Toolkit, options: CompileOptions): Graph {

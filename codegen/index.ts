@@ -6,6 +6,7 @@
 export type { Binding, VectorSize } from "./binding.ts";
 export * from "./compile.ts";
 export { compileGpt2 } from "./compile-gpt2.ts";
+export { BOUNDS, type Bound, type Demand, demandOf, type Prediction, predict } from "./cost.ts";
 export {
   BUNDLE_FILES,
   type Bundle,
@@ -29,15 +30,17 @@ export {
   type KernelKind,
   type KernelSpec,
   type Lowered,
+  printConfig,
   type Taking,
   TRAIT_KINDS,
 } from "./kernel.ts";
 export { isComputed, type MatmulView, matmulOf, normalizationOf } from "./kernels/matmul.ts";
 export { linearGroups } from "./kernels/pointwise.ts";
-export type { Machine } from "./machine.ts";
+export type { Machine, SoftwareCosts } from "./machine.ts";
 export { MACHINES } from "./machines.ts";
 export { checkPlaces, type LargestBuffer, MemoryPlan } from "./plan-memory.ts";
 export { isPlugin } from "./plugin.ts";
+export { type RankedKernel, rankKernels } from "./rank-kernels.ts";
 export { Region, type RegionOptions } from "./region.ts";
 export { renderShader, type Shader } from "./render-shader.ts";
 export {

@@ -72,6 +72,7 @@ export interface Lowering {
 export interface LoweredStep {
   readonly step: PlanStep;
   readonly bound: readonly Value[];
+  readonly node: Node;
 }
 
 /** The steps of one entry point, in the order of its nodes. */
@@ -84,7 +85,8 @@ export const lowerGraph = (graph: Graph, lowering: Lowering): readonly LoweredSt
 /** A result without elements is there already; WGSL would not divide by its lengths. */
 const hasElements = (node: Node): boolean => node.results.some((r) => !r.type.shape.includes(0));
 
-function lowerNode(node: Node, { entry, places, target, toolkit, symbols, table, kernelFor }: Lowering): LoweredStep {
+function lowerNode(node: Node, lowering: Lowering): LoweredStep {
+  const { entry, places, target, toolkit, symbols, table, kernelFor } = lowering;
   const place = `${node.op.name} ${at(node.results, 0).name}`;
   const chosen = kernelFor
     ? callMember(place, "kernelFor", () => kernelFor(node, target))
@@ -95,7 +97,7 @@ function lowerNode(node: Node, { entry, places, target, toolkit, symbols, table,
   const bindings = bound.map((v) => places.get(v) ?? v.name);
   const added = table.add(kernelName(node, shader.kernel.name), entry, shader);
   const step = { kernel: added.name, label: at(node.results, 0).name, bindings, workgroups: shader.workgroups };
-  return { step, bound };
+  return { step, bound, node };
 }
 
 /** @throws CompileError for what a `kernelFor` of a user's gives that is no kernel, with or without a configuration. */

@@ -1,11 +1,29 @@
 // What a machine is made of, as far as the time of a kernel depends on it. What it allows stands in its target.
 
+/** Seconds that a software driver takes for what kernels do, all cores together; they add up. */
+export interface SoftwareCosts {
+  /** A workgroup. */
+  readonly group: number;
+  /** A subgroup of it. */
+  readonly wave: number;
+  /** A load or store of a buffer, and each byte of it. */
+  readonly access: number;
+  readonly byte: number;
+  /** An element of halves that is unpacked or packed. */
+  readonly half: number;
+  readonly multiplyAdd: number;
+  /** A load or store of workgroup memory. */
+  readonly shared: number;
+  /** A barrier, for each subgroup. */
+  readonly barrier: number;
+}
+
 /** A machine in figures: what a cost model reckons with. Every figure is of the whole machine unless it says "of a unit". */
 export interface Machine {
   readonly id: string;
   readonly summary: string;
-  /** Runs on the processor: its units are cores. */
-  readonly software: boolean;
+  /** Runs on the processor, where its units are cores, at these costs; absent for a GPU. */
+  readonly software?: SoftwareCosts;
   /** Where the figures are from: addresses, and in words what was measured or estimated, and how. */
   readonly sources: readonly string[];
   /** Compute units: NVIDIA's SM, AMD's CU, Intel's Xe core, Apple's GPU core; cores of a software machine. */

@@ -1,4 +1,5 @@
 // The shader of a kernel for one node: its template, filled with what kernel and region give, and what is wrong with the text.
+import { evalPlanCount } from "../base/plan.ts";
 import {
   CompileError,
   callMember,
@@ -16,7 +17,7 @@ import type { Target } from "./target.ts";
 import type { Param } from "./template.ts";
 import { declaredTwice, strangeSymbol, uncalledFunction } from "./wgsl/names.ts";
 import { symbolMember } from "./wgsl-index.ts";
-import { type Account, accessesOf, trafficOf, type WorkOf } from "./work.ts";
+import { type Account, accessesOf, accountOf, type WorkOf } from "./work.ts";
 
 /** A kernel's shader for one region. */
 export interface Shader {
@@ -29,6 +30,8 @@ export interface Shader {
   /** What an adapter must offer to run it. */
   readonly features: readonly string[];
   readonly workgroups: Lowered["workgroups"];
+  /** Workgroups of one dispatch at these lengths. */
+  groups(symbols: SymbolValues): number;
   /** What one dispatch does at these lengths; undefined where its kernel does not say. */
   readonly account?: (symbols: SymbolValues) => Account;
 }
@@ -114,17 +117,18 @@ export function renderShader(
     usesSymbols,
     features: [...(kernel.features ?? []), ...(region.usesFloat16 ? ["shader-f16"] : [])],
     workgroups: lowered.workgroups,
-    ...(lowered.work && { account: accountOf(lowered.work, region, lowered) }),
+    groups: (symbols) => lowered.workgroups.reduce((n, count) => n * evalPlanCount(count, symbols), 1),
+    ...(lowered.work && { account: accounting(lowered.work, region, lowered) }),
   };
 }
 
-const accountOf =
+const accounting =
   (workOf: WorkOf, region: Region, { functions, params }: Lowered) =>
   (symbols: SymbolValues): Account => {
     const work = workOf((d) => evalDim(d, symbols) ?? Number.NaN);
     const names = Object.keys(work.calls);
     const accesses = accessesOf(names, region.bindings, [region.helpers, ...functions], params);
-    return { work, traffic: trafficOf(work, region.bindings, accesses) };
+    return accountOf(work, region.bindings, accesses);
   };
 
 const configured = (chosen: Kernel | ConfiguredKernel): { readonly kernel: Kernel; readonly config?: Config } =>

@@ -40,6 +40,10 @@ export interface Traffic {
   readonly loads: number;
   readonly stores: number;
   readonly bytes: number;
+  /** Loads, of which those that neighbouring invocations share count once. */
+  readonly fetches: number;
+  /** How often invocations wait for loads of it, all together: once for all that are on their way at a time. */
+  readonly waits: number;
 }
 
 /** A dispatch's work, and what that is for each buffer. */
@@ -113,17 +117,21 @@ const sum = (maps: readonly ReadonlyMap<string, number>[]): ReadonlyMap<string, 
   return total;
 };
 
-/** The traffic of each binding, in one dispatch. */
-export const trafficOf = (
-  { calls }: Work,
-  bindings: readonly Binding[],
-  accesses: ReadonlyMap<string, Accesses>,
-): readonly Traffic[] =>
-  bindings.map((binding) => {
-    const times = (kind: keyof Accesses): number =>
-      Object.entries(calls).reduce(
-        (n, [name, made]) => n + made * (accesses.get(name)?.[kind].get(binding.name) ?? 0),
-        0,
-      );
-    return { binding, loads: times("loads"), stores: times("stores"), bytes: typeBytes(binding.type) ?? 4 };
-  });
+/** What a dispatch's work is, given what a call of each function loads and stores. */
+export function accountOf(work: Work, bindings: readonly Binding[], accesses: ReadonlyMap<string, Accesses>): Account {
+  const { calls, alike = {}, ahead = {} } = work;
+  const sumOf = (count: (name: string, calls: number) => number): number =>
+    Object.entries(calls).reduce((n, [name, made]) => n + count(name, made), 0);
+  const inOne = (name: string, kind: keyof Accesses, binding: Binding): number =>
+    accesses.get(name)?.[kind].get(binding.name) ?? 0;
+  const isLoaded = (name: string, binding: Binding): boolean => inOne(name, "loads", binding) > 0;
+  const traffic = bindings.map((binding) => ({
+    binding,
+    loads: sumOf((name, made) => made * inOne(name, "loads", binding)),
+    stores: sumOf((name, made) => made * inOne(name, "stores", binding)),
+    bytes: typeBytes(binding.type) ?? 4,
+    fetches: sumOf((name, made) => (made * inOne(name, "loads", binding)) / (alike[name] ?? 1)),
+    waits: sumOf((name, made) => (isLoaded(name, binding) ? made / (ahead[name] ?? 1) : 0)),
+  }));
+  return { work, traffic };
+}

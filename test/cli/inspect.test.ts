@@ -85,6 +85,36 @@ test("--stage wgsl --only shows the kernel of a step that has the name", async (
   assert.equal(heads?.length, 1);
   assert.match(heads?.[0] ?? "", /matmul_\w+\.add\./);
 });
+const kernels = {
+  text: inspect(EMBEDDED, "--stage", "kernels", "--target", "h100"),
+  json: inspect(EMBEDDED, "--stage", "kernels", "--target", "h100", "--only", "h.0.attn.residual", "--json"),
+  explain: inspect(EMBEDDED, "--explain", "--target", "h100"),
+};
+test("--stage kernels, and --explain, print what each step could be computed with, and call the times predictions", async () => {
+  const text = output(await kernels.text);
+  assert.match(text, /^predicted for h100 at P = \d+, T = 1, not measured; \* is what the plan has\n/);
+  const steps = text.split(/^ {2}(?=\S)/m).slice(1);
+  assert.ok(steps.length > 5);
+  for (const step of steps) {
+    assert.match(step, /^ {2}\* \w+/m, "one is chosen");
+    assert.match(step, /\d+\.\d µs {2}(launch|memory|latency|cache|arithmetic|shared|barriers)\n/);
+  }
+  assert.ok(output(await kernels.explain).endsWith(`\n\n${text}`));
+});
+test("--stage kernels --json has every candidate, with what bounds it", async () => {
+  const { lengths, steps } = JSON.parse(output(await kernels.json));
+  assert.is(lengths.T, 1);
+  assert.is(steps.length, 1);
+  const [{ candidates }] = steps;
+  assert.ok(candidates.length > 20);
+  assert.is(candidates.filter((c: { chosen: boolean }) => c.chosen).length, 1);
+  for (const { kernel, config, predicted } of candidates) {
+    assert.type(kernel, "string");
+    assert.ok(Object.values(config).every(Number.isInteger));
+    assert.ok(predicted.seconds >= Math.max(...(Object.values(predicted.parts) as number[])));
+    assert.is(predicted.parts[predicted.bound], Math.max(...(Object.values(predicted.parts) as number[])));
+  }
+});
 const unnamed = [inspect(EMBEDDED, "--only", "h.0"), inspect(EMBEDDED, "--memory", "--only", "h.0")] as const;
 test("--only is refused where nothing that is shown has a name", async () => {
   assertFails(await unnamed[0], /--only h\.0: is given, but the summary is of the whole model \(give --stage, /);

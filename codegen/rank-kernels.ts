@@ -1,0 +1,65 @@
+// The one way to choose a kernel and its configuration: by the time that is predicted for each that takes the node.
+import type { Node, SymbolValues } from "../ir/index.ts";
+import { demandOf, type Prediction, predict } from "./cost.ts";
+import type { ConfiguredKernel, Kernel } from "./kernel.ts";
+import { regionKey } from "./region-key.ts";
+import { renderShader } from "./render-shader.ts";
+import { candidates, type Kernels } from "./select-kernel.ts";
+import type { Target } from "./target.ts";
+import { standard } from "./toolkit.ts";
+
+/** A kernel in one of its configurations, and how long it is predicted to take. */
+export interface RankedKernel extends ConfiguredKernel {
+  readonly prediction: Prediction;
+}
+
+/** Predictions this near say nothing of which is faster: then it is the kernel that comes first, in the configuration that does. */
+const NEAR = 0.01;
+
+/**
+ * Every kernel and configuration that takes the node on the target, that with the least predicted time for these lengths first.
+ * @throws CompileError where a kernel's `space`, `refuses` or `lower` fails.
+ */
+export function rankKernels(
+  node: Node,
+  target: Target,
+  lengths: SymbolValues,
+  { kernels }: Kernels = standard,
+): readonly RankedKernel[] {
+  const known = knownRanks(target, kernels);
+  const key = `${regionKey(node)} ${JSON.stringify(lengths)}`;
+  const found = known.get(key) ?? findRanks(node, target, lengths, kernels);
+  known.set(key, found);
+  return found;
+}
+
+const memory = new WeakMap<Target, WeakMap<readonly Kernel[], Map<string, readonly RankedKernel[]>>>();
+
+function knownRanks(target: Target, kernels: readonly Kernel[]): Map<string, readonly RankedKernel[]> {
+  const ofTarget = memory.get(target) ?? new WeakMap<readonly Kernel[], Map<string, readonly RankedKernel[]>>();
+  memory.set(target, ofTarget);
+  const found = ofTarget.get(kernels) ?? new Map<string, readonly RankedKernel[]>();
+  ofTarget.set(kernels, found);
+  return found;
+}
+
+function findRanks(
+  node: Node,
+  target: Target,
+  lengths: SymbolValues,
+  kernels: readonly Kernel[],
+): readonly RankedKernel[] {
+  const all = candidates(node, target, { kernels }).flatMap(({ kernel, configs }) =>
+    configs.map((config): RankedKernel => {
+      const shader = renderShader({ kernel, config }, node, target);
+      return { kernel, config, prediction: predict(demandOf(shader, lengths), target.machine) };
+    }),
+  );
+  const least = Math.min(...all.map(secondsOf));
+  const first = all.find((r) => secondsOf(r) <= least * (1 + NEAR));
+  return [...(first ? [first] : []), ...all.filter((r) => r !== first).sort((a, b) => secondsOf(a) - secondsOf(b))];
+}
+
+/** A kernel whose account can not be evaluated comes after all whose can. */
+const secondsOf = ({ prediction: { seconds } }: RankedKernel): number =>
+  Number.isNaN(seconds) ? Number.POSITIVE_INFINITY : seconds;

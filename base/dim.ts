@@ -1,5 +1,6 @@
 // Lengths of axes: whole numbers, or polynomials in symbols that a graph declares.
 
+import { WgptError } from "./errors.ts";
 import { own } from "./own.ts";
 
 /** A symbol of a shape, such as `T`: a whole number that is known when a graph runs. */
@@ -43,6 +44,18 @@ export const symbol = (name: string, least: 0 | 1 = 1): Polynomial => ({
   terms: [{ factor: 1, symbols: [{ name, least }] }],
 });
 
+/** The most terms of a sum, and symbols of a term. Lengths that are multiplied out would grow without end. */
+const MOST_TERMS = 512;
+const MOST_FACTORS = 64;
+
+/** @throws WgptError for more of what a length is made of than is kept. */
+function checkSize(what: string, size: number, most: number): void {
+  if (size > most)
+    throw new WgptError("bad-graph", "a length", `has ${size} ${what}, but at most ${most} are kept`, {
+      hint: "give a symbol of its own to a sum or a product that stands there often",
+    });
+}
+
 const keyOf = ({ symbols }: Term): string => symbols.map((s) => s.name).join("*");
 
 /** The canonical dim of terms in any order: a plain number when no symbol is left. */
@@ -54,6 +67,8 @@ function polynomial(constant: number, terms: readonly Term[]): Dim {
     byKey.set(key, { factor: term.factor + (byKey.get(key)?.factor ?? 0), symbols });
   }
   const kept = [...byKey].filter(([, term]) => term.factor !== 0);
+  checkSize("terms", kept.length, MOST_TERMS);
+  for (const [, { symbols }] of kept) checkSize("factors in one term", symbols.length, MOST_FACTORS);
   kept.sort(([a, x], [b, y]) => y.symbols.length - x.symbols.length || (a < b ? -1 : 1));
   return kept.length === 0 ? constant : { constant, terms: kept.map(([, term]) => term) };
 }
@@ -138,6 +153,10 @@ export function evalDim(d: Dim, values: SymbolValues): number | undefined {
 /** Whether a dim is 0 or more whatever its symbols stand for, as far as the signs of its terms show it. */
 export function isNeverNegative(d: Dim): boolean {
   if (typeof d === "number") return d >= 0;
+  if (d.constant >= 0 && d.terms.every(({ factor }) => factor > 0)) return true;
+  // Each symbol may double the terms that a term is written as.
+  const written = d.terms.reduce((n, { symbols }) => n + 2 ** new Set(symbols.map((s) => s.name)).size, 0);
+  if (written > MOST_TERMS) return false;
   // With each symbol written as its least value and what it has beyond that, no term may lower the sum.
   const shifted = termsOf(d).reduce<Dim>(
     (sum, { factor, symbols }) =>

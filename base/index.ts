@@ -20,4 +20,4 @@ export * from "./plan.ts";
 export { printable, printableLines, withoutControls } from "./printable.ts";
 export * from "./random.ts";
 export * from "./recipe.ts";
-export { shortJson, shortName, shortValue } from "./short-json.ts";
+export { listNames, shortJson, shortName, shortValue } from "./short-json.ts";

@@ -46,6 +46,10 @@ function* lazily<T>(items: readonly T[], write: (item: T) => void): Iterable<() 
 export const shortName = (name: string): string =>
   name.length > 200 || /[\p{Cc}\p{Cs}\u2028\u2029]/u.test(name) ? shortJson(name) : name;
 
+/** The first of some names that come from outside, as a message has them. */
+export const listNames = (names: readonly string[], most = 8): string =>
+  names.slice(0, most).map(shortName).join(", ") + (names.length > most ? ", …" : "");
+
 /** A value of a program's own as a message shows it: what no file can hold, too. */
 export function shortValue(value: unknown): string {
   if (typeof value === "function") return `the function ${shortName(value.name) || "without a name"}`;

@@ -4,6 +4,8 @@ import { fileURLToPath } from "node:url";
 import { compileModel, type EntryName, standard, type Toolkit, targetForAdapter } from "../codegen/index.ts";
 import type { ModelConfig } from "../ir/index.ts";
 import type { WeightDType } from "../passes/index.ts";
+import { checkOptions } from "../runtime/check-call.ts";
+import { isOpenDevice } from "../runtime/device.ts";
 import { optionError } from "../runtime/errors.ts";
 import {
   checkMemory,
@@ -25,7 +27,7 @@ import {
   type WeightSource,
   warnOfLoss,
 } from "../runtime/index.ts";
-import { type AskedDType, checkCheckpoint } from "./check-checkpoint.ts";
+import { ASKED_DTYPES, type AskedDType, checkCheckpoint } from "./check-checkpoint.ts";
 import { listWeights } from "./checkpoint-files.ts";
 import { type ReadModel, readModel, withContext } from "./read-model.ts";
 import { type FoundVocabulary, findVocabulary } from "./vocabulary.ts";
@@ -87,6 +89,7 @@ export async function openModel(place?: string, options: OpenModelOptions = {}):
       `is given ${String(folder)}, but a model is a path or a preset's name`,
       "give it as text",
     );
+  checkOptions("openModel", options, KINDS);
   const { onWarning = emitWarning } = options;
   if (await isBundle(folder)) {
     const { variant, verify, memoryLimit, onProgress } = options;
@@ -103,6 +106,21 @@ export async function openModel(place?: string, options: OpenModelOptions = {}):
   warnings.forEach(onWarning);
   return model;
 }
+
+const KINDS = {
+  toolkit: "object",
+  disable: "texts",
+  dtype: ASKED_DTYPES,
+  context: "number",
+  memoryLimit: "limit",
+  entries: "texts",
+  checkFinite: "flag",
+  randomWeights: "flag",
+  variant: "text",
+  verify: "flag",
+  onProgress: "function",
+  onWarning: "function",
+} as const;
 
 const emitWarning = (message: string): void => process.emitWarning(message, "WgptWarning");
 
@@ -160,7 +178,7 @@ export async function openCheckpointModel(
     onVocabulary(vocabulary);
     const { config } = vocabulary;
     const { gpu } = options;
-    const device = isOpen(gpu)
+    const device = isOpenDevice(gpu)
       ? gpu
       : new ReplaceableDevice(() => openDawn({ quiet: true, ...gpu }), warnOfLoss(onWarning));
     if (device instanceof ReplaceableDevice) closers.push(() => device.close());
@@ -198,8 +216,6 @@ export async function openCheckpointModel(
     throw error;
   }
 }
-
-const isOpen = (gpu: object | undefined): gpu is OpenDevice => gpu !== undefined && "device" in gpu && "check" in gpu;
 
 const randomSource = ({ family, config }: ReadModel, dtype: AskedDType): WeightSource => {
   const stored = dtype === "f16" ? "F16" : "F32";

@@ -1,5 +1,5 @@
 // Words, numbers and punctuation of the IR's text, with places for error messages.
-import { CompileError } from "./errors.ts";
+import { CompileError, WgptError } from "./errors.ts";
 import type { DType } from "./type.ts";
 
 interface Token {
@@ -141,7 +141,7 @@ export class Lexer {
     try {
       return make();
     } catch (error) {
-      if (error instanceof CompileError) {
+      if (error instanceof WgptError) {
         const line = lineAt(this.#text, this.#at(-1).offset);
         throw new CompileError(`line ${line}, ${error.place}`, error.facts, error.hint);
       }

@@ -1,5 +1,5 @@
 // Calls of what an op's own file, or a user, has written: what such code throws names the op and the member.
-import { CompileError, causedBy, INTERNAL } from "./errors.ts";
+import { CompileError, causedBy, INTERNAL, WgptError } from "./errors.ts";
 
 /**
  * What the member gives.
@@ -9,7 +9,7 @@ export function callMember<X>(place: string, member: string, call: () => X): X {
   try {
     return call();
   } catch (error) {
-    if (error instanceof CompileError) throw error;
+    if (error instanceof WgptError) throw error;
     throw causedBy(new CompileError(place, `its ${member} throws ${thrownText(error)}`, `mend ${member}`), error);
   }
 }

@@ -60,7 +60,9 @@ export class DimParser {
     let sum: Dim = 0;
     do {
       const sign = l.take("-") ? -1 : 1;
-      sum = addDims(sum, mulDims(this.#product(declares), sign));
+      const before: Dim = sum;
+      const product = this.#product(declares);
+      sum = l.locate(() => addDims(before, mulDims(product, sign)));
     } while (l.take("+") || l.peek("-") || l.peekNegative());
     return sum;
   }
@@ -71,7 +73,11 @@ export class DimParser {
     let product: Dim | undefined = number?.value;
     // A factor may stand right before a symbol.
     if (product === undefined || l.peekName() !== undefined) product = mulDims(product ?? 1, this.#symbol(declares));
-    while (l.take("*")) product = mulDims(product, l.takeNumber()?.value ?? this.#symbol(declares));
+    while (l.take("*")) {
+      const before: Dim = product;
+      const factor = l.takeNumber()?.value ?? this.#symbol(declares);
+      product = l.locate(() => mulDims(before, factor));
+    }
     return product;
   }
 

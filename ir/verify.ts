@@ -2,7 +2,7 @@
 import { own } from "../base/own.ts";
 import { printRecipe, recipeProblem, recipeTensors, recipeType } from "../base/recipe.ts";
 import { checkOperandCount, completeAttrs, inferTypes } from "./builder.ts";
-import { at, CompileError } from "./errors.ts";
+import { at, CompileError, WgptError } from "./errors.ts";
 import { fused } from "./fused.ts";
 import { type Graph, type Input, indexGraph, type Node, POINTWISE_ANCHOR } from "./graph.ts";
 import { printTypes } from "./print-literal.ts";
@@ -84,7 +84,7 @@ function restate(invariant: keyof typeof INVARIANTS, check: () => void): void {
   try {
     check();
   } catch (error) {
-    if (error instanceof CompileError) fail(invariant, error.place, error.facts, error.hint);
+    if (error instanceof WgptError) fail(invariant, error.place, error.facts, error.hint);
     throw error;
   }
 }

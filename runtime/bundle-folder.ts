@@ -7,7 +7,7 @@ import { WHOLE_FOLDER } from "./bundle-place.ts";
 import { bundleError, fileError, RuntimeError, reasonOf } from "./errors.ts";
 import type { Address } from "./host-types.ts";
 import { openRegular } from "./open-regular.ts";
-import { realPath } from "./real-path.ts";
+import { checkPath, realPath } from "./real-path.ts";
 import { readRegularText } from "./regular-file.ts";
 
 /**
@@ -15,7 +15,7 @@ import { readRegularText } from "./regular-file.ts";
  * @throws RuntimeError for an address of another scheme than `file:`, and one that is no path.
  */
 export function pathOf(place: Address): string {
-  const text = String(place);
+  const text = place instanceof URL ? place.href : checkPath(place);
   if (/^[a-z][a-z0-9+.-]+:\/\//i.test(text) && !/^file:/i.test(text))
     throw fileError(
       text,

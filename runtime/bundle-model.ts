@@ -1,5 +1,6 @@
 // A loaded bundle: the model behind the object that a generated module returns.
 
+import { listNames } from "../base/index.ts";
 import type { PlanModel } from "../base/plan.ts";
 import type { AdapterReport } from "./device.ts";
 import { RuntimeError } from "./errors.ts";
@@ -53,7 +54,7 @@ export class BundleModel {
   variantIn<const V extends string>(names: readonly V[]): V {
     const found = names.find((name) => name === this.variant);
     if (found === undefined)
-      throw mismatch(`its module knows the variants ${names.join(", ")}`, `its plan runs ${this.variant}`);
+      throw mismatch(`its module knows the variants ${listNames(names)}`, `its plan runs ${this.variant}`);
     return found;
   }
 

@@ -146,7 +146,10 @@ function checkEntry(
       const where = `${list} ${name}`;
       const found = buffers.get(buffer);
       if (!found) throw part.problem(where, `lies in the buffer ${buffer}, which is none`);
-      for (const dim of shape) sized(where, dim);
+      for (const dim of shape) {
+        sized(where, dim);
+        if (evalPlanDim(dim, values) < 0) throw part.problem(where, `its length ${printPlanDim(dim)} is below 0`);
+      }
       const needs = shape.reduce<number>((n, d) => n * evalPlanDim(d, values), DTYPE_BYTES[dtype]);
       const has = bufferBytes(found, symbolMaxima({ symbols }));
       if (!(needs <= has)) throw part.problem(where, `takes ${needs} bytes, but its buffer ${buffer} has ${has}`);

@@ -10,7 +10,7 @@ import {
   type BundleWeights,
 } from "../base/bundle.ts";
 import { PLAN_SCHEMA, WEIGHTS_SCHEMA } from "../base/bundle-schemas.ts";
-import { sealOf, sha256 } from "../base/index.ts";
+import { listNames, sealOf, sha256, shortName } from "../base/index.ts";
 import { PLAN_VERSION, type Plan, type PlanKernel } from "../base/plan.ts";
 import { checkBundleParts } from "./bundle-parts.ts";
 import { WHOLE_FOLDER } from "./bundle-place.ts";
@@ -120,7 +120,11 @@ export function chooseVariant(
   const place = `bundle ${name} for ${target}`;
   const asked = forced === undefined ? variants : variants.filter((v) => v.name === forced);
   if (asked.length === 0)
-    throw bundleError(place, `has no variant ${forced}`, `it has ${variants.map((v) => v.name).join(", ")}`);
+    throw bundleError(
+      place,
+      `has no variant ${shortName(forced ?? "")}`,
+      `it has ${listNames(variants.map((v) => v.name))}`,
+    );
   const fits = asked.findLast((v) => lacks(open, v).length === 0);
   if (fits) return fits;
   const reasons = asked.map((v) => `${v.name} needs ${lacks(open, v).join(" and ")}`);

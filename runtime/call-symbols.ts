@@ -1,6 +1,7 @@
 // What a call of an entry point with tensors says of the plan's symbols: an axis that is one symbol gives its value, and every
 // other length must then be what the symbols make of it. Host arithmetic only.
 
+import { listNames } from "../base/index.ts";
 import { own } from "../base/own.ts";
 import {
   bareSymbol,
@@ -35,7 +36,7 @@ export function callSymbols(
     throw optionError(
       place,
       `is given a value for ${unknown}, which is no symbol of it`,
-      `its symbols: ${entry.symbols.join(", ") || "none"}`,
+      `its symbols: ${listNames(entry.symbols) || "none"}`,
     );
   const symbols = new Map<string, { readonly value: number; readonly by: string }>(
     Object.entries(given).map(([name, value]) => [name, { value: value ?? Number.NaN, by: "the call" }]),
@@ -90,12 +91,13 @@ function checkShape(place: string, input: PlanTensor, { shape, data }: AnyTensor
     throw optionError(at, `has ${data.length} elements, but its shape [${shape.join(", ")}] has ${elements}`);
 }
 
-const namesOf = (tensors: readonly PlanTensor[]): string => tensors.map(({ name }) => name).join(", ") || "none";
+const namesOf = (tensors: readonly PlanTensor[]): string => listNames(tensors.map(({ name }) => name)) || "none";
 
 /** `f32[T, 1600]` */
 export const printTensor = ({ dtype, shape }: PlanTensor): string => `${dtype}[${shape.map(printPlanDim).join(", ")}]`;
 
-const printValues = (symbols: PlanSymbolValues): string => {
+/** `, where T = 3 and P = 1` */
+export const printValues = (symbols: PlanSymbolValues): string => {
   const values = Object.entries(symbols).map(([name, value]) => `${name} = ${value}`);
   return values.length === 0 ? "" : `, where ${values.join(" and ")}`;
 };

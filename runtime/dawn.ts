@@ -1,6 +1,7 @@
 // WebGPU on Node: Dawn, through the npm package `webgpu`, which is loaded when a GPU is first asked for: what compiles needs
 // none of it, and runs where its binary does not. A browser must not load this file, nor those that read files.
 import { isMainThread } from "node:worker_threads";
+import { checkOptions } from "./check-call.ts";
 import {
   type AdapterReport,
   type Connection,
@@ -121,10 +122,18 @@ const NO_ADAPTER = "run `wgpt doctor`: it says which driver to install";
  * @throws RuntimeError when there is none, or Dawn can not be loaded.
  */
 export async function openDawn(options: DawnOptions = {}): Promise<OpenDevice> {
+  checkOptions("openDawn", options, KINDS);
   const key = dawnFlags(options).join(" ");
   const connection = (await takeIdle(key)) ?? (await connectDawn(options));
   return lend(connection, () => giveBack(key, connection));
 }
+
+const KINDS = {
+  quiet: "flag",
+  backend: ["vulkan", "metal", "d3d12", "null"],
+  enable: "texts",
+  disable: "texts",
+} as const;
 
 async function connectDawn(options: DawnOptions): Promise<Connection> {
   const waitFor = ({ software }: AdapterReport): Wait => (software ? restingWait : (promise) => promise);
@@ -179,6 +188,7 @@ const popScope = (device: GPUDevice): Promise<boolean> =>
  * @throws RuntimeError when Dawn can not be loaded.
  */
 export async function findAdapter(options: DawnOptions = {}): Promise<AdapterReport | undefined> {
+  checkOptions("findAdapter", options, KINDS);
   const gpu = await findGpu(options);
   const adapter = await gpu.requestAdapter({ powerPreference: "high-performance" });
   return adapter ? describeAdapter(adapter) : undefined;

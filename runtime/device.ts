@@ -1,7 +1,8 @@
 // An adapter and a device, chosen and described. Knows nothing of Node: the caller brings the GPU object.
 
 import type { AdapterReport } from "../base/adapter.ts";
-import { deviceError, lostError, RuntimeError } from "./errors.ts";
+import { shortValue } from "../base/index.ts";
+import { deviceError, lostError, optionError, RuntimeError } from "./errors.ts";
 import type { Gpu, GpuAdapter, GpuDevice } from "./host-types.ts";
 import { closedError } from "./turns.ts";
 
@@ -22,6 +23,23 @@ export interface OpenDevice {
   /** Gives the device back. A second call does nothing. */
   close(): void;
 }
+
+/**
+ * Whether it is a device that is open already, rather than options to open one.
+ * @throws RuntimeError for what is neither.
+ */
+export function isOpenDevice(gpu: object | undefined): gpu is OpenDevice {
+  if (gpu === undefined) return false;
+  const wanted = "it must be what `openDawn` or `openDevice` gave, or options to open one";
+  if (typeof gpu !== "object" || gpu === null)
+    throw optionError("gpu", `is ${shortValue(gpu)}, but ${wanted}`, LEAVE_OUT);
+  if ("createBuffer" in gpu) throw optionError("gpu", `is a GPUDevice, but ${wanted}`, LEAVE_OUT);
+  if (!("device" in gpu)) return false;
+  if ("adapter" in gpu && "check" in gpu && typeof gpu.check === "function") return true;
+  throw optionError("gpu", `has a device, but no adapter and no \`check\`: ${wanted}`, LEAVE_OUT);
+}
+
+const LEAVE_OUT = "leave it out for the best adapter";
 
 /** A device with what is known of it, whoever uses it. */
 export interface Connection extends Pick<OpenDevice, "device" | "adapter" | "wait"> {

@@ -1,4 +1,5 @@
 // Generation as a stream: tokens one by one, text as soon as it is certain, and why it ended.
+import { checkOptions, copyPrompt } from "./check-call.ts";
 import { checkAhead, drawAheadOn } from "./draw-ahead.ts";
 import { optionError, RuntimeError } from "./errors.ts";
 import { logSoftmax, type TokenScore, topTokens } from "./log-probabilities.ts";
@@ -63,6 +64,15 @@ export interface GenerateStep {
   readonly top?: readonly TokenScore[];
 }
 
+/** Those whose values are not compared with a range, which no value of another kind is in. */
+const KINDS = {
+  stop: "texts",
+  stopTokens: "ids",
+  suppressTokens: "list",
+  signal: "signal",
+  keep: "flag",
+} as const;
+
 /** `Session.generate`; its tokenizer unless another is given. */
 export function generate(
   session: SequenceOwner,
@@ -70,9 +80,10 @@ export function generate(
   options: GenerateOptions,
   tokenizer: Tokenizer | undefined = session.tokenizer,
 ): AsyncGenerator<GenerateStep, GenerateResult> {
+  checkOptions("generate", options ?? null, KINDS);
   const seed = options.seed ?? Math.floor(Math.random() * 2 ** 32);
   // A call that waits does what it was asked for, whatever the caller makes of the lists meanwhile.
-  const given = typeof prompt === "string" ? prompt : [...prompt];
+  const given = copyPrompt("prompt", prompt);
   let ids: readonly number[] = [];
   const settings = {
     ...options,

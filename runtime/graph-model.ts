@@ -1,10 +1,11 @@
 // Graphs of any kind on a device, called with tensors: what the module of a bundle of graphs stands on. Language models have
 // more to offer; see bundle-model.ts.
-import { evalPlanDim, type PlanEntry, type PlanSymbolValues, type PlanTensor } from "../base/plan.ts";
-import { callSymbols, printTensor } from "./call-symbols.ts";
+import { listNames, shortValue } from "../base/index.ts";
+import { evalPlanDim, type PlanDim, type PlanEntry, type PlanSymbolValues, type PlanTensor } from "../base/plan.ts";
+import { callSymbols, printTensor, printValues } from "./call-symbols.ts";
 import { checkSymbols } from "./check-symbols.ts";
 import type { AdapterReport } from "./device.ts";
-import { bundleError, isLoss, lostError, type RuntimeError } from "./errors.ts";
+import { bundleError, isLoss, lostError, optionError, type RuntimeError } from "./errors.ts";
 import type { LoadedPlan } from "./loaded-plan.ts";
 import type { ReplaceableDevice } from "./replaceable-device.ts";
 import type { SequenceState } from "./sequence-state.ts";
@@ -81,7 +82,7 @@ export class GraphModel {
   /** The variant that runs, which is one of `names`. */
   variantIn<const V extends string>(names: readonly V[]): V {
     const found = names.find((name) => name === this.variant);
-    if (found === undefined) throw mismatch(`knows the variants ${names.join(", ")}`, `runs ${this.variant}`);
+    if (found === undefined) throw mismatch(`knows the variants ${listNames(names)}`, `runs ${this.variant}`);
     return found;
   }
 
@@ -97,6 +98,7 @@ export class GraphModel {
     types: O,
   ): Promise<Results<O>> {
     if (this.#closing) throw closedError(name, "model", "load it again");
+    checkCall(String(name), inputs, symbols, types);
     const usesStates = this.#usesStates(name);
     if (usesStates && this.#statesLost) throw this.#statesLost;
     this.#statesUsed ||= usesStates;
@@ -169,6 +171,35 @@ export class GraphModel {
 
 const RESET = "reset() begins anew, on another device";
 
+/**
+ * Whether a call has what it needs before anything of it is looked into.
+ * @throws RuntimeError for arguments and tensors that are no objects, and for tensors without a shape or without numbers.
+ */
+function checkCall(call: string, inputs: Inputs, symbols: PlanSymbolValues, types: ResultTypes): void {
+  for (const [what, given] of Object.entries({ inputs, symbols, types }))
+    if (typeof given !== "object" || given === null)
+      throw optionError(call, `its ${what} are ${shortValue(given)}, but they must be an object`, "give `{}` for none");
+  for (const [name, tensor] of Object.entries(inputs)) {
+    const { shape, data }: Partial<AnyTensor> = Object(tensor);
+    const wanted = "an input is `{ dtype, shape, data }`";
+    if (!Array.isArray(shape)) throw optionError(`${call} ${name}`, "has no list of lengths as its shape", wanted);
+    if (!ArrayBuffer.isView(data)) throw optionError(`${call} ${name}`, "its data is no typed array", wanted);
+    if (isDetached(data.buffer))
+      throw optionError(`${call} ${name}`, "its data was transferred to another thread", "give a copy of it there");
+  }
+}
+
+/** What was transferred is of no length, and refuses to be looked at. */
+function isDetached(buffer: ArrayBufferLike): boolean {
+  if (buffer.byteLength > 0) return false;
+  try {
+    new Uint8Array(buffer);
+    return false;
+  } catch {
+    return true;
+  }
+}
+
 /** A call that is made again computes what it was asked for, whatever the caller makes of the memory meanwhile. */
 const copyOf = (inputs: Inputs): Inputs =>
   Object.fromEntries(
@@ -187,21 +218,28 @@ async function callOn<const O extends ResultTypes>(
   checkResults(entry, types);
   const values = callSymbols(`${state.plan.name}.${name}`, entry, inputs, symbols);
   checkSymbols(state.plan, entry, values);
+  const all = { ...values, ...entry.fixed };
+  const shapes = entry.outputs.map(({ name: result, shape }) =>
+    resultShape(`${state.plan.name}.${name} ${result}`, shape, all),
+  );
   for (const { name: input, buffer } of entry.inputs) {
     const data = inputs[input]?.data;
     if (data) state.write(buffer, toBuffer(data));
   }
   state.run(name, values);
   // All are asked for before the first is waited for: what other calls do to the buffers comes later in the queue.
-  const all = { ...values, ...entry.fixed };
   const read = await Promise.all(entry.outputs.map((output) => state.read(output, all)));
   return Object.fromEntries(
-    entry.outputs.map(({ name: result, dtype, shape }, i) => {
-      const tensor = { dtype, shape: shape.map((d) => evalPlanDim(d, all)), data: read[i] };
-      return [result, tensor];
-    }),
+    entry.outputs.map(({ name: result, dtype }, i) => [result, { dtype, shape: shapes[i], data: read[i] }]),
     // `checkResults` compared the plan's types with these.
   ) as unknown as Results<O>;
+}
+
+/** A length below 0 is none: a plan that was changed by hand may have one for some symbols. */
+function resultShape(place: string, dims: readonly PlanDim[], symbols: PlanSymbolValues): readonly number[] {
+  const shape = dims.map((d) => evalPlanDim(d, symbols));
+  if (shape.every((length) => length >= 0)) return shape;
+  throw bundleError(place, `has the shape [${shape.join(", ")}]${printValues(symbols)}`, "compile the bundle again");
 }
 
 /** As WebGPU takes it: not memory that threads share. */
@@ -214,6 +252,7 @@ function checkResults({ name, outputs }: PlanEntry, types: ResultTypes): void {
     const type = Object.hasOwn(types, result) ? types[result] : undefined;
     return (
       type?.dtype === dtype &&
+      Array.isArray(type.shape) &&
       type.shape.length === shape.length &&
       type.shape.every((length, axis) => length === null || length === shape[axis])
     );

@@ -1,9 +1,11 @@
 // From a bundle's files to a model that runs: what a generated module calls. What is special to Node or to a browser comes
 // as an Environment; see index.ts and browser.ts.
-import { type BundlePlan, nearestMachine, PLAIN_TARGET, type Plan } from "../base/index.ts";
+import { type BundlePlan, nearestMachine, PLAIN_TARGET, type Plan, shortValue } from "../base/index.ts";
 import { type BundleFiles, chooseVariant, parseBundleText, readBundle, readBundleText, readPlan } from "./bundle.ts";
 import { BundleModel } from "./bundle-model.ts";
-import { type AdapterReport, type OpenDevice, printAdapter } from "./device.ts";
+import { checkOptions } from "./check-call.ts";
+import { type AdapterReport, isOpenDevice, type OpenDevice, printAdapter } from "./device.ts";
+import { optionError } from "./errors.ts";
 import { GraphModel, type GraphOnDevice } from "./graph-model.ts";
 import type { Address } from "./host-types.ts";
 import { LoadedPlan } from "./loaded-plan.ts";
@@ -13,7 +15,7 @@ import { openPackedWeights } from "./packed-weights.ts";
 import { ReplaceableDevice, warnOfLoss } from "./replaceable-device.ts";
 import { createTokenizer, type Tokenizer } from "./tokenizer.ts";
 import { regexEngineFor } from "./tokenizer-patterns.ts";
-import type { TurnOptions } from "./turns.ts";
+import { TURN_KINDS, type TurnOptions } from "./turns.ts";
 import type { WeightSource } from "./weights/source.ts";
 import type { LoadProgress, UploadOptions } from "./weights/stream-weights.ts";
 import { uploadWeights } from "./weights/upload-weights.ts";
@@ -170,6 +172,9 @@ async function openIn<G extends object, T>(
   options: LoadOptions,
   load: (opened: OpenedBundle, close: (first: () => void) => Promise<void>) => Promise<T>,
 ): Promise<T> {
+  checkOptions("load", options, KINDS);
+  isOpenDevice(gpu);
+  checkWeights(weights);
   const files = await environment.openFiles(folder);
   const closers: (() => void | Promise<void>)[] = [() => files.close()];
   const close = async (first: () => void): Promise<void> => {
@@ -179,7 +184,7 @@ async function openIn<G extends object, T>(
   try {
     const { bundle, weights: map } = await readBundle(files);
     const { onWarning: warn = environment.warn } = options;
-    const device = isOpen(gpu) ? gpu : new ReplaceableDevice(() => environment.openGpu(gpu), warnOfLoss(warn));
+    const device = isOpenDevice(gpu) ? gpu : new ReplaceableDevice(() => environment.openGpu(gpu), warnOfLoss(warn));
     if (device instanceof ReplaceableDevice) closers.push(() => device.close());
     const open = device instanceof ReplaceableDevice ? await device.current() : device;
     const variant = chooseVariant(bundle, open, options.variant);
@@ -207,6 +212,27 @@ async function openIn<G extends object, T>(
   }
 }
 
+const KINDS = {
+  variant: "text",
+  verify: "flag",
+  memoryLimit: "limit",
+  onProgress: "function",
+  onWarning: "function",
+  ...TURN_KINDS,
+} as const;
+
+/** Whether weights that are given are a place or a source; what is missing in a source would be noticed half-way. */
+function checkWeights(weights: WeightsChoice | undefined): void {
+  if (weights === undefined || typeof weights === "string" || weights instanceof URL) return;
+  const { tensors, read, close } = Object(weights) as Partial<WeightSource>;
+  if (typeof tensors?.get === "function" && typeof read === "function" && typeof close === "function") return;
+  throw optionError(
+    "weights",
+    `are ${shortValue(weights)}, but they must be a place, or a source with tensors, \`read\` and \`close\``,
+    "leave them out for those of the bundle",
+  );
+}
+
 /** Bundles whose users have been told. */
 const told = new Set<string>();
 
@@ -223,8 +249,6 @@ function warnOfBetterTarget(
     `${place}: is compiled for ${target}, which suits any adapter, but there is a target for ${printAdapter(adapter)}: compile with --target ${better}`,
   );
 }
-
-const isOpen = (gpu: object | undefined): gpu is OpenDevice => gpu !== undefined && "device" in gpu && "check" in gpu;
 
 function openSource<G>(
   environment: Environment<G>,

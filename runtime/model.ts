@@ -1,5 +1,6 @@
 // A language model on a device: weights and kernels, and as many sessions on them as are wanted.
 import { type Plan, type PlanModel, weightBytesRead } from "../base/plan.ts";
+import { checkOptions } from "./check-call.ts";
 import type { AdapterReport, OpenDevice } from "./device.ts";
 import { isLoss, RuntimeError } from "./errors.ts";
 import { LoadedPlan } from "./loaded-plan.ts";
@@ -9,7 +10,7 @@ import { SequenceRuns } from "./sequence-runs.ts";
 import type { SequenceState } from "./sequence-state.ts";
 import { Session } from "./session.ts";
 import type { Tokenizer } from "./tokenizer.ts";
-import { closedError, type TurnOptions } from "./turns.ts";
+import { closedError, TURN_KINDS, type TurnOptions } from "./turns.ts";
 import type { WeightSource } from "./weights/source.ts";
 import type { NotFinite, UploadOptions } from "./weights/stream-weights.ts";
 import { matchPlans } from "./weights/upload-weights.ts";
@@ -111,6 +112,7 @@ export class Model {
    */
   async session(options: TurnOptions = {}): Promise<Session> {
     if (this.#closing) throw closedError("session", "model", "load it again");
+    checkOptions("session", options, TURN_KINDS);
     const device = this.#reload?.device;
     const runs = new SequenceRuns(
       await this.#sequence(),

@@ -1,5 +1,6 @@
 // One sequence's buffers and bind groups on a loaded plan, and how its entry points are run.
 
+import { listNames } from "../base/index.ts";
 import {
   evalPlanDim,
   type Plan,
@@ -201,11 +202,10 @@ export class PlanSequence implements SequenceState {
     const buffer = this.#own.get(name) ?? this.#shared.weights.get(name);
     if (!buffer) {
       const names = this.plan.buffers.filter((b) => b.kind !== "weight" && b.kind !== "temporary").map((b) => b.name);
-      const listed = names.slice(0, 8).join(", ") + (names.length > 8 ? ", …" : "");
       throw new RuntimeError(
         `plan ${this.plan.name}`,
         `there is no buffer ${name}`,
-        `besides weights it has ${listed}`,
+        `besides weights it has ${listNames(names)}`,
       );
     }
     return buffer;
@@ -227,7 +227,7 @@ export function findEntry(plan: Plan, name: string): PlanEntry {
     throw new RuntimeError(
       `plan ${plan.name}`,
       `there is no entry point ${name}`,
-      `it has ${plan.entries.map((e) => e.name).join(", ")}`,
+      `it has ${listNames(plan.entries.map((e) => e.name))}`,
     );
   return entry;
 }

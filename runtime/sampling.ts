@@ -1,5 +1,6 @@
 // The settings of a draw, their ranges, and how the plan's kernel reads them. The draw itself is that kernel: see `sample_token`.
 import { suppressedWords } from "../base/draw.ts";
+import { checkOptions } from "./check-call.ts";
 import { optionError } from "./errors.ts";
 
 /** How a token is chosen. They apply in this order: repetition penalty, temperature, top-k, top-p, min-p. */
@@ -21,8 +22,19 @@ export interface SamplerSettings {
   readonly suppressTokens?: readonly number[];
 }
 
+/** A text or `true` is in a range too, as what it is converted to. */
+const KINDS = {
+  temperature: "number",
+  topK: "number",
+  topP: "number",
+  minP: "number",
+  repetitionPenalty: "number",
+} as const;
+
 /** @throws RuntimeError for settings out of range, naming the setting and its range. */
-export function checkSampler({ temperature, topK, topP, minP, repetitionPenalty }: SamplerSettings): void {
+export function checkSampler(settings: SamplerSettings): void {
+  checkOptions("sampler", settings ?? null, KINDS);
+  const { temperature, topK, topP, minP, repetitionPenalty } = settings;
   if (!(temperature >= 0 && temperature < Number.POSITIVE_INFINITY))
     throw optionError(
       "sampler",

@@ -1,4 +1,5 @@
 // How likely a model finds a text: log-probabilities token by token, in one pass or in windows.
+import { checkOptions, copyIds } from "./check-call.ts";
 import { optionError, RuntimeError } from "./errors.ts";
 import { logSoftmax } from "./log-probabilities.ts";
 import type { Sequence } from "./sequence.ts";
@@ -50,7 +51,8 @@ export async function score(
   options: ScoreOptions = {},
 ): Promise<ScoreResult> {
   session.checkOpen("score");
-  const ids = [...given];
+  checkOptions("score", options, { onLogits: "function", onProgress: "function" });
+  const ids = copyIds("text", given);
   const { n_ctx } = session.facts;
   if (ids.length === 0) throw optionError("text", "has no token to score", "give a text, or token ids");
   const window = options.window ?? n_ctx;

@@ -1,6 +1,7 @@
 // One sequence of tokens on a model, and all that can be done with it: text and scores for most callers, tokens and logits for
 // those who want them. Its callers take turns; sessions of one model do not wait for each other.
 import type { PlanModel } from "../base/plan.ts";
+import { copyIds, copyPrompt } from "./check-call.ts";
 import { RuntimeError } from "./errors.ts";
 import { type GenerateOptions, type GenerateResult, type GenerateStep, generate } from "./generate.ts";
 import type { SamplerSettings } from "./sampling.ts";
@@ -101,7 +102,7 @@ export class Session implements SequenceOwner {
    * @throws RuntimeError for no tokens, an id that is none, and more tokens than the context holds.
    */
   feed(ids: readonly number[], options?: TurnOptions): Promise<Float32Array> {
-    const own = [...ids];
+    const own = copyIds("feed", ids);
     return this.#turns.run("feed", options, () => this.#sequence.feed(own));
   }
 
@@ -110,7 +111,7 @@ export class Session implements SequenceOwner {
    * @throws RuntimeError for no tokens, an id that is none, and more tokens than the context holds.
    */
   feedAll(ids: readonly number[], options?: TurnOptions): AsyncGenerator<LogitsChunk, void> {
-    const own = [...ids];
+    const own = copyIds("feedAll", ids);
     return this.generatorInTurn(
       "feedAll",
       options,
@@ -125,7 +126,7 @@ export class Session implements SequenceOwner {
    * @throws RuntimeError for settings out of range and tokens that do not fit.
    */
   drawAfter(ids: readonly number[], settings: SamplerSettings, seed: number, options?: TurnOptions): Promise<number> {
-    const own = [...ids];
+    const own = copyIds("drawAfter", ids);
     return this.#turns.run("drawAfter", options, () => this.#sequence.drawAfter(own, settings, seed));
   }
 
@@ -170,8 +171,9 @@ export class Session implements SequenceOwner {
    * @throws RuntimeError for a text where there is no tokenizer.
    */
   encode(prompt: Prompt, place: string): readonly number[] {
-    if (typeof prompt !== "string") return [...prompt];
-    if (this.tokenizer) return this.tokenizer.encode(prompt);
+    const given = copyPrompt(place, prompt);
+    if (typeof given !== "string") return given;
+    if (this.tokenizer) return this.tokenizer.encode(given);
     throw new RuntimeError(place, "is a text, but the model has no tokenizer", {
       code: "bad-token",
       hint: "give token ids",

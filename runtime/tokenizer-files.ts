@@ -5,6 +5,7 @@ import { existsSync, readdirSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileError, reasonOf } from "./errors.ts";
 import { parseJson } from "./json.ts";
+import { checkPath } from "./real-path.ts";
 import { readRegularTextSync } from "./regular-file.ts";
 import { type Tokenizer, tokenizerOf } from "./tokenizer.ts";
 import type { JsonFile } from "./tokenizer-config.ts";
@@ -45,7 +46,7 @@ export interface FoundTokenizer {
  * @throws RuntimeError as `loadTokenizer` does.
  */
 export async function findTokenizer(path: string): Promise<FoundTokenizer | undefined> {
-  const folder = statSync(path, { throwIfNoEntry: false })?.isFile() ? dirname(path) : path;
+  const folder = statSync(checkPath(path), { throwIfNoEntry: false })?.isFile() ? dirname(path) : path;
   // Also a link that leads nowhere: it is a tokenizer that can't be read, and not none.
   const names = namesIn(folder);
   const has = (name: string): boolean => names.includes(name);

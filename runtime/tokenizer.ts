@@ -2,9 +2,10 @@
 // narrows it to what the runtime needs, and adds what the library lacks: the exact bytes of a token. It touches no disk.
 
 import { Tokenizer as LibraryTokenizer } from "@huggingface/tokenizers";
-import { shortName } from "../base/index.ts";
+import { shortName, shortValue } from "../base/index.ts";
 import { addedTokenSplitter } from "./added-tokens.ts";
-import { fileError, RuntimeError } from "./errors.ts";
+import { copyIds } from "./check-call.ts";
+import { fileError, optionError, RuntimeError } from "./errors.ts";
 import { quote } from "./json-values.ts";
 import type { RegexEngine } from "./linear-pattern.ts";
 import { BYTE_CHARACTERS, bytesOfToken } from "./tokenizer-bytes.ts";
@@ -111,11 +112,14 @@ export function tokenizerOf(place: string, checked: TokenizerJson, engine?: Rege
     warnings,
     has: (id) => bytes.has(id),
     encode(text, { allowSpecial = false } = {}) {
+      if (typeof text !== "string")
+        throw optionError("encode", `is given ${shortValue(text)}, but it takes a text`, "ids need no tokenizer");
       const pieces = (allowSpecial ? splitSpecial : splitOrdinary)(text);
       return pieces.flatMap((piece) => (typeof piece === "string" ? encodePiece(piece) : [piece]));
     },
     // Through the bytes and not the library's decoder, so that a streamed text cannot differ from a whole one.
-    decode: (ids) => new TextDecoder("utf-8", { ignoreBOM: true }).decode(concatenate(ids.map(tokenBytes))),
+    decode: (ids) =>
+      new TextDecoder("utf-8", { ignoreBOM: true }).decode(concatenate(copyIds("decode", ids).map(tokenBytes))),
     tokenBytes,
   };
 }

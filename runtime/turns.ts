@@ -1,4 +1,5 @@
 // Whose turn it is on what only one caller can use at a time: first come, first served. Knows nothing of models but the name.
+import { checkOptions } from "./check-call.ts";
 import { RuntimeError } from "./errors.ts";
 
 /** What a call does while another one has the session. */
@@ -6,6 +7,9 @@ export interface TurnOptions {
   /** `wait` (the default) until all calls before it have ended, or `refuse` with a RuntimeError that names the one that has it. */
   readonly busy?: "wait" | "refuse";
 }
+
+/** What `checkOptions` is to know of them. */
+export const TURN_KINDS = { busy: ["wait", "refuse"] } as const;
 
 interface Waiting {
   readonly call: string;
@@ -87,12 +91,9 @@ export class Turns {
     for (const { call, refuse } of this.#waiting.splice(0)) refuse(closedError(call));
   }
 
-  #enter(
-    call: string,
-    { busy = this.#default.busy ?? "wait" }: TurnOptions = {},
-    refuse: (e: RuntimeError) => void,
-    start: () => void,
-  ): void {
+  #enter(call: string, options: TurnOptions | undefined, refuse: (e: RuntimeError) => void, start: () => void): void {
+    checkOptions(call, options, TURN_KINDS);
+    const busy = options?.busy ?? this.#default.busy ?? "wait";
     if (this.#closed) refuse(closedError(call));
     else if (!this.#holder) start();
     else if (busy === "wait") this.#waiting.push({ call, start, refuse });

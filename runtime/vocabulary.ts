@@ -16,8 +16,9 @@ export function idsWithoutText(tokenizer: Pick<Tokenizer, "has">, n_vocab: numbe
  * @throws RuntimeError for an id that the model has no row for, with its text where the tokenizer has one.
  */
 export function checkIds(place: string, ids: readonly number[], n_vocab: number, tokenizer?: Tokenizer): void {
-  const wrong = ids.find((id) => !Number.isInteger(id) || id < 0 || id >= n_vocab);
-  if (wrong === undefined) return;
+  const at = ids.findIndex((id) => !Number.isInteger(id) || id < 0 || id >= n_vocab);
+  if (at === -1) return;
+  const wrong = ids[at] ?? Number.NaN;
   const text = tokenizer?.has(wrong) ? ` (${quote(tokenizer.decode([wrong]))})` : "";
   throw new RuntimeError(place, `token ${wrong}${text} is not in the vocabulary of ${n_vocab}`, {
     code: "bad-token",

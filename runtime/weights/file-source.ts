@@ -8,6 +8,7 @@ import { shortName } from "../../base/index.ts";
 import { fileError, RuntimeError, reasonOf } from "../errors.ts";
 import { parseJson } from "../json.ts";
 import { openRegularSync } from "../open-regular.ts";
+import { checkPath } from "../real-path.ts";
 import { readRegularTextSync } from "../regular-file.ts";
 import {
   type LocatedTensor,
@@ -39,7 +40,7 @@ interface FileTensor extends LocatedTensor {
  * @throws RuntimeError when there is none, or a file is missing, unreadable, or not what its header or index says.
  */
 export async function openCheckpoint(path: string): Promise<WeightSource> {
-  const found = listFolder(path);
+  const found = listFolder(checkPath(path));
   if (!found && path.endsWith(".json") && !isIndex(basename(path)))
     throw fileError(path, "is no file of weights", "give its folder, or a .safetensors file in it");
   if (found) {

@@ -235,6 +235,34 @@ test("a region that returns more values than it has names", () => {
   );
 });
 
+test("lengths that would grow without end are refused, soon", () => {
+  const list = (count: number, part: (i: number) => string, by: string) =>
+    Array.from({ length: count }, (_, i) => part(i)).join(by);
+  const cases: readonly (readonly [text: string, facts: RegExp])[] = [
+    [
+      `graph g(x: f32[${list(20_000, (i) => `A${i}`, "+")}]) { return x }`,
+      /line 1, a length: has 513 terms, but at most 512/,
+    ],
+    [
+      `graph g(x: f32[${list(20_000, (i) => `A${i}`, "*")}]) { return x }`,
+      /has 65 factors in one term, but at most 64/,
+    ],
+    // Multiplied out, 24 sums of two are 16 million terms.
+    [
+      `graph g(x: f32[${list(24, (i) => `A${i}+1`, ", ")}]) {\n y = reshape(x, shape=[${list(24, (i) => `A${23 - i}+1`, ", ")}])\n return y }`,
+      /line 2, a length: has \d+ terms, but at most 512/,
+    ],
+  ];
+  for (const [text, facts] of cases) {
+    const began = performance.now();
+    assert.throws(
+      () => parseGraph(text),
+      (error: Error) => facts.test(error.message),
+    );
+    assert.ok(performance.now() - began < 5000, "it takes long");
+  }
+});
+
 test("the message reads as place, facts and hint", () => {
   assert.throws(
     inGraph("y = negate(x)"),

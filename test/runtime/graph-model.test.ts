@@ -222,6 +222,18 @@ gpuTest("refuses tensors that are not the graph's, each by its name", (gpu) =>
     );
     await rejects(model.call("pick", { x: ones(1, 16) }, {}, { y: PICK_TYPES.y }), /was made for another i of pick/);
     await rejects(model.call("other", {}, {}, {}), /there is no entry point other/);
+    // What no type allows, as a program in JavaScript may give it.
+    const untyped = (...given: readonly unknown[]): Promise<unknown> =>
+      (model.call as (...given: readonly unknown[]) => Promise<unknown>).call(model, ...given);
+    const moved = new Float32Array(32);
+    structuredClone(moved.buffer, { transfer: [moved.buffer] });
+    await rejects(untyped("mlp"), /mlp: its inputs are undefined, but they must be an object/);
+    await rejects(untyped("mlp", { x: ones(2, 16) }, null, MLP_TYPES), /mlp: its symbols are null/);
+    await rejects(untyped("mlp", { x: ones(2, 16) }, {}), /mlp: its types are undefined/);
+    await rejects(untyped("mlp", { x: ones(2, 16) }, {}, { y: { dtype: "f32" } }), /was made for another y of mlp/);
+    await rejects(untyped("mlp", { x: null }, {}, MLP_TYPES), /mlp x: has no list of lengths as its shape/);
+    await rejects(untyped("mlp", { x: { dtype: "f32", shape: [1, 16] } }, {}, MLP_TYPES), /its data is no typed array/);
+    await rejects(mlp({ x: { dtype: "f32", shape: [2, 16], data: moved } }), /its data was transferred/);
     await model.close();
     await rejects(mlp({ x: ones(2, 16) }), /mlp: the model is closed\nhint: load it again/);
     await rejects(model.reset(), /reset: the model is closed/);

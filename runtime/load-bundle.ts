@@ -4,6 +4,7 @@ import { type BundlePlan, nearestMachine, PLAIN_TARGET, type Plan } from "../bas
 import { type BundleFiles, chooseVariant, parseBundleText, readBundle, readBundleText, readPlan } from "./bundle.ts";
 import { BundleModel } from "./bundle-model.ts";
 import { type AdapterReport, type OpenDevice, printAdapter } from "./device.ts";
+import { bundleError } from "./errors.ts";
 import { GraphModel, type GraphOnDevice } from "./graph-model.ts";
 import type { Address } from "./host-types.ts";
 import { LoadedPlan } from "./loaded-plan.ts";
@@ -114,6 +115,12 @@ async function loadModel(
   close: (first: () => void) => Promise<void>,
   { onProgress }: LoadOptions,
 ): Promise<Model> {
+  if (!plan.model)
+    throw bundleError(
+      files.place,
+      "holds graphs, which are no language model",
+      "call its graphs by the bundle's own module, or by `loadGraphBundle`",
+    );
   const tokenizer = await readTokenizer(files, bundle.tokenizer);
   const loading = { tokenizer, ...(onProgress && { onProgress }) };
   return Model.load(device, plan, source, loading, () => close(() => undefined));

@@ -2,6 +2,7 @@ import { Command } from "commander";
 import { compileModel, targetByName } from "../codegen/index.ts";
 import { chooseDType, embeddedModel, readModel, withContext } from "../engine/index.ts";
 import { type AdapterReport, openDawn, optionError, printAdapter, printBytes } from "../runtime/index.ts";
+import { counted } from "./counted.ts";
 import { printWarning } from "./errors.ts";
 import { measureHost, measureSpeeds, type Speeds, type Spread } from "./measure.ts";
 import { peakRssBytes } from "./memory.ts";
@@ -42,7 +43,15 @@ export const benchCommand = new Command("bench")
   .addOption(pluginOption())
   .option("--disable-pass <name>", "leave a compiler pass out; may be given several times", collect)
   .option("--json", "print one object")
-  .action((model: string | undefined, options: Options) => (options.host ? runHost : runModel)(model, options));
+  .action((model: string | undefined, options: Options, command: Command) => {
+    if (!options.host && command.getOptionValueSource("target") === "cli")
+      throw optionError(
+        "--target",
+        "is given without --host, but what runs is compiled for its adapter",
+        "leave it out, or give --host",
+      );
+    return (options.host ? runHost : runModel)(model, options);
+  });
 
 async function runModel(model: string | undefined, options: Options): Promise<void> {
   const opened = await openModel({
@@ -155,7 +164,7 @@ function textOf(facts: Facts, speeds: Speeds): string {
 /** Three digits, whatever the size. */
 const digits = (x: number): string => (x >= 100 ? x.toFixed(0) : x.toPrecision(3));
 const range = ({ median, min, max, runs }: Spread, unit: string): string =>
-  `${digits(median)} ${unit} (${runs} ${runs === 1 ? "run" : "runs"}, ${digits(min)} to ${digits(max)})`;
+  `${digits(median)} ${unit} (${counted(runs, "run")}, ${digits(min)} to ${digits(max)})`;
 
 async function runHost(name: string | undefined, options: Options): Promise<void> {
   const model = name ?? (await embeddedModel());

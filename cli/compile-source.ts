@@ -53,6 +53,8 @@ export interface BundleSource {
 
 /** A preset or a checkpoint's folder. */
 export async function modelSource(name: string, options: SourceOptions, toolkit: Toolkit): Promise<BundleSource> {
+  // Before what is said of its options: a path that leads nowhere is no model's either.
+  const given = await readModel(name, toolkit, printWarning);
   const misplaced = options.max ? "--max" : options.weights === undefined ? undefined : "--weights";
   if (misplaced !== undefined)
     throw optionError(
@@ -62,16 +64,16 @@ export async function modelSource(name: string, options: SourceOptions, toolkit:
         ? "a model's sizes are set by --context and --chunk"
         : "a model's weights lie in its folder; --pack-weights packs them",
     );
-  const read = withContext(await readModel(name, toolkit, printWarning), options.context);
+  const read = withContext(given, options.context);
   const { found, config, warnings } = await findVocabulary(read, "the bundle has no tokenizer");
   const model = { ...read, config };
   const tokenizer = found?.bundleFiles();
   return {
     reads: await modelPaths(model),
     warnings,
-    async compile(given) {
+    async compile(asked) {
       return compileModelBundle(model.family, config, {
-        ...given,
+        ...asked,
         weights: await chooseDType(options.dtype, model),
         ...(options.chunk !== undefined && { chunk: options.chunk }),
         ...(tokenizer && { tokenizer }),

@@ -5,6 +5,7 @@ import { unreachable } from "../ir/index.ts";
 import { dumper } from "../passes/index.ts";
 import { printBytes, RuntimeError } from "../runtime/index.ts";
 import { graphSource, modelSource, type SourceOptions } from "./compile-source.ts";
+import { counted } from "./counted.ts";
 import { printWarning } from "./errors.ts";
 import { BUNDLE, DUMP } from "./folder-kinds.ts";
 import { maxOption } from "./max-option.ts";
@@ -107,7 +108,7 @@ async function check(folder: string, model: string | undefined, options: Options
     { ...expected, model },
     await loadToolkit(options.plugin),
   );
-  const weights = shards === 0 ? "" : `, and ${shards} ${shards === 1 ? "shard" : "shards"} of weights`;
+  const weights = shards === 0 ? "" : `, and ${counted(shards, "shard")} of weights`;
   const left = unverified ? `; whether its weights are those of ${model}, --verify says` : "";
   printLines(`${folder}: up to date, all ${texts} files${weights}${left}\n`);
 }
@@ -148,7 +149,7 @@ async function compile(model: string, out: string, options: Options): Promise<vo
   const seconds = ((performance.now() - began) / 1000).toFixed(1);
   const { variants } = bundle.plan;
   printLines(
-    `${out}: ${bundle.kernels.size} kernels in ${variants.length} ${variants.length === 1 ? "variant" : "variants"}, ${bytes} bytes of text${packedBytes > 0 ? ` and ${printBytes(packedBytes)} of weights` : ""}, for ${bundle.plan.target}\n`,
+    `${out}: ${counted(bundle.kernels.size, "kernel")} in ${counted(variants.length, "variant")}, ${bytes} bytes of text${packedBytes > 0 ? ` and ${printBytes(packedBytes)} of weights` : ""}, for ${bundle.plan.target}\n`,
   );
   for (const v of variants) {
     const entries = v.entries.map((e) => `${e.name} ${e.steps.length}`).join(", ");

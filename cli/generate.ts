@@ -9,6 +9,7 @@ import {
   printAdapter,
   type Tokenizer,
 } from "../runtime/index.ts";
+import { counted } from "./counted.ts";
 import { printWarning } from "./errors.ts";
 import { loadStats } from "./memory.ts";
 import { contextOption, dtypeOption, type LoadOptions, memoryLimitOption } from "./memory-options.ts";
@@ -99,7 +100,7 @@ export const generateCommand = new Command("generate")
   .option("--disable-pass <name>", "leave a compiler pass out; may be given several times", collect)
   .option(
     "--json",
-    "print one object: prompt_tokens, tokens, text, stats, and with --logprobs log_probabilities and top",
+    "print one object: prompt_tokens, tokens, text, finish, seed, stats, and with --logprobs log_probabilities and top",
   )
   .action(run);
 
@@ -172,7 +173,7 @@ async function generateWith(opened: OpenModel, options: Options): Promise<void> 
 }
 
 function summary(result: GenerateResult, dispatches: number, adapter: string, drawnSeed: number | undefined): string {
-  const tokens = `${result.tokens.length} token${result.tokens.length === 1 ? "" : "s"}`;
+  const tokens = counted(result.tokens.length, "token");
   const speed = `${tokens}, ${result.tokensPerSecond.toFixed(1)} tokens/s, first after ${Math.round(result.timeToFirstTokenMs)} ms`;
   const seedText = drawnSeed === undefined ? "" : `, seed ${drawnSeed}`;
   return `[${speed}; ${dispatches} dispatches per token on ${adapter}${seedText}${FINISH[result.finish]}]`;

@@ -32,17 +32,19 @@ export const openSubject = async (name: string, options: SubjectOptions, toolkit
   (await isGraphFile(name)) ? graphSubject(name, options, toolkit) : modelSubject(name, options, toolkit);
 
 async function modelSubject(name: string, options: SubjectOptions, toolkit: Toolkit): Promise<Subject> {
+  // Before what is said of its options: a path that leads nowhere is no model's either.
+  const given = await readModel(name, toolkit, printWarning);
   if (options.max)
     throw optionError("--max", `is given, but ${name} is no file of graphs`, "a model's sizes are set by --context");
   const entry = options.entry === undefined ? undefined : oneOf(options.entry, ENTRY_NAMES);
-  const read = withContext(await readModel(name, toolkit, printWarning), options.context);
+  const read = withContext(given, options.context);
   const { family, config } = read;
   const weights = await chooseDType(options.dtype, read);
   return {
     facts: { config },
-    compile: (given, all) => {
+    compile: (asked, all) => {
       const entries: readonly EntryName[] = entry !== undefined ? [entry] : all ? ["prefill", "decode"] : ["decode"];
-      return compileModel(family, config, { ...given, weights, entries });
+      return compileModel(family, config, { ...asked, weights, entries });
     },
   };
 }

@@ -14,6 +14,7 @@ import {
   printPlanDim,
   symbolMaxima,
 } from "../runtime/index.ts";
+import { counted } from "./counted.ts";
 import { printWarning } from "./errors.ts";
 import { printMemoryTable } from "./inspect-memory.ts";
 import { openSubject, type Subject, type SubjectOptions } from "./inspect-subject.ts";
@@ -72,8 +73,11 @@ async function run(model: string, options: Options): Promise<void> {
       options.memory
         ? "is given, but --memory counts the whole model"
         : "is given, but the summary is of the whole model",
-      "give --stage, --explain or --print-ir-after with it",
+      `give --stage, --explain or --print-ir-after ${options.memory ? "in its place" : "with it"}`,
     );
+  const [shown, other] = views(options);
+  if (other !== undefined)
+    throw optionError(shown ?? other, `is given, but so is ${other}, and one is shown`, "give one of them at a time");
   const toolkit = await loadToolkit(options.plugin);
   const subject = await openSubject(model, options, toolkit);
   const explainer = new Explainer();
@@ -101,6 +105,14 @@ async function run(model: string, options: Options): Promise<void> {
       : show(model, subject, compiled, { reports: explainer.reports, dumps, toolkit }, options),
   );
 }
+
+/** The options that say what to show. */
+const views = ({ stage, explain, memory, printIrAfter }: Options): readonly string[] => [
+  ...(memory ? ["--memory"] : []),
+  ...(printIrAfter === undefined ? [] : ["--print-ir-after"]),
+  ...(explain ? ["--explain"] : []),
+  ...(stage === undefined ? [] : ["--stage"]),
+];
 
 /** Whether what is shown has names that `--only` can be held against. */
 const narrows = ({ stage, explain, memory, printIrAfter }: Options): boolean =>
@@ -236,7 +248,7 @@ function printPlan({ plan }: Compilation, entry: PlanEntry, part: string | undef
       (b) =>
         `  ${b.name.padEnd(26)} ${b.kind.padEnd(10)} ${bufferBytes(b, symbolMaxima(plan))} bytes = max(${b.bytes.map(printProduct).join(", ")})`,
     );
-  const head = `plan ${plan.name}, entry ${entry.name}, target ${plan.target}: ${entry.steps.length} dispatches, ${plan.kernels.length} kernels`;
+  const head = `plan ${plan.name}, entry ${entry.name}, target ${plan.target}: ${counted(entry.steps.length, "dispatch", "dispatches")}, ${counted(plan.kernels.length, "kernel")}`;
   return `${[head, ...steps, ...(buffers.length > 0 ? ["buffers besides weights and states:", ...buffers] : [])].join("\n")}\n`;
 }
 
@@ -278,7 +290,7 @@ function printSummary(
     `${model}: ${facts.parameters.toLocaleString("en-US")} parameters`,
     ...settings,
     `entry ${entry.name} for ${plan.target}`,
-    `  ${facts.nodes} primitive ops → ${facts.dispatches} dispatches${layers}, ${facts.kernels} distinct kernels`,
+    `  ${counted(facts.nodes, "primitive op")} → ${counted(facts.dispatches, "dispatch", "dispatches")}${layers}, ${counted(facts.kernels, "distinct kernel")}`,
     `  weights ${mib(facts.bytes.weights)}, caches ${mib(facts.bytes.states)}, temporaries ${mib(facts.bytes.temporaries)}, inputs and outputs ${mib(facts.bytes.inputs_and_outputs)}`,
     "next: --stage graph | fused | plan | kernels | wgsl, --explain",
   ].join("\n")}\n`;

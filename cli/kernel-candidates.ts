@@ -1,5 +1,5 @@
 // The kernels and configurations that each step could be computed with, and how long each is predicted to take.
-import type { Plan } from "../base/plan.ts";
+import type { Plan } from "../base/index.ts";
 import {
   type CompiledEntry,
   printConfig,

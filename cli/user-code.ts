@@ -12,7 +12,7 @@ const BETWEEN = /[/\\]node_modules[/\\](?:jiti|tsx|commander|handlebars)[/\\]/;
 
 /** A path as a message shows it: from the working directory where it lies there. */
 export function shownPath(path: string): string {
-  const from = relative(process.cwd(), path);
+  const from = relative(process.cwd(), path) || ".";
   return from.startsWith("..") || isAbsolute(from) ? path : from;
 }
 

@@ -8,6 +8,7 @@ import type { Account } from "./work.ts";
 
 /** What a dispatch can be bound by; `latency` is waiting for loads because too few are on their way, `launch` the dispatch itself. */
 export const BOUNDS = ["launch", "memory", "latency", "cache", "arithmetic", "shared", "barriers"] as const;
+/** One of {@link BOUNDS}. */
 export type Bound = (typeof BOUNDS)[number];
 
 /** A time that was reckoned and not measured. */

@@ -5,15 +5,21 @@ import { own } from "../base/own.ts";
 import { CompileError, type EntrySpec, type Graph, graphSymbols, type OpSet, parseGraphs } from "../ir/index.ts";
 import { fileError, optionError } from "../runtime/errors.ts";
 import { openRegular } from "../runtime/open-regular.ts";
+import { isMissing } from "../runtime/real-path.ts";
 import { readRegular } from "../runtime/regular-file.ts";
 import { decodeText, reasonOf } from "./text.ts";
 
-/** Whether a file holds graphs: its name says so, or what it begins with. */
+/** Whether a file holds graphs: its name says so, also where there is no such file, or what it begins with. */
 export async function isGraphFile(path: string): Promise<boolean> {
-  const file = await openRegular(path).catch(() => undefined);
+  const isNamed = path.endsWith(".graph");
+  let isAbsent = false;
+  const file = await openRegular(path).catch((error: unknown) => {
+    isAbsent = isMissing(error);
+    return undefined;
+  });
   try {
-    if (!file) return false;
-    if (path.endsWith(".graph")) return true;
+    if (!file) return isNamed && isAbsent;
+    if (isNamed) return true;
     const { buffer, bytesRead } = await file.read(Buffer.alloc(4096), 0, 4096, 0);
     const text = buffer.toString("latin1", 0, bytesRead);
     return /^(?:\s|#[^\n]*\n)*graph\s+[A-Za-z_]/.test(text);

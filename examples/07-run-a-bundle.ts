@@ -1,7 +1,7 @@
 // A user's program: text from a bundle that was compiled before. It loads the runtime, and no compiler.
 //
-// In a clone (in node_modules/wgpt, `npx wgpt compile …`):
-//   npm run wgpt -- compile models/shakespeare --name shakespeare --pack-weights --out examples/shakespeare
+// In node_modules/wgpt (in a clone, `npm run wgpt --` in place of `npx wgpt`):
+//   npx wgpt compile models/shakespeare --name shakespeare --pack-weights --out examples/shakespeare
 //   npx tsx examples/07-run-a-bundle.ts "JULIET:"
 import { load } from "./shakespeare/index.js";
 

@@ -5,6 +5,7 @@
 //   npx tsx examples/08-compare-variants.ts path/to/gpt2 fuse-pointwise fuse-gelu
 import { readFile } from "node:fs/promises";
 import { compileGpt2, targetForAdapter } from "wgpt/codegen";
+import { embeddedModel } from "wgpt/engine";
 import { readGpt2Config } from "wgpt/ir";
 import {
   drawAhead,
@@ -18,7 +19,7 @@ import {
   uploadWeights,
 } from "wgpt/runtime";
 
-const [folder = "models/shakespeare", ...disabled] = process.argv.slice(2);
+const [folder = await embeddedModel(), ...disabled] = process.argv.slice(2);
 const disable = disabled.length > 0 ? disabled : ["fuse-attention"];
 
 const config = readGpt2Config(JSON.parse(await readFile(`${folder}/config.json`, "utf8")));

@@ -5,7 +5,7 @@ import { type BundleFiles, chooseVariant, parseBundleText, readBundle, readBundl
 import { BundleModel } from "./bundle-model.ts";
 import { checkOptions } from "./check-call.ts";
 import { type AdapterReport, isOpenDevice, type OpenDevice, printAdapter } from "./device.ts";
-import { optionError } from "./errors.ts";
+import { bundleError, optionError } from "./errors.ts";
 import { GraphModel, type GraphOnDevice } from "./graph-model.ts";
 import type { Address } from "./host-types.ts";
 import { LoadedPlan } from "./loaded-plan.ts";
@@ -116,6 +116,12 @@ async function loadModel(
   close: (first: () => void) => Promise<void>,
   { onProgress }: LoadOptions,
 ): Promise<Model> {
+  if (!plan.model)
+    throw bundleError(
+      files.place,
+      "holds graphs, which are no language model",
+      "call its graphs by the bundle's own module, or by `loadGraphBundle`",
+    );
   const tokenizer = await readTokenizer(files, bundle.tokenizer);
   const loading = { tokenizer, ...(onProgress && { onProgress }) };
   return Model.load(device, plan, source, loading, () => close(() => undefined));

@@ -1,4 +1,5 @@
-// A bundle in a browser: compiles the embedded model, or another, and serves the page that runs it.
+// A bundle in a browser: compiles the embedded model, or another, and serves the page that runs it. It is built from wgpt's
+// sources and with esbuild, so in a clone only:
 //
 //   npx tsx examples/browser/serve.ts
 //   npx tsx examples/browser/serve.ts --model path/to/gpt2 --port 8081

@@ -118,7 +118,10 @@ test("--stage kernels --json has every candidate, with what bounds it", async ()
 const unnamed = [inspect(EMBEDDED, "--only", "h.0"), inspect(EMBEDDED, "--memory", "--only", "h.0")] as const;
 test("--only is refused where nothing that is shown has a name", async () => {
   assertFails(await unnamed[0], /--only h\.0: is given, but the summary is of the whole model \(give --stage, /);
-  assertFails(await unnamed[1], /--only h\.0: is given, but --memory counts the whole model \(give --stage, /);
+  assertFails(
+    await unnamed[1],
+    /--only h\.0: is given, but --memory counts the whole model \(give --stage, .* in its place\)/,
+  );
 });
 
 const MLP = "examples/mlp.graph";
@@ -146,14 +149,20 @@ const refusedOfGraph = [
   mlp("--context", "4"),
   inspect("gpt2", "--max", "T=4"),
   inspect("gpt2", "--entry", "mlp"),
+  inspect("nowhere.graph"),
+  inspect("nowhere.graph", "--max", "T=4"),
+  inspect("nowhere", "--max", "T=4"),
 ] as const;
 test("what is not for a file of graphs, or not for a model, is refused", async () => {
-  const [sizes, entry, context, max, model] = refusedOfGraph;
+  const [sizes, entry, context, max, model, ...missing] = refusedOfGraph;
   assertFails(await sizes, /mlp\.graph: has the symbol T, but buffers need a largest value \(give --max T=128/);
   assertFails(await entry, /--entry: is decode, which is no entry point \(there are mlp\)/);
   assertFails(await context, /--context: is given, but \S+ holds graphs, not a model/);
   assertFails(await max, /--max: is given, but gpt2 is no file of graphs/);
   assertFails(await model, /--entry: is mlp, which is no entry point \(there are prefill, decode, logits\)/);
+  for (const run of missing.slice(0, 2))
+    assertFails(await run, /^wgpt: nowhere\.graph: can't be read: no such file or directory/);
+  assertFails(await missing[2], /^wgpt: nowhere: there is no such folder/);
 });
 
 const entries = ["prefill", "decode", "logits"].map((entry) => ({

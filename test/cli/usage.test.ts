@@ -82,6 +82,17 @@ const WRONG: readonly (readonly [args: readonly string[], message: RegExp])[] = 
   [["inspect", "gpt2", "--target", "abacus"], /no target abacus \(targets are webgpu-default,/],
   [["inspect", "gpt2", "--disable-pass", "magic"], /no pass magic \(passes are .*fuse-attention/],
   [["inspect", "gpt3"], /gpt3: there is no such folder, and no preset.*gpt2-xl/],
+  [
+    ["inspect", "gpt2", "--memory", "--stage", "plan"],
+    /--memory: is given, but so is --stage, and one is shown \(give one of them at a time\)/,
+  ],
+  [
+    ["inspect", "gpt2", "--explain", "--print-ir-after", "all"],
+    /--print-ir-after: is given, but so is --explain, and one is shown/,
+  ],
+  [["inspect", "gpt2", "--plugin", "."], /^wgpt: \.: can't be read: it is a folder/],
+  [["bench", "--target", "h100"], /--target: is given without --host.*\(leave it out, or give --host\)/],
+  [["compile", "nowhere.graph", "--max", "T=4", "--out", "b"], /nowhere\.graph: can't be read: no such file/],
   [["compile", "gpt2"], /compile: there is no folder to write to \(give MODEL and --out DIR, or --check DIR\)/],
 ];
 

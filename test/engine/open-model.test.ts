@@ -1,10 +1,12 @@
 // `openModel`: what the command does, for programs, of a checkpoint and of a bundle.
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { bundleTexts, compileBundle } from "../../codegen/index.ts";
 import { openModel } from "../../engine/index.ts";
+import { parseGraph } from "../../ir/index.ts";
 import type { Model } from "../../runtime/index.ts";
 import { adapter, onGpu } from "../support/gpu.ts";
 import { EMBEDDED } from "../support/models.ts";
@@ -79,6 +81,16 @@ gpuTest("takes the options of the command, and says what is wrong in the same wo
   await rejects(
     openModel(join(root, "notes.txt"), { gpu }),
     /notes\.txt: is a file, and beside it there is no config\.json/,
+  );
+  const graphs = join(root, "graphs");
+  const square = parseGraph("graph square(x: f32[4]) {\n  y = mul(x, x)\n  return y\n}");
+  for (const [name, text] of await bundleTexts(await compileBundle([{ name: "square", graph: square }], {}))) {
+    mkdirSync(join(graphs, dirname(name)), { recursive: true });
+    writeFileSync(join(graphs, name), text);
+  }
+  await rejects(
+    openModel(graphs, { gpu }),
+    /graphs: holds graphs, which are no language model\nhint: call its graphs by the bundle's own module/,
   );
   writeFileSync(join(root, "config.json"), '{ "model_type": "bert" }');
   await rejects(

@@ -155,6 +155,13 @@ for (const [name, text] of Object.entries(SNIPPETS))
     if (text.includes("process.stdout.write")) assert.ok(output.trim().length > 40, `it prints ${output}`);
   });
 
+gpuTest("the examples that open the embedded model find it from the user's folder", async () => {
+  for (const name of ["06-zero-shot.ts", "08-compare-variants.ts"]) {
+    const output = await user.node("--import", import.meta.resolve("tsx"), `node_modules/wgpt/examples/${name}`);
+    assert.match(output, /^(?:# shakespeare answers|largest difference of their logits: )/m, name);
+  }
+});
+
 gpuTest("example 07 runs where neither the compiler nor what it needs is installed", async () => {
   const shipped = at("node_modules/wgpt");
   const compiler = ["codegen", "passes", "ir", "engine", "cli"].map((folder) => join(shipped, "dist", folder));

@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import type { FileResult } from "./support/run-file.ts";
 
-const SLOWEST = 5;
+const SLOWEST = 12;
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,

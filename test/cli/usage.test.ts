@@ -74,7 +74,7 @@ const WRONG: readonly (readonly [args: readonly string[], message: RegExp])[] = 
   [["generate", "one", "two"], /too many arguments/],
   [["generate", "--tokens"], /argument missing/],
   [["inspect"], /missing required argument 'model'/],
-  [["inspect", "gpt2", "--stage", "soup"], /argument 'soup' is invalid.*graph, fused, plan, wgsl/],
+  [["inspect", "gpt2", "--stage", "soup"], /argument 'soup' is invalid.*graph, fused, plan, kernels, wgsl/],
   [
     ["inspect", "gpt2", "--entry", "exit"],
     /--entry: is exit, which is no entry point \(there are prefill, decode, logits\)/,

@@ -18,8 +18,8 @@ import {
   MOST_LOAD_KIB,
 } from "./growth.ts";
 
-/** Cycles that come first and do not count: what is there once (code, caches, the device) is no growth. All ways four times. */
-const WARM_UP = 64;
+/** Cycles that come first and do not count: what is there once (code, caches, the device) is no growth. All ways twice. */
+const WARM_UP = 32;
 
 // The C library's allocator keeps what is freed in one arena for each thread, and once a large block was freed, large blocks come from
 // there too; V8 gives the pages of its young generation back at some moment. Either is tens of MiB that come and go by which thread ran

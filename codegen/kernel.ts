@@ -123,6 +123,15 @@ export function takingOf(kernel: Kernel, region: Region, target: Target): Taking
   return configs.length > 0 ? { configs } : { configs, ...(refusals[0] !== undefined && { refusal: refusals[0] }) };
 }
 
+/** Whether the kernel takes the region on the target with a configuration, which is one of its space. */
+export const takesWith = (kernel: Kernel, region: Region, target: Target, config: Config): boolean =>
+  generalRefusal(kernel, region, target) === undefined &&
+  spaceOf(kernel, region, target).some((c) => isSame(c, config)) &&
+  refusalOf(kernel, region, target, config) === undefined;
+
+const isSame = (a: Config, b: Config): boolean =>
+  Object.keys(a).length === Object.keys(b).length && Object.entries(a).every(([name, n]) => b[name] === n);
+
 /** Why the kernel does not take the region on the target, however it is configured, or nothing. */
 function generalRefusal(kernel: Kernel, region: Region, target: Target): string | undefined {
   const missing = kernel.features?.filter((f) => !target.features.includes(f)) ?? [];

@@ -13,14 +13,14 @@ const H200_PROBE = "bench/results/README.md";
 const LAUNCH = `launch: estimate, that of an H200 (${H200_PROBE})`;
 
 const LAVAPIPE_COSTS: SoftwareCosts = {
-  group: 60 * ns,
-  wave: 27 * ns,
-  access: 0.22 * ns,
-  byte: 0.036 * ns,
-  half: 0.021 * ns,
-  multiplyAdd: 0.062 * ns,
-  shared: 0.49 * ns,
-  barrier: 180 * ns,
+  group: 61 * ns,
+  wave: 33 * ns,
+  access: 0.16 * ns,
+  byte: 0.056 * ns,
+  half: 0.015 * ns,
+  multiplyAdd: 0.055 * ns,
+  shared: 0.62 * ns,
+  barrier: 196 * ns,
 };
 
 /**
@@ -37,7 +37,7 @@ const LAVAPIPE = {
     "measured under Dawn on 2 cores of an AMD EPYC, Mesa 25.0.7, best of 15 runs: bandwidth and cacheBandwidth by sums of vec4f over 128 and 16 MiB in workgroups of 8, latency by a random chain through the lines of 128 MiB, multiplyAdds by 8 independent chains of vec4 fma an invocation, sharedBandwidth by loads of vec4f from an array of 64, launch by chains of 100 and 1100 dispatches of one workgroup",
     "lanes, sharedBytes: what the driver reports; cacheBytes: lscpu; nativeHalves: measured, unpacking takes 0.6 of the time",
     "registers: the first-level cache of a core; waves: estimate, what must be on its way to read at that bandwidth with that latency",
-    "software: fitted to the processor's time of 1159 kernels and configurations of gpt2's and gpt2-xl's decode steps (bench/spaces.ts), beside other work; half of them lie within 22 %",
+    "software: fitted to the processor's time of 949 kernels and configurations of gpt2's decode steps in f32 and f16 (bench/spaces.ts), of which half lie within 20 %; half and multiplyAdd: estimates, which those kernels do not tell from loads",
   ],
   units: 2,
   lanes: 8,

@@ -9,7 +9,16 @@ import {
   type Node,
   type SymbolValues,
 } from "../ir/index.ts";
-import { type ConfiguredKernel, isOfKind, type Kernel, kindName, placeOf, printConfig, takingOf } from "./kernel.ts";
+import {
+  type ConfiguredKernel,
+  isOfKind,
+  type Kernel,
+  kindName,
+  placeOf,
+  printConfig,
+  takesWith,
+  takingOf,
+} from "./kernel.ts";
 import { checkLowered, checkVectors, type Lowered } from "./lowered.ts";
 import { Region } from "./region.ts";
 import type { Config } from "./space.ts";
@@ -57,9 +66,9 @@ export function renderShader(
       `computes ${kindName(kernel.kind)}, but the region's anchor is ${sameName ? "another op of that name" : kindName(plain.kind)}`,
       "choose one of `candidates`",
     );
-  const { configs, refusal } = takingOf(kernel, plain, target);
-  const config = given ? configs.find((c) => isSame(c, given)) : configs[0];
-  if (!config)
+  const config = given ?? takingOf(kernel, plain, target).configs[0];
+  if (!config || (given && !takesWith(kernel, plain, target, given))) {
+    const { refusal } = takingOf(kernel, plain, target);
     throw new CompileError(
       place,
       refusal === undefined
@@ -67,6 +76,7 @@ export function renderShader(
         : `does not take it: ${refusal}`,
       "choose one of `candidates`, with one of its configurations",
     );
+  }
   const halves = target.features.includes("shader-f16") && target.machine.nativeHalves ? "native" : "packed";
   const vectors = callMember(place, "vectors", () => kernel.vectors?.(plain));
   checkVectors(vectors, plain, place);
@@ -133,9 +143,6 @@ const accounting =
 
 const configured = (chosen: Kernel | ConfiguredKernel): { readonly kernel: Kernel; readonly config?: Config } =>
   "kernel" in chosen ? chosen : { kernel: chosen };
-
-const isSame = (a: Config, b: Config): boolean =>
-  Object.keys(a).length === Object.keys(b).length && Object.entries(a).every(([name, n]) => b[name] === n);
 
 /** The symbols that a node's types and attributes name. */
 const symbolsOfNode = (node: Node): readonly string[] =>

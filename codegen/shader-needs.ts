@@ -38,6 +38,7 @@ const roundUp = (n: number, multiple: number): number => Math.ceil(n / multiple)
 
 /** A product, quotient, sum or difference of whole numbers, with the constants by name. */
 function evaluate(text: string, names: ReadonlyMap<string, number>): number | undefined {
+  if (/^\d+[ui]?$/.test(text)) return Number.parseInt(text, 10);
   const tokens = text.match(/\w+|[-+*/()]/g) ?? [];
   if (tokens.join("") !== text.replaceAll(/\s/g, "")) return undefined;
   let next = 0;

@@ -31,9 +31,9 @@ function entriesOf(preset: string, machine: string): Readonly<Record<(typeof ENT
   const config = family.readConfig(family.presets[preset]);
   const options = { target, weights: "f16", entries: ENTRIES, allowExcess: true } as const;
   const compiled = compileModel(family, { ...config, n_layer: 1 }, options);
-  const entries = compiled.entries.map(({ nodes, lengths }, i): EntryRows => {
+  const entries = compiled.entries.map(({ computed, lengths }, i): EntryRows => {
     const { steps, roles } = at(compiled.plan.entries, i);
-    const rows = nodes.map((node, n): Row => {
+    const rows = computed.map(({ node }, n): Row => {
       const { label } = at(steps, n);
       const { kernel, config: chosen, prediction } = at(rankKernels(node, target, lengths), 0);
       const calls = isOfLayer(label) ? config.n_layer : 1;

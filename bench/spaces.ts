@@ -3,16 +3,23 @@
 //
 //     npx tsx bench/spaces.ts [--model gpt2]... [--weights f32]... [--entry decode]... [--out FILE]
 //
-// Prints, and with --out appends, a line of JSON for each configuration: the time of a dispatch on the clock and on all cores together, and
-// what the cost model
-// takes it to ask for and predicts.
+// Prints, and with --out appends, a line of JSON for each configuration: the time of a dispatch on the clock and on all cores
+// together, what the cost model takes it to ask for, and what it predicts.
 import { appendFileSync } from "node:fs";
 import { parseArgs } from "node:util";
-import { type PlanSymbolValues, symbolMaxima } from "../base/plan.ts";
-import { demandOf, predict } from "../codegen/cost.ts";
-import { type ConfiguredKernel, candidates, compileEntries, compileModel, targetForAdapter } from "../codegen/index.ts";
+import type { PlanSymbolValues } from "../base/plan.ts";
+import {
+  type CompiledEntry,
+  type ConfiguredKernel,
+  candidates,
+  compileEntries,
+  compileModel,
+  demandOf,
+  predict,
+  renderShader,
+  targetForAdapter,
+} from "../codegen/index.ts";
 import { regionKey } from "../codegen/region-key.ts";
-import { renderShader } from "../codegen/render-shader.ts";
 import { type EntryName, FAMILIES, type Graph, isLiteral, type Node, updatedOperands } from "../ir/index.ts";
 import { pipeline } from "../passes/index.ts";
 import { Executor, openDawn, printAdapter } from "../runtime/index.ts";
@@ -69,12 +76,9 @@ async function measureEntry(model: string, weights: "f32" | "f16", entry: EntryN
     { ...config, n_layer: 1 },
     { target, weights, entries: [entry], allowExcess: true },
   );
-  const planned = compiled.plan.entries[0];
-  // As many new tokens as a call takes, behind half a context.
-  const maxima = symbolMaxima(compiled.plan);
-  const past = planned?.roles?.pastTokens ?? "";
-  const symbols = { ...maxima, [past]: Math.floor((maxima[past] ?? 0) / 2), ...planned?.fixed };
-  for (const node of compiled.entries[0]?.fused.nodes ?? []) {
+  const [planned] = compiled.plan.entries;
+  const [{ computed, lengths: symbols }] = compiled.entries as [CompiledEntry];
+  for (const { node } of computed) {
     const key = `${regionKey(node)} ${JSON.stringify(symbols)}`;
     if (seen.has(key)) continue;
     seen.add(key);

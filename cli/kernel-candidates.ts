@@ -23,7 +23,7 @@ export interface StepCandidates {
 
 /** Of every distinct step of an entry point. */
 export function stepCandidates(
-  { kernels, entries }: Plan,
+  { entries }: Plan,
   compiled: CompiledEntry,
   target: Target,
   toolkit: Toolkit,
@@ -32,22 +32,18 @@ export function stepCandidates(
   const first = new Map<string, number>();
   for (const [i, { kernel }] of steps.entries()) if (!first.has(kernel)) first.set(kernel, i);
   return [...first].map(([kernel, i]) => {
-    const candidates = rankKernels(at(compiled.nodes, i), target, compiled.lengths, toolkit);
-    const { config = {} } = kernels.find((k) => k.name === kernel) ?? {};
+    const { node, kernel: made, config } = at(compiled.computed, i);
+    const candidates = rankKernels(node, target, compiled.lengths, toolkit);
     const wanted = printConfig(config);
     return {
       step: at(steps, i).label,
       calls: steps.filter((s) => s.kernel === kernel).length,
       kernel,
       candidates,
-      chosen: candidates.find((c) => isNameOf(kernel, c) && printConfig(c.config) === wanted),
+      chosen: candidates.find((c) => c.kernel === made && printConfig(c.config) === wanted),
     };
   });
 }
-
-/** A plan's kernel has the name of what it was made from, and what it computes behind a dot. */
-const isNameOf = (name: string, { kernel }: RankedKernel): boolean =>
-  name === kernel.name || name.startsWith(`${kernel.name}.`);
 
 /** What `--json` prints. */
 export const candidatesJson = (all: readonly StepCandidates[], lengths: CompiledEntry["lengths"]) => ({

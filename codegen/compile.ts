@@ -22,14 +22,13 @@ import {
   type Graph,
   MODEL_ROLES,
   type ModelConfig,
-  type Node,
   optionError,
   printRecipe,
   type Value,
   verify,
 } from "../ir/index.ts";
 import { type PassObserver, pipeline, runPasses, type WeightDType } from "../passes/index.ts";
-import { KernelTable, lowerGraph, refuseDtypes, refuseLiteralResults } from "./lower.ts";
+import { type ComputedNode, KernelTable, lowerGraph, refuseDtypes, refuseLiteralResults } from "./lower.ts";
 import { MemoryPlan } from "./plan-memory.ts";
 import { planOutputs, planTensor } from "./plan-outputs.ts";
 import { checkRolePlaces, checkRoles, rolesOf } from "./plan-roles.ts";
@@ -42,6 +41,7 @@ import { standard, type Toolkit } from "./toolkit.ts";
 import { weightTraffic } from "./traffic.ts";
 import { DEFAULT_CHUNK, type WayOut, withWayOut } from "./way-out.ts";
 
+export type { ComputedNode } from "./lower.ts";
 export { definePlugin, type PlacedPass, type Plugin, type PluginSpec } from "./plugin.ts";
 export { extend, standard, type Toolkit } from "./toolkit.ts";
 
@@ -89,8 +89,8 @@ export interface CompiledEntry {
   readonly fused: Graph;
   /** For each step, the values that its bindings hold. */
   readonly bound: readonly (readonly Value[])[];
-  /** What each step computes. */
-  readonly nodes: readonly Node[];
+  /** What each step computes, and with what. */
+  readonly computed: readonly ComputedNode[];
   /** What the symbols are in the call that kernels are chosen for. */
   readonly lengths: PlanSymbolValues;
 }
@@ -162,8 +162,8 @@ export function compileEntries(name: string, specs: readonly EntrySpec[], option
       steps: lowered.map((l) => l.step),
       weightBytes: weightTraffic(fused),
     };
-    const [bound, nodes] = [lowered.map((l) => l.bound), lowered.map((l) => l.node)];
-    return { entry, compiled: { name: spec.name, graph: spec.graph, fused, bound, nodes, lengths } };
+    const [bound, computed] = [lowered.map((l) => l.bound), lowered.map((l) => l.computed)];
+    return { entry, compiled: { name: spec.name, graph: spec.graph, fused, bound, computed, lengths } };
   });
   const { buffers, largestBytes } = memory;
   const { largest } = memory;

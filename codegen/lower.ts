@@ -72,6 +72,11 @@ export interface Lowering {
 export interface LoweredStep {
   readonly step: PlanStep;
   readonly bound: readonly Value[];
+  readonly computed: ComputedNode;
+}
+
+/** What a step computes, and with what. */
+export interface ComputedNode extends ConfiguredKernel {
   readonly node: Node;
 }
 
@@ -97,7 +102,7 @@ function lowerNode(node: Node, lowering: Lowering): LoweredStep {
   const bindings = bound.map((v) => places.get(v) ?? v.name);
   const added = table.add(kernelName(node, shader.kernel.name), entry, shader);
   const step = { kernel: added.name, label: at(node.results, 0).name, bindings, workgroups: shader.workgroups };
-  return { step, bound, node };
+  return { step, bound, computed: { node, kernel: shader.kernel, config: shader.config } };
 }
 
 /** @throws CompileError for what a `kernelFor` of a user's gives that is no kernel, with or without a configuration. */

@@ -1,8 +1,9 @@
-// The one way to choose a kernel and its configuration: by the time that is predicted for each that takes the node.
+// Kernels and configurations in the order of their predicted times: to be shown. What a plan has is chosen by `selectKernel`.
 import type { Node, SymbolValues } from "../ir/index.ts";
 import { demandOf, type Prediction, predict } from "./cost.ts";
 import type { ConfiguredKernel, Kernel } from "./kernel.ts";
 import { regionKey } from "./region-key.ts";
+import { regionMemory } from "./region-memory.ts";
 import { renderShader } from "./render-shader.ts";
 import { candidates, type Kernels } from "./select-kernel.ts";
 import type { Target } from "./target.ts";
@@ -12,6 +13,8 @@ import { standard } from "./toolkit.ts";
 export interface RankedKernel extends ConfiguredKernel {
   readonly prediction: Prediction;
 }
+
+const knownRanks = regionMemory<readonly RankedKernel[]>();
 
 /** Predictions this near say nothing of which is faster: then it is the kernel that comes first, in the configuration that does. */
 const NEAR = 0.01;
@@ -30,16 +33,6 @@ export function rankKernels(
   const key = `${regionKey(node)} ${JSON.stringify(lengths)}`;
   const found = known.get(key) ?? findRanks(node, target, lengths, kernels);
   known.set(key, found);
-  return found;
-}
-
-const memory = new WeakMap<Target, WeakMap<readonly Kernel[], Map<string, readonly RankedKernel[]>>>();
-
-function knownRanks(target: Target, kernels: readonly Kernel[]): Map<string, readonly RankedKernel[]> {
-  const ofTarget = memory.get(target) ?? new WeakMap<readonly Kernel[], Map<string, readonly RankedKernel[]>>();
-  memory.set(target, ofTarget);
-  const found = ofTarget.get(kernels) ?? new Map<string, readonly RankedKernel[]>();
-  ofTarget.set(kernels, found);
   return found;
 }
 

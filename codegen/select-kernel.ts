@@ -14,6 +14,7 @@ import { type RegionPolicy, storageBuffers } from "../passes/index.ts";
 import { type ConfiguredKernel, isOfKind, type Kernel, type Taking, takingOf } from "./kernel.ts";
 import { Region } from "./region.ts";
 import { regionKey } from "./region-key.ts";
+import { regionMemory } from "./region-memory.ts";
 import type { Target } from "./target.ts";
 import { standard, type Toolkit } from "./toolkit.ts";
 
@@ -37,16 +38,7 @@ export function candidates(node: Node, target: Target, { kernels }: Kernels = st
   return found;
 }
 
-/** Layers are alike: what was found for one region holds for those that differ in names. */
-const memory = new WeakMap<Target, WeakMap<readonly Kernel[], Map<string, readonly Candidate[]>>>();
-
-function knownCandidates(target: Target, kernels: readonly Kernel[]): Map<string, readonly Candidate[]> {
-  const ofTarget = memory.get(target) ?? new WeakMap<readonly Kernel[], Map<string, readonly Candidate[]>>();
-  memory.set(target, ofTarget);
-  const found = ofTarget.get(kernels) ?? new Map<string, readonly Candidate[]>();
-  ofTarget.set(kernels, found);
-  return found;
-}
+const knownCandidates = regionMemory<readonly Candidate[]>();
 
 function findCandidates(node: Node, target: Target, kernels: readonly Kernel[]): readonly Candidate[] {
   const region = new Region(node);

@@ -69,7 +69,7 @@ export interface CompileOptions {
   readonly allowExcess?: boolean;
   /** What an error may suggest to change where the target can't hold the model; all that helps when absent. */
   readonly ways?: readonly WayOut[];
-  /** Another choice of kernels than the fastest: to compare them, or to test each. */
+  /** Another choice of kernels than those of the least predicted times: to compare them, or to test each. */
   readonly kernelFor?: KernelChoice;
 }
 
@@ -148,6 +148,7 @@ export function compileEntries(name: string, specs: readonly EntrySpec[], option
       target,
       toolkit,
       symbols: symbols.map((s) => s.name),
+      lengths,
       table,
       kernelFor: options.kernelFor,
     });

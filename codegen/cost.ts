@@ -55,7 +55,7 @@ export function demandOf(shader: Shader, symbols: SymbolValues): Demand {
   const groups = shader.groups(symbols);
   const { work, traffic } = shader.account?.(symbols) ?? touchedOnce(shader, symbols);
   let [memoryBytes, cacheBytes, accesses, accessBytes, halves, waits, nearWaits] = [0, 0, 0, 0, 0, 0, 0];
-  const invocations = Math.max(1, groups * size);
+  const invocations = Math.max(1, work.busy ?? groups * size);
   for (const { binding, loads, stores, bytes, fetches, waits: ofAll } of traffic) {
     const { value } = binding;
     const whole = elementsIn(value, symbols) * DTYPE_BYTES[value.type.dtype];

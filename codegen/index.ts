@@ -40,7 +40,7 @@ export type { Machine, SoftwareCosts } from "./machine.ts";
 export { MACHINES } from "./machines.ts";
 export { checkPlaces, type LargestBuffer, MemoryPlan } from "./plan-memory.ts";
 export { isPlugin } from "./plugin.ts";
-export { type RankedKernel, rankKernels } from "./rank-kernels.ts";
+export { chooseKernel, type RankedKernel, rankKernels } from "./rank-kernels.ts";
 export { Region, type RegionOptions } from "./region.ts";
 export { renderShader, type Shader } from "./render-shader.ts";
 export {

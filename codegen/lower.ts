@@ -11,12 +11,14 @@ import {
   type Node,
   POINTWISE_ANCHOR,
   printType,
+  type SymbolValues,
   type Value,
   withoutDeadNodes,
 } from "../ir/index.ts";
 import type { ConfiguredKernel, Kernel } from "./kernel.ts";
+import { chooseKernel } from "./rank-kernels.ts";
 import { renderShader, type Shader } from "./render-shader.ts";
-import { type KernelChoice, selectKernel } from "./select-kernel.ts";
+import type { KernelChoice } from "./select-kernel.ts";
 import type { Target } from "./target.ts";
 import type { Toolkit } from "./toolkit.ts";
 
@@ -64,6 +66,8 @@ export interface Lowering {
   readonly toolkit: Toolkit;
   /** The plan's symbols, in the order of the uniform. */
   readonly symbols: readonly string[];
+  /** What symbols are in the call that kernels are chosen for. */
+  readonly lengths: SymbolValues;
   readonly table: KernelTable;
   readonly kernelFor?: KernelChoice | undefined;
 }
@@ -91,11 +95,11 @@ export const lowerGraph = (graph: Graph, lowering: Lowering): readonly LoweredSt
 const hasElements = (node: Node): boolean => node.results.some((r) => !r.type.shape.includes(0));
 
 function lowerNode(node: Node, lowering: Lowering): LoweredStep {
-  const { entry, places, target, toolkit, symbols, table, kernelFor } = lowering;
+  const { entry, places, target, toolkit, lengths, symbols, table, kernelFor } = lowering;
   const place = `${node.op.name} ${at(node.results, 0).name}`;
   const chosen = kernelFor
     ? callMember(place, "kernelFor", () => kernelFor(node, target))
-    : selectKernel(node, target, toolkit);
+    : chooseKernel(node, target, lengths, toolkit);
   checkChosen(chosen, place);
   const shader = renderShader(chosen, node, target, symbols);
   const bound = shader.region.bindings.map((b) => b.value);

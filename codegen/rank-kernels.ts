@@ -1,11 +1,11 @@
-// Kernels and configurations in the order of their predicted times: to be shown. What a plan has is chosen by `selectKernel`.
+// Kernels and configurations in the order of their predicted times, and the choice among them: what a plan has, and what is shown of it.
 import type { Node, SymbolValues } from "../ir/index.ts";
 import { demandOf, type Prediction, predict } from "./cost.ts";
 import type { ConfiguredKernel, Kernel } from "./kernel.ts";
 import { regionKey } from "./region-key.ts";
 import { regionMemory } from "./region-memory.ts";
 import { renderShader } from "./render-shader.ts";
-import { candidates, type Kernels } from "./select-kernel.ts";
+import { candidates, type Kernels, selectKernel } from "./select-kernel.ts";
 import type { Target } from "./target.ts";
 import { standard } from "./toolkit.ts";
 
@@ -20,7 +20,20 @@ const knownRanks = regionMemory<readonly RankedKernel[]>();
 const NEAR = 0.01;
 
 /**
+ * The kernel and configuration that a plan has for the node: the one with the least predicted time on the target for these lengths.
+ * @throws CompileError with every refusal when no kernel takes the node, and where a kernel's `space`, `refuses` or `lower` fails.
+ */
+export const chooseKernel = (
+  node: Node,
+  target: Target,
+  lengths: SymbolValues,
+  toolkit: Kernels = standard,
+): ConfiguredKernel => rankKernels(node, target, lengths, toolkit)[0] ?? selectKernel(node, target, toolkit);
+
+/**
  * Every kernel and configuration that takes the node on the target, that with the least predicted time for these lengths first.
+ * A kernel that does not account for its work can't be compared: in its first configuration it stands before all others where the toolkit
+ * lists it as faster than they are, and else behind those that do account for it.
  * @throws CompileError where a kernel's `space`, `refuses` or `lower` fails.
  */
 export function rankKernels(
@@ -36,6 +49,10 @@ export function rankKernels(
   return found;
 }
 
+interface Ranked extends RankedKernel {
+  readonly accounts: boolean;
+}
+
 function findRanks(
   node: Node,
   target: Target,
@@ -43,15 +60,29 @@ function findRanks(
   kernels: readonly Kernel[],
 ): readonly RankedKernel[] {
   const all = candidates(node, target, { kernels }).flatMap(({ kernel, configs }) =>
-    configs.map((config): RankedKernel => {
+    configs.map((config): Ranked => {
       const shader = renderShader({ kernel, config }, node, target);
-      return { kernel, config, prediction: predict(demandOf(shader, lengths), target.machine) };
+      const prediction = predict(demandOf(shader, lengths), target.machine);
+      return { kernel, config, prediction, accounts: shader.account !== undefined };
     }),
   );
-  const least = Math.min(...all.map(secondsOf));
-  const first = all.find((r) => secondsOf(r) <= least * (1 + NEAR));
-  return [...(first ? [first] : []), ...all.filter((r) => r !== first).sort((a, b) => secondsOf(a) - secondsOf(b))];
+  const first = all[0]?.accounts === false ? all[0] : nearLeast(all.filter((r) => r.accounts));
+  const others = all.filter((r) => r !== first).sort(byTime);
+  return [...(first ? [first] : []), ...others].map(({ kernel, config, prediction }) => ({
+    kernel,
+    config,
+    prediction,
+  }));
 }
+
+/** The first in the toolkit's order of those with the least time. */
+function nearLeast(ranks: readonly Ranked[]): Ranked | undefined {
+  const least = Math.min(...ranks.map(secondsOf));
+  return ranks.find((r) => secondsOf(r) <= least * (1 + NEAR));
+}
+
+const byTime = (a: Ranked, b: Ranked): number =>
+  Number(b.accounts) - Number(a.accounts) || secondsOf(a) - secondsOf(b) || 0;
 
 /** A kernel whose account can not be evaluated comes after all whose can. */
 const secondsOf = ({ prediction: { seconds } }: RankedKernel): number =>

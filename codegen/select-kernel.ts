@@ -1,4 +1,5 @@
-// The one way to choose a kernel: the fastest of the region's kind that does not refuse it.
+// Which kernels take a region, in the toolkit's order, and so what may be fused into one. Which of them a plan has, the machine decides:
+// see `chooseKernel`.
 import {
   type Anchor,
   anchorName,
@@ -49,7 +50,8 @@ function findCandidates(node: Node, target: Target, kernels: readonly Kernel[]):
 }
 
 /**
- * The fastest kernel that takes the node, and its configuration.
+ * The first kernel in the toolkit's order, fastest first, that takes the node, in the default of its configurations: a choice that asks
+ * nothing of the machine's speed.
  * @throws CompileError with every refusal when none does.
  */
 export function selectKernel(node: Node, target: Target, toolkit: Kernels = standard): ConfiguredKernel {

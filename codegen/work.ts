@@ -16,6 +16,8 @@ export interface Work {
   readonly ahead?: Readonly<Record<string, number>>;
   /** How many neighbouring invocations make a call with the same arguments at the same time: they share what is loaded. 1 when absent. */
   readonly alike?: Readonly<Record<string, number>>;
+  /** Invocations that have work at all, where others of their workgroups have none; all when absent. */
+  readonly busy?: number;
   /** A product and its sum, or another step of arithmetic in the innermost loop. */
   readonly multiplyAdds?: number;
   /** Loads and stores of workgroup memory. */

@@ -28,6 +28,7 @@ const DOCUMENTS = [
   "CHANGELOG.md",
   "bench/README.md",
   "docs/machines.md",
+  "docs/predictions.md",
 ];
 const COMMANDS: readonly Command[] = [
   generateCommand,

@@ -134,6 +134,7 @@ export const attentionNaive = defineKernel({
         const scores = 2 * seen * params.size;
         return {
           calls: { load_query: scores, load_key: scores, load_value: seen, store_result: elements },
+          busy: elements,
           multiplyAdds: scores + seen,
         };
       },

@@ -76,7 +76,10 @@ export const layerNormNaive = defineKernel({
       params: { ...params, workgroupSize: lanes, rows: region.print.elements(rows) },
       functions,
       workgroups: [linearGroups(rows, lanes), count(), count()],
-      work: (length) => rowsWork(elementsOf(rows, length), params),
+      work: (length) => {
+        const height = elementsOf(rows, length);
+        return { ...rowsWork(height, params), busy: height };
+      },
     };
   },
 });
@@ -108,7 +111,8 @@ export const layerNormRows = defineKernel({
         const height = elementsOf(rows, length);
         const sums = params.centred ? 2 : 1;
         // Every invocation adds up what all of them have.
-        return { ...rowsWork(height, params), shared: height * sums * lanes * (lanes + 1), barriers: 2 * sums };
+        const busy = height * Math.min(lanes, params.width);
+        return { ...rowsWork(height, params), busy, shared: height * sums * lanes * (lanes + 1), barriers: 2 * sums };
       },
     };
   },

@@ -61,7 +61,8 @@ export const matmulNaive = defineKernel({
       work: (length) => {
         const elements = elementsOf(y.type.shape, length);
         const products = elements * length(inner);
-        return { calls: { load_a: products, load_b: products, store_result: elements }, multiplyAdds: products };
+        const calls = { load_a: products, load_b: products, store_result: elements };
+        return { calls, busy: elements, multiplyAdds: products };
       },
     };
   },

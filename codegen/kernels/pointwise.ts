@@ -30,7 +30,7 @@ export const pointwiseKernel = defineKernel({
       workgroups: [linearGroups(shape, lanes), count(), count()],
       work: (length) => {
         const elements = elementsOf(shape, length);
-        return { calls: { statements: elements }, multiplyAdds: elements * region.body.nodes.length };
+        return { calls: { statements: elements }, busy: elements, multiplyAdds: elements * region.body.nodes.length };
       },
     };
   },

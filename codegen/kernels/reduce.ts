@@ -76,7 +76,7 @@ export const reduceKernel = defineKernel({
       workgroups: [linearGroups(y.type.shape, lanes), count(), count()],
       work: (length) => {
         const [read, made] = [x, y].map((v) => elementsOf(v.type.shape, length));
-        return { calls: { load_x: read ?? 0, store_result: made ?? 0 }, multiplyAdds: read ?? 0 };
+        return { calls: { load_x: read ?? 0, store_result: made ?? 0 }, busy: made ?? 0, multiplyAdds: read ?? 0 };
       },
     };
   },

@@ -43,7 +43,7 @@ export const scatterKernel = defineKernel({
       workgroups: [linearGroups(moved.type.shape, lanes), count(), count()],
       work: (length) => {
         const elements = elementsOf(moved.type.shape, length);
-        return { calls: { load_element: elements, store_moved: elements } };
+        return { calls: { load_element: elements, store_moved: elements }, busy: elements };
       },
     };
   },

@@ -5,6 +5,7 @@ import { bufferBytes, symbolMaxima } from "../../base/plan.ts";
 import { type CompileOptions, compileEntries } from "../../codegen/compile.ts";
 import { compileGpt2 } from "../../codegen/compile-gpt2.ts";
 import { compileModelBundle, type VariantName } from "../../codegen/emit/bundle.ts";
+import { matmulBlocked } from "../../codegen/kernels/matmul-blocked.ts";
 import { shaderNeeds } from "../../codegen/shader-needs.ts";
 import { type TargetLimits, targetByName } from "../../codegen/target.ts";
 import { BeyondTarget } from "../../codegen/target-limits.ts";
@@ -147,7 +148,9 @@ test("refuses a bundle for the limits of any of its variants", () => {
 
 test("refuses a dispatch of more workgroups than an axis has", () => {
   const graph = parseGraph("graph g(x: f32[T, 4], weight w: f32[4, 4]) { y = matmul(x, w) return y }");
-  const compile = (T: number) => compileEntries("g", [{ name: "run", graph, maxima: { T } }]);
+  // Another kernel than this one would be chosen.
+  const kernelFor = () => matmulBlocked;
+  const compile = (T: number) => compileEntries("g", [{ name: "run", graph, maxima: { T } }], { kernelFor });
   assert.match(
     refusal(() => compile(8 * 65535 + 1)).message,
     /^plan g run y: needs 1 × 65536 × 1 workgroups, but webgpu-default has 65535 on an axis$/,

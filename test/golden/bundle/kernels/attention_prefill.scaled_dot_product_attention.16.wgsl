@@ -1,4 +1,4 @@
-// scaled_dot_product_attention: one workgroup per head and block of 4 query rows, which takes the keys 128 at a time. Its 64
+// scaled_dot_product_attention: one workgroup per head and block of 4 query rows, which takes the keys 128 at a time. Its 128
 // invocations score a key each for every row of the block, turn the scores into weights, and then mix a row's vector of
 // columns each. A larger score than those of the tiles before rescales what there is so far: an online softmax.
 struct Symbols { P: u32, T: u32 }
@@ -14,11 +14,11 @@ const SIZE = 8u;
 const VECTORS = SIZE / 4u;
 const WIDTH = HEADS * VECTORS;
 const SCALE = 0.35355339059327373;
-const LANES = 64u;
+const LANES = 128u;
 const TILE = 128u;
 const ROWS = 4u;
 // Every column's mixture is cut into so many parts, each over every PARTSth key, to give all invocations something to do.
-const PARTS = 32u;
+const PARTS = 64u;
 // No score is lower, and it is finite: exp(LOWEST − LOWEST) must not be NaN.
 const LOWEST = -0x1.fffffep+127;
 // What a masked score becomes, and how far above it a row's largest score has to lie for f32 not to tell.

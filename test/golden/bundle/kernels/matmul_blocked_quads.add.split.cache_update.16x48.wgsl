@@ -1,4 +1,4 @@
-// matmul + add + split + cache_update + cache_update: each invocation keeps a block of 8 rows × 4 columns in registers and walks the inner axis four elements at a
+// matmul + add + split + cache_update + cache_update: each invocation keeps a block of 4 rows × 4 columns in registers and walks the inner axis four elements at a
 // time. The four invocations of a quad load a row of the left operand each, and read it from one another. They share nothing
 // else: without a barrier, software drivers keep the sums in registers.
 enable subgroups;
@@ -15,7 +15,7 @@ struct Symbols { P: u32, T: u32 }
 // In vectors of four.
 const INNER = 4u;
 const WIDTH = 12u;
-const ROWS = 8u;
+const ROWS = 4u;
 const QUADS = ROWS / 4u;
 const LANES = 64u;
 

@@ -1,6 +1,6 @@
 // layer_norm + matmul + add + gelu: one row, normalised on the way in, times a matrix. Every workgroup normalises the whole row into its own memory:
-// that is 16 elements against 16 × 32 of the matrix. Then each invocation keeps 1 × 4
-// neighbouring columns; 8 invocations share them, each walking every 8th row of the matrix.
+// that is 16 elements against 16 × 64 of the matrix. Then each invocation keeps 4 × 4
+// neighbouring columns; 16 invocations share them, each walking every 16th row of the matrix.
 @group(0) @binding(0) var<storage, read> layer_norm_x: array<f32>;
 @group(0) @binding(1) var<storage, read> layer_norm_weight: array<f32>;
 @group(0) @binding(2) var<storage, read> layer_norm_bias: array<f32>;
@@ -15,9 +15,9 @@ const INNER = 16u;
 const EPS = 0.00001;
 // In vectors.
 const WIDTH = 16u;
-const VECTORS = 1u;
-const LANES = 8u;
-const SPLIT = 8u;
+const VECTORS = 4u;
+const LANES = 4u;
+const SPLIT = 16u;
 const WORKGROUP_SIZE = LANES * SPLIT;
 
 var<workgroup> row: array<f32, INNER>;

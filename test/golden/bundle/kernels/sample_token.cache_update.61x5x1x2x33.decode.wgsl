@@ -9,7 +9,7 @@ struct Symbols { P: u32, T: u32 }
 @group(1) @binding(0) var<uniform> symbols: Symbols;
 
 const WIDTH = 61u;
-const LANES = 256u;
+const LANES = 64u;
 // Every invocation draws from a stretch of ids of its own.
 const STRETCH = (WIDTH + LANES - 1u) / LANES;
 

@@ -1,6 +1,14 @@
-// `npx tsx bench/predictions.ts`: what the cost model would choose for each preset on each described machine, and how long it predicts
-// that to take; nothing is measured. First the sums of each entry point on every machine, then the steps on each. Plans do not choose by it yet.
-import { compileModel, MACHINES, printConfig, rankKernels, targetByName } from "../codegen/index.ts";
+// The tables of docs/predictions.md: what the compiler chooses for each preset on each described machine, and how long it predicts that to
+// take; nothing is measured. First the sums of each entry point on every machine, then the steps on each.
+import {
+  compileModel,
+  demandOf,
+  MACHINES,
+  predict,
+  printConfig,
+  renderShader,
+  targetByName,
+} from "../codegen/index.ts";
 import { at, FAMILIES } from "../ir/index.ts";
 
 const ENTRIES = ["decode", "prefill"] as const;
@@ -33,11 +41,13 @@ function entriesOf(preset: string, machine: string): Readonly<Record<(typeof ENT
   const compiled = compileModel(family, { ...config, n_layer: 1 }, options);
   const entries = compiled.entries.map(({ computed, lengths }, i): EntryRows => {
     const { steps, roles } = at(compiled.plan.entries, i);
-    const rows = computed.map(({ node }, n): Row => {
+    const rows = computed.map(({ node, kernel, config: chosen }, n): Row => {
       const { label } = at(steps, n);
-      const { kernel, config: chosen, prediction } = at(rankKernels(node, target, lengths), 0);
+      const { seconds, bound } = predict(
+        demandOf(renderShader({ kernel, config: chosen }, node, target), lengths),
+        target.machine,
+      );
       const calls = isOfLayer(label) ? config.n_layer : 1;
-      const { seconds, bound } = prediction;
       return { step: label, calls, kernel: kernel.name, config: printConfig(chosen), seconds, bound };
     });
     return { tokens: lengths[roles?.newTokens ?? ""] ?? 1, rows };

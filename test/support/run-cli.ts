@@ -1,4 +1,4 @@
-// The `wgpt` command as a user runs it: a process of its own, compiled as it is published, two at a time.
+// The `wgpt` command as a user runs it: a process of its own, compiled as it is published, two at a time where no other tests run beside.
 import { spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import * as assert from "uvu/assert";
@@ -28,7 +28,6 @@ export interface CliOptions {
 
 /** Every command ends by itself long before: the first use of a shader on a software adapter is what takes so long. */
 const LIMIT_MS = 150_000;
-const AT_ONCE = 2;
 const SOURCE = fileURLToPath(new URL("../../cli/main.ts", import.meta.url));
 // The command's own figure comes through descriptor 3, so that neither stream is touched.
 const METER = `data:text/javascript,import{writeSync}from"node:fs";process.on("exit",()=>{const{user,system}=process.cpuUsage();writeSync(3,String((user+system)/1e6))})`;
@@ -36,12 +35,18 @@ const NO_WEBGPU = `data:text/javascript,${encodeURIComponent('export const resol
 const NO_DAWN = `data:text/javascript,${encodeURIComponent(`import{register}from"node:module";register(${JSON.stringify(NO_WEBGPU)})`)}`;
 const NO_DRIVER = { VK_ICD_FILENAMES: "/nonexistent", VK_DRIVER_FILES: "/nonexistent" };
 
+let atOnce = 2;
 let running = 0;
 const waiting: (() => void)[] = [];
 
+/** How many run at a time from now on. */
+export function limitCommands(most: number): void {
+  atOnce = most;
+}
+
 /** Runs it to its end; throws only where the sources can't be compiled. Calls queue, so a file may start all of its runs when it is loaded. */
 export async function runCli(args: readonly string[], options: CliOptions = {}): Promise<CliResult> {
-  if (running === AT_ONCE) await new Promise<void>((resolve) => waiting.push(resolve));
+  if (running >= atOnce) await new Promise<void>((resolve) => waiting.push(resolve));
   else running++;
   try {
     return await spawnCli(options.fromSource ? SOURCE : await builtCommand(), args, options);

@@ -1,17 +1,24 @@
-// Runs every *.test.ts under test/, one after the other, in this process: `npm test`, or `npm test -- fuse-gelu`
-// for the files whose path has that in it. The last line is `N passed, N failed`, `, N skipped` after it if any were.
+// Runs every *.test.ts under test/: `npm test`, or `npm test -- fuse-gelu` for the files whose path has that in it. Two processes
+// share the files (`--jobs 1` for one), the longest first. What a file prints comes when it has ended, or at once where one process
+// runs alone. The last line is `N passed, N failed`, `, N skipped` after it if any were.
 import { readdirSync } from "node:fs";
+import { availableParallelism } from "node:os";
 import { join, sep } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import type { FileResult } from "./support/run-file.ts";
+import { inOrder } from "./support/schedule.ts";
+import { TestProcess } from "./support/test-process.ts";
 
 const SLOWEST = 12;
+/** More would only wait for memory: the tests of models compute on all cores as it is. */
+const MOST_JOBS = 2;
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     dir: { type: "string", default: fileURLToPath(new URL(".", import.meta.url)) },
+    jobs: { type: "string", default: String(Math.min(MOST_JOBS, availableParallelism())) },
     timeout: { type: "string", default: "300" },
   },
 });
@@ -19,30 +26,26 @@ const { dir } = values;
 const files = readdirSync(dir, { recursive: true, encoding: "utf8" })
   .map((name) => name.split(sep).join("/"))
   .filter((name) => name.endsWith(".test.ts") && !name.split("/").includes("node_modules"))
-  .filter((name) => positionals.length === 0 || positionals.some((pattern) => name.includes(pattern)))
-  .sort();
+  .filter((name) => positionals.length === 0 || positionals.some((pattern) => name.includes(pattern)));
 
-const { runFile } = await import("./support/run-file.ts");
+const queue = inOrder(files);
+const jobs = Math.max(1, Math.min(Number(values.jobs), queue.length));
 const results: FileResult[] = [];
-let running: string | undefined;
-
-process.on("exit", () => {
-  // Reached only when a file ended the process, or left it nothing to wait for: `finish` clears `running` first.
-  if (running === undefined) return;
-  console.error(`${running}: the process ended before its tests did`);
-  console.log(tally(1));
-  process.exitCode = 1;
-});
-
-for (const name of files) {
-  running = name;
-  // tools/test.mjs closes with these numbers if a driver takes the whole process down.
-  process.send?.({ running, tally: tally(1) });
-  console.log(`\n${name}`);
-  results.push(await runFile(name, join(dir, name), Number(values.timeout)));
-}
-running = undefined;
+await Promise.all(Array.from({ length: jobs }, work));
 finish();
+
+/** Takes one batch after the other from the queue. A process that a file took down is followed by another. */
+async function work(): Promise<void> {
+  const options = { alone: jobs === 1, timeoutSeconds: Number(values.timeout) };
+  let tests: TestProcess | undefined;
+  for (let batch = queue.shift(); batch; batch = queue.shift())
+    for (const name of batch) {
+      if (!tests || tests.ended) tests = new TestProcess(options);
+      results.push(await tests.run(name, join(dir, name)));
+    }
+  const complaint = await tests?.end();
+  if (complaint !== undefined) results.push({ ...complaint, name: "after the last file" });
+}
 
 function finish(): void {
   const failing = results.filter((r) => r.failed > 0);
@@ -58,15 +61,10 @@ function finish(): void {
   for (const { name, failed } of failing) console.log(`  ${name}: ${failed}`);
   if (nothing) console.error(`no test file in ${dir} matches ${positionals.join(" ") || "*.test.ts"}`);
 
-  const failures = nothing + failing.length;
-  process.send?.({ running: "after the last file", tally: tally(nothing + 1) });
-  // Some tests leave a device or a timer behind; nothing is left to wait for once this line is out.
-  process.stdout.write(`\n${tally(nothing)}\n`, () => process.exit(failures > 0 ? 1 : 0));
-}
-
-/** The line that everything which reads our output looks for. */
-function tally(failuresBeside: number): string {
   const sum = (count: (r: FileResult) => number) => results.reduce((n, r) => n + count(r), 0);
   const skipped = sum((r) => r.skipped.length);
-  return `${sum((r) => r.passed)} passed, ${sum((r) => r.failed) + failuresBeside} failed${skipped > 0 ? `, ${skipped} skipped` : ""}`;
+  // The line that everything which reads our output looks for.
+  const tally = `${sum((r) => r.passed)} passed, ${sum((r) => r.failed) + nothing} failed`;
+  console.log(`\n${tally}${skipped > 0 ? `, ${skipped} skipped` : ""}`);
+  process.exitCode = nothing + failing.length > 0 ? 1 : 0;
 }

@@ -61,14 +61,13 @@ export function capture([program, ...args], { seconds = 600, env = {}, cwd = ROO
  * Runs one of our TypeScript files from source, on this terminal. Gives the exit code, 128 + n for signal n.
  * @param {string} file
  * @param {readonly string[]} args
- * @param {{ onMessage?: (message: unknown) => void, onSignal?: (signal: string) => void }} [hear]
+ * @param {(signal: string) => void} [onSignal] hears of the signal that ended it
  * @returns {Promise<number>}
  */
-export function runSource(file, args, { onMessage, onSignal } = {}) {
+export function runSource(file, args, onSignal) {
   // By URL, because `--import tsx` alone is looked up from wherever the user stands.
   const tsx = import.meta.resolve("tsx");
   return new Promise((resolve) => {
-    const stdio = /** @type {const} */ (["inherit", "inherit", "inherit", "ipc"]);
     const child = spawn(
       process.execPath,
       // The command's own flags, as its first line has them.
@@ -79,11 +78,8 @@ export function runSource(file, args, { onMessage, onSignal } = {}) {
         fileURLToPath(new URL(`../${file}`, import.meta.url)),
         ...args,
       ],
-      {
-        stdio: onMessage ? [...stdio] : "inherit",
-      },
+      { stdio: "inherit" },
     );
-    if (onMessage) child.on("message", onMessage);
     const stop = passSignals(child);
     child.on("close", (code, signal) => {
       stop();

@@ -53,7 +53,8 @@ for (const type of ["module", "commonjs"])
 
 const probe = write("probe.ts", PROBES["ts"]?.[0] ?? "");
 write("helper.ts", PROBES["ts"]?.[1] ?? "");
-const explained = runCli(["inspect", EMBEDDED, "--plugin", probe, "--plugin", GEMV, "--explain"]);
+// From source; test/package/plugin.test.ts asks the compiled command the same.
+const explained = runCli(["inspect", EMBEDDED, "--plugin", probe, "--plugin", GEMV, "--explain"], { fromSource: true });
 test("the command's own graph holds the ops that a plugin imports, and explain names its rule", async () => {
   const lines = output(await explained)
     .split("\n")
@@ -192,11 +193,13 @@ for (const { what, file, message, run: ran } of wrong)
   });
 
 const missing = runCli(["inspect", EMBEDDED, "--plugin", join(root, "gone.ts")]);
-const debug = runCli(["inspect", EMBEDDED, "--debug", "--plugin", wrong.at(-1)?.file ?? ""]);
+const debug = [false, true].map((fromSource) =>
+  runCli(["inspect", EMBEDDED, "--debug", "--plugin", wrong.at(-1)?.file ?? ""], { fromSource }),
+);
 test("a file that is not there is named, and --debug shows the plugin's stack too", async () => {
   assertFails(await missing, /gone\.ts: can't be read: no such file/);
-  const { stderr } = await debug;
-  assert.match(stderr, /^wgpt: .*\nCompileError: [\s\S]*caused by TypeError: oh\n {4}at .*wrong-\d+\.js:5/);
+  for (const { stderr } of await Promise.all(debug))
+    assert.match(stderr, /^wgpt: \S*:5: .*\nCompileError: [\s\S]*caused by TypeError: oh\n {4}at .*wrong-\d+\.js:5/);
 });
 
 test.run();

@@ -8,6 +8,7 @@ import * as assert from "uvu/assert";
 import { printError } from "../../cli/errors.ts";
 import { shownText } from "../../cli/terminal.ts";
 import { fileError } from "../../runtime/index.ts";
+import { builtCommand } from "../support/built.ts";
 import { adapter } from "../support/gpu.ts";
 import { inFolder, rawSafetensors } from "../support/make-safetensors.ts";
 import { runCli } from "../support/run-cli.ts";
@@ -15,10 +16,10 @@ import { skipUnless } from "../support/skip.ts";
 
 const test = suite("streams");
 
-const MAIN = fileURLToPath(new URL("../../cli/main.ts", import.meta.url));
+const MAIN = await builtCommand();
 
 const start = (args: readonly string[], stdio: StdioOptions): ChildProcess =>
-  spawn(process.execPath, ["--import", import.meta.resolve("tsx"), MAIN, ...args], {
+  spawn(process.execPath, [MAIN, ...args], {
     stdio,
     env: { ...process.env, NO_COLOR: "1" },
   });

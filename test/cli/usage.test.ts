@@ -34,11 +34,13 @@ for (const { command, run } of help)
     if (command === "") for (const name of COMMANDS) assert.match(text, new RegExp(`^ {2}${name} \\[options\\]`, "m"));
   });
 
-const version = runCli(["--version"]);
-test("wgpt --version prints the package's version", async () => {
-  const { version: wanted } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"));
-  assert.is(output(await version), `${wanted}\n`);
-});
+for (const fromSource of [false, true]) {
+  const version = runCli(["--version"], { fromSource });
+  test(`wgpt --version ${fromSource ? "from source " : ""}prints the package's version`, async () => {
+    const { version: wanted } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"));
+    assert.is(output(await version), `${wanted}\n`);
+  });
+}
 
 test("an option or argument that is a path is never empty, in any command", () => {
   const paths = [

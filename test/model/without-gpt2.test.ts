@@ -53,7 +53,8 @@ test("the sources that are left type-check", async () => {
     join(root, "tsconfig.json"),
     JSON.stringify({ compilerOptions, include: [...LAYERS, "examples/llama"].map((folder) => `${folder}/**/*`) }),
   );
-  await run("node_modules/typescript/bin/tsc", "--noEmit", "-p", ".");
+  // In a fifth of the time that the compiler takes which builds the package, and which `npm run check` asks.
+  await run("node_modules/typescript-7/bin/tsc", "--noEmit", "-p", ".");
 });
 
 test("its presets and its config are nobody's", async () => {

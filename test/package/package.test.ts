@@ -17,6 +17,7 @@ import * as browser from "../../runtime/browser.ts";
 import * as runtime from "../../runtime/index.ts";
 import { npm } from "../../tools/packages.mjs";
 import { capture, ROOT } from "../../tools/run-command.mjs";
+import { builtPackage } from "../support/built.ts";
 import { adapter } from "../support/gpu.ts";
 import { installPackage, linkModule } from "../support/installed.ts";
 import { skipUnless } from "../support/skip.ts";
@@ -62,6 +63,18 @@ test("holds what runs and what explains it, and no source, test or tool", () => 
     "its bundle is compiled by whoever runs it, into a folder that nothing lies in",
   );
   console.log(`\n  the tarball has ${user.tarballBytes} bytes`);
+});
+
+test("holds the very modules that the command's tests run", async () => {
+  const tests = join(await builtPackage(), "dist");
+  const modules = packed().filter((file) => /^dist\/.*\.m?js$/.test(file));
+  assert.ok(modules.length > 300, `${modules.length} modules`);
+  const others = modules.filter(
+    (file) =>
+      readFileSync(at("node_modules/wgpt", file), "utf8") !==
+      readFileSync(join(tests, posix.relative("dist", file)), "utf8"),
+  );
+  assert.equal(others, []);
 });
 
 test("every file that a document of the package links to is in it", () => {

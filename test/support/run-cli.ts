@@ -1,7 +1,8 @@
-// The `wgpt` command as a user runs it: a process of its own, from source, two at a time.
+// The `wgpt` command as a user runs it: a process of its own, compiled as it is published, two at a time where no other tests run beside.
 import { spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import * as assert from "uvu/assert";
+import { builtCommand } from "./built.ts";
 
 export interface CliResult {
   readonly command: string;
@@ -21,27 +22,34 @@ export interface CliOptions {
   /** As if the package with Dawn's binary were not installed. */
   readonly noDawn?: boolean;
   readonly cwd?: string;
+  /** As in a clone, with no build: by tsx. */
+  readonly fromSource?: boolean;
 }
 
 /** Every command ends by itself long before: the first use of a shader on a software adapter is what takes so long. */
 const LIMIT_MS = 150_000;
-const AT_ONCE = 2;
-const MAIN = fileURLToPath(new URL("../../cli/main.ts", import.meta.url));
+const SOURCE = fileURLToPath(new URL("../../cli/main.ts", import.meta.url));
 // The command's own figure comes through descriptor 3, so that neither stream is touched.
 const METER = `data:text/javascript,import{writeSync}from"node:fs";process.on("exit",()=>{const{user,system}=process.cpuUsage();writeSync(3,String((user+system)/1e6))})`;
 const NO_WEBGPU = `data:text/javascript,${encodeURIComponent('export const resolve=async(name,context,next)=>{if(name==="webgpu")throw new Error("it is not installed");return next(name,context)}')}`;
 const NO_DAWN = `data:text/javascript,${encodeURIComponent(`import{register}from"node:module";register(${JSON.stringify(NO_WEBGPU)})`)}`;
 const NO_DRIVER = { VK_ICD_FILENAMES: "/nonexistent", VK_DRIVER_FILES: "/nonexistent" };
 
+let atOnce = 2;
 let running = 0;
 const waiting: (() => void)[] = [];
 
-/** Runs it to its end; never throws. Calls queue, so a file may start all of its runs when it is loaded. */
+/** How many run at a time from now on. */
+export function limitCommands(most: number): void {
+  atOnce = most;
+}
+
+/** Runs it to its end; throws only where the sources can't be compiled. Calls queue, so a file may start all of its runs when it is loaded. */
 export async function runCli(args: readonly string[], options: CliOptions = {}): Promise<CliResult> {
-  if (running === AT_ONCE) await new Promise<void>((resolve) => waiting.push(resolve));
+  if (running >= atOnce) await new Promise<void>((resolve) => waiting.push(resolve));
   else running++;
   try {
-    return await spawnCli(args, options);
+    return await spawnCli(options.fromSource ? SOURCE : await builtCommand(), args, options);
   } finally {
     const next = waiting.shift();
     if (next) next();
@@ -50,12 +58,13 @@ export async function runCli(args: readonly string[], options: CliOptions = {}):
 }
 
 function spawnCli(
+  main: string,
   args: readonly string[],
-  { input, noDriver = false, noDawn = false, cwd }: CliOptions,
+  { input, noDriver = false, noDawn = false, cwd, fromSource = false }: CliOptions,
 ): Promise<CliResult> {
   return new Promise((resolve) => {
-    const imports = [import.meta.resolve("tsx"), METER, ...(noDawn ? [NO_DAWN] : [])].flatMap((m) => ["--import", m]);
-    const child = spawn(process.execPath, [...imports, MAIN, ...args], {
+    const modules = [...(fromSource ? [import.meta.resolve("tsx")] : []), METER, ...(noDawn ? [NO_DAWN] : [])];
+    const child = spawn(process.execPath, [...modules.flatMap((module) => ["--import", module]), main, ...args], {
       stdio: ["pipe", "pipe", "pipe", "pipe"],
       env: { ...process.env, NO_COLOR: "1", ...(noDriver ? NO_DRIVER : {}) },
       ...(cwd === undefined ? {} : { cwd }),

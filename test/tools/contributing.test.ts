@@ -70,13 +70,14 @@ test("what it adds type-checks, and keeps the formatter's and the linter's rules
   );
   const include = ["base", "ir", "passes", "codegen", "runtime", "engine", "cli"].map((folder) => `${folder}/**/*`);
   writeFileSync(join(root, "tsconfig.json"), JSON.stringify({ compilerOptions, include }));
-  await run("node_modules/typescript/bin/tsc", "--noEmit", "-p", ".");
+  // In a fifth of the time that the compiler takes which builds the package, and which `npm run check` asks.
+  await run("node_modules/typescript-7/bin/tsc", "--noEmit", "-p", ".");
   const code = changed.filter((path) => path.endsWith(".ts"));
   await run("node_modules/@biomejs/biome/bin/biome", "ci", "--vcs-enabled=false", "--colors=off", ...new Set(code));
 });
 
 gpuTest("the tests that it promises hold every part, and the family generates by its name", async () => {
-  const tests = await tsx("test/run.ts", "ir/ops.test", "codegen/kernels.test", "passes/fuse-hardswish");
+  const tests = await tsx("test/run.ts", "--jobs", "1", "ir/ops.test", "codegen/kernels.test", "passes/fuse-hardswish");
   assert.match(tests, / 0 failed/);
   assert.match(tests, /\d+ passed/);
   const checkpoint = join(root, "checkpoint");

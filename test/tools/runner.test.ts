@@ -1,11 +1,12 @@
 // The project's runner, seen from outside: as a child process, on small folders made for it.
 import { spawnSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, sep } from "node:path";
 import { fileURLToPath } from "node:url";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { inOrder, LONGEST, TOGETHER } from "../support/schedule.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const SKIP = new URL("../support/skip.ts", import.meta.url).href;
@@ -47,7 +48,7 @@ test("fails on what nobody awaited, a hook that throws, a test without an end, a
       "b-hook.test.ts": `${UVU} test.before(() => { throw new Error("no"); }); test("waits", () => {}); test.run();`,
       "c-stuck.test.ts": `${UVU} test("hangs", () => new Promise(() => {})); test.run();`,
       "d-exits.test.ts": `${UVU} test("exits", () => process.exit(0)); test.run();`,
-      "e-never.test.ts": PASSES,
+      "e-goes-on.test.ts": PASSES,
     },
     ["--timeout", "1"],
   );
@@ -55,8 +56,8 @@ test("fails on what nobody awaited, a hook that throws, a test without an end, a
   assert.match(errors, /b-hook\.test\.ts: 1 of 1 tests did not finish: a hook threw/);
   assert.match(errors, /c-stuck\.test\.ts: still running after 1 s/);
   assert.match(errors, /d-exits\.test\.ts: the process ended before its tests did/);
-  // The stray's own test passed; the hook costs its test and a complaint.
-  assert.is(lines.at(-1), "1 passed, 5 failed");
+  // The stray's own test passed, and so did the file after the exit; the hook costs its test and a complaint.
+  assert.is(lines.at(-1), "2 passed, 5 failed");
   assert.is(status, 1);
 });
 
@@ -79,6 +80,55 @@ test("ends although a timer keeps the loop open, and takes a pattern", () => {
   const { lines, status } = run(files, ["a.test"]);
   assert.is(lines.at(-1), "1 passed, 0 failed");
   assert.is(status, 0);
+});
+
+test("goes on in another process where a file takes its own down, and names the signal", () => {
+  const dies = `${UVU} console.log("last words"); test("dies", () => process.kill(process.pid, "SIGKILL")); test.run();`;
+  for (const jobs of ["1", "2"]) {
+    const files = { "a-dies.test.ts": dies, "b.test.ts": PASSES, "c.test.ts": PASSES };
+    const { lines, errors, status } = run(files, ["--jobs", jobs]);
+    assert.match(errors, /^a-dies\.test\.ts: the process ended before its tests did: SIGKILL$/m);
+    assert.ok(lines.includes("last words"));
+    assert.is(lines.at(-1), "2 passed, 1 failed");
+    assert.is(status, 1);
+  }
+});
+
+test("two processes share the files, and what each file prints stands below its name", () => {
+  const says = `${UVU} import { setTimeout } from "node:timers/promises";
+    test("says", async () => { for (const _ of "abcd") { console.log("by", process.pid); await setTimeout(100); } }); test.run();`;
+  const { lines } = run({ "a.test.ts": says, "b.test.ts": says }, ["--jobs", "2"]);
+  const heads = ["a.test.ts", "b.test.ts"].map((name) => lines.indexOf(name));
+  const said = heads.map(
+    (head) =>
+      new Set(
+        lines
+          .slice(head + 1)
+          .filter((line) => /^by \d+$/.test(line.trim()))
+          .slice(0, 4),
+      ),
+  );
+  assert.equal(
+    said.map(({ size }) => size),
+    [1, 1],
+  );
+  assert.is(new Set(said.flatMap((pids) => [...pids])).size, 2);
+});
+
+test("begins with the longest, and keeps together what has to be, all of which there is", () => {
+  const files = ["a", "package/a", "runtime/session", "package/b", "cli/inspect", "z"].map((name) => `${name}.test.ts`);
+  assert.equal(
+    inOrder(files).map((batch) => batch.join(" ")),
+    ["package/a.test.ts package/b.test.ts", "cli/inspect.test.ts", "runtime/session.test.ts", "a.test.ts", "z.test.ts"],
+  );
+  const all = readdirSync(join(ROOT, "test"), { recursive: true, encoding: "utf8" }).map((name) =>
+    name.split(sep).join("/"),
+  );
+  for (const start of [...LONGEST, ...TOGETHER.flat()])
+    assert.ok(
+      all.some((name) => name.startsWith(start) && name.endsWith(".test.ts")),
+      start,
+    );
 });
 
 test("fails when no file matches", () => {

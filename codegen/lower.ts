@@ -121,12 +121,14 @@ function checkChosen(chosen: Partial<Kernel | ConfiguredKernel> | undefined, pla
   );
 }
 
-/** What the kernel computes and on which widths: `matmul_gemv_vectorized.add.gelu.768x3072`. */
+/** What the kernel computes and on which widths: `matmul_gemv_vectorized.add.gelu.768x3072`. What moves elements to or from an anchor is left out. */
 function kernelName(node: Node, kernel: string): string {
   const nodes = node.body?.nodes ?? [node];
   const anchor = nodes.find((n) => n.op === node.anchor) ?? at(nodes, 0);
-  const isSaid = (n: Node): boolean => (node.body ? n.op === node.anchor : kernel.startsWith(n.op.name));
-  const others = nodes.filter((n) => !isSaid(n)).map((n) => n.op.name);
+  const isSaid = ({ op }: Node): boolean =>
+    node.body ? op === node.anchor : op.traits.anchor === true || kernel.startsWith(op.name);
+  const moves = ({ op }: Node): boolean => typeof node.anchor === "object" && op.traits.reads !== undefined;
+  const others = nodes.filter((n) => !isSaid(n) && !moves(n)).map((n) => n.op.name);
   const sizes = [
     ...anchor.operands.filter((v) => !isLiteral(v)).map((v) => v.type.shape.at(-1)),
     anchor.results[0]?.type.shape.at(-1),

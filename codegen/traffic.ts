@@ -34,7 +34,8 @@ function elementsRead(node: Node, v: Value): readonly Dim[] {
 function elementsWanted(v: Value, nodes: readonly Node[], results: readonly Value[]): readonly Dim[] {
   const [reader, ...others] = nodes.filter((n) => n.operands.includes(v));
   const [result] = reader?.results ?? [];
-  if (!reader || !result || others.length > 0 || results.includes(v)) return v.type.shape;
+  const several = (reader?.results.length ?? 0) > 1;
+  if (!reader || !result || several || others.length > 0 || results.includes(v)) return v.type.shape;
   const { pointwise, reads } = reader.op.traits;
   // A broadcast operand is read again and again, but has no more elements for that.
   const isWhole = shapeEquals(v.type.shape, result.type.shape);

@@ -11,6 +11,7 @@ import { fuseGelu } from "./fuse-gelu.ts";
 import { fuseLayerNorm } from "./fuse-layer-norm.ts";
 import { fuseLinear } from "./fuse-linear.ts";
 import { defaultPolicy, fusePointwise } from "./fuse-pointwise.ts";
+import { packVectors } from "./pack-vectors.ts";
 import { ownPass, type Pass } from "./pass.ts";
 import { makePass, type PassContext, type PassMaker, type PassSpec } from "./pass-maker.ts";
 import { splitLargeWeights } from "./split-large-weights.ts";
@@ -53,6 +54,8 @@ export const PASSES: readonly PassSpec[] = [
   ),
   // Each pointwise op that is left joins the kernel before or after it.
   made(fusePointwise(), ({ policy }) => fusePointwise(policy)),
+  // Last: only now it is known what one kernel reads.
+  made(packVectors(defaultPolicy), ({ policy }) => packVectors(policy)),
 ];
 
 const OURS = new Set(PASSES);

@@ -5,6 +5,7 @@ import { constantDim, count, defineKernel } from "../kernel.ts";
 import type { Region } from "../region.ts";
 import { combinations, laneChoices, laneSpace } from "../space.ts";
 import { MAX_F32, wgslLiteral } from "../wgsl-element.ts";
+import { type Window, windowOf } from "../window.ts";
 import { kernelTemplate } from "./kernel-template.ts";
 import { elementsOf, linearGroups } from "./pointwise.ts";
 
@@ -59,11 +60,36 @@ function view(region: Region): View {
   return { query, keys, values, y, rows: at(query.type.shape, 0), length, params, mask };
 }
 
-const cacheVectors = (region: Region): ReadonlyMap<Value, VectorSize> =>
-  new Map([
-    [view(region).keys, 4],
-    [view(region).values, 4],
-  ]);
+/** Keys and values may lie in buffers of their own, or side by side in one. */
+function windows(region: Region): { readonly keys: Window; readonly values: Window } | undefined {
+  const { keys, values } = view(region);
+  const [k, v] = [windowOf(region, keys), windowOf(region, values)];
+  return k && v && { keys: k, values: v };
+}
+
+const cacheVectors = (region: Region): ReadonlyMap<Value, VectorSize> => {
+  const { keys, values } = windows(region) ?? {};
+  return new Map([keys, values].flatMap((w) => (w ? [[w.input, 4]] : [])));
+};
+
+/** What the templates that read keys and values as vectors are told of where these lie, in vectors. */
+function cacheParams(region: Region) {
+  const { keys, values } = windows(region) ?? unreachable("a cache that is refused is lowered");
+  return {
+    keys: region.nameOf(keys.input),
+    keyStart: keys.offset / 4,
+    keyStride: keys.stride / 4,
+    values: region.nameOf(values.input),
+    valueStart: values.offset / 4,
+    valueStride: values.stride / 4,
+  };
+}
+
+/** Loads by the names of their buffers, which may be one. */
+function cacheLoads(region: Region, each: number): Readonly<Record<string, number>> {
+  const { keys, values } = cacheParams(region);
+  return keys === values ? { [keys]: 2 * each } : { [keys]: each, [values]: each };
+}
 
 function refusesDtype(region: Region): string | undefined {
   const { dtype } = view(region).query.type;
@@ -74,11 +100,29 @@ function refusesDtype(region: Region): string | undefined {
 function refusesVectors(region: Region): string | undefined {
   const problem = refusesDtype(region);
   if (problem) return problem;
-  const { keys, values, params } = view(region);
+  const { params } = view(region);
   if (params.size % 4 !== 0) return `the head size ${params.size} is no multiple of 4`;
-  if (!region.isInput(keys) || !region.isInput(values)) return "keys or values are computed on the way in";
-  const others = region.body.nodes.flatMap((n) => n.operands).filter((v) => v === keys || v === values);
-  return others.length > 2 ? "keys or values are read by something else in the region" : undefined;
+  const found = windows(region);
+  if (!found) return "keys or values are computed on the way in";
+  const { keys, values } = found;
+  const uneven = [keys, values].find((w) => w.offset % 4 !== 0 || w.stride % 4 !== 0);
+  if (uneven) return `rows of ${uneven.stride} from ${uneven.offset} on are not whole vectors of 4`;
+  return readsOtherwise(region) ? "keys or values are read by something else in the region" : undefined;
+}
+
+/** Whether anything but the anchor's keys and values is made of the buffers that are bound as vectors for these. */
+function readsOtherwise(region: Region): boolean {
+  const { anchor, body } = region;
+  const { query, keys, values } = view(region);
+  const on = new Set([keys, values]);
+  // Nodes stand before their readers: from the last one on, all that keys and values are made of.
+  const way = body.nodes.toReversed().filter((n) => {
+    if (n === anchor || !n.results.some((r) => on.has(r))) return false;
+    for (const v of n.operands) on.add(v);
+    return true;
+  });
+  const others = body.nodes.filter((n) => n !== anchor && !way.includes(n)).flatMap((n) => n.operands);
+  return [query, ...others, ...body.results].some((v) => on.has(v));
 }
 
 /** Keys that blocks of `blockRows` query rows see, added up: those of a block's last row. */
@@ -151,7 +195,6 @@ export const attentionDecode = defineKernel({
     "title",
     "bindings",
     "functions",
-    "heads",
     "size",
     "scale",
     "lanes",
@@ -159,7 +202,11 @@ export const attentionDecode = defineKernel({
     "parts",
     "length",
     "keys",
+    "keyStart",
+    "keyStride",
     "values",
+    "valueStart",
+    "valueStride",
   ]),
   vectors: cacheVectors,
   space: (_region, target) => combinations({ lanes: laneChoices(target), tile: [256] }),
@@ -175,16 +222,16 @@ export const attentionDecode = defineKernel({
     );
   },
   lower(region, _target, { lanes, tile }) {
-    const { query, keys, values, y, length, params } = view(region);
+    const { query, y, length, params } = view(region);
     return {
       params: {
-        ...params,
+        size: params.size,
+        scale: params.scale,
         length: region.print.dim(length),
         lanes,
         tile,
         parts: partsOf(params.size, lanes),
-        keys: region.nameOf(keys),
-        values: region.nameOf(values),
+        ...cacheParams(region),
       },
       functions: [
         region.loadFunction("load_query", query, ["row", "column"]),
@@ -197,7 +244,7 @@ export const attentionDecode = defineKernel({
         const own = params.heads * params.size;
         const mixed = Math.max(vectors * partsOf(params.size, lanes), vectors);
         return {
-          calls: { [region.nameOf(keys)]: loads, [region.nameOf(values)]: loads, load_query: own, store_result: own },
+          calls: { ...cacheLoads(region, loads), load_query: own, store_result: own },
           multiplyAdds: 8 * loads,
           shared:
             2 * loads +
@@ -224,7 +271,6 @@ export const attentionPrefill = defineKernel({
     "title",
     "bindings",
     "functions",
-    "heads",
     "size",
     "scale",
     "lanes",
@@ -237,7 +283,11 @@ export const attentionPrefill = defineKernel({
     "rows",
     "length",
     "keys",
+    "keyStart",
+    "keyStride",
     "values",
+    "valueStart",
+    "valueStride",
   ]),
   vectors: cacheVectors,
   // Query rows that share the keys they read, and how many keys at a time.
@@ -254,10 +304,11 @@ export const attentionPrefill = defineKernel({
       : undefined;
   },
   lower(region, _target, { lanes, blockRows, tile }) {
-    const { query, keys, values, y, rows, length, params, mask } = view(region);
+    const { query, y, rows, length, params, mask } = view(region);
     return {
       params: {
-        ...params,
+        size: params.size,
+        scale: params.scale,
         ...mask,
         length: region.print.dim(length),
         lanes,
@@ -265,8 +316,7 @@ export const attentionPrefill = defineKernel({
         blockRows,
         parts: partsOf(params.size, lanes),
         rows: region.print.dim(rows),
-        keys: region.nameOf(keys),
-        values: region.nameOf(values),
+        ...cacheParams(region),
       },
       functions: [
         region.loadFunction("load_query", query, ["row", "column"]),
@@ -284,8 +334,7 @@ export const attentionPrefill = defineKernel({
         const tileShared = blockRows * (3 * lanes + 2 * mixed);
         return {
           calls: {
-            [region.nameOf(keys)]: loads,
-            [region.nameOf(values)]: loads,
+            ...cacheLoads(region, loads),
             load_query: queries,
             store_result: elementsOf(y.type.shape, n),
           },

@@ -118,6 +118,34 @@ trap(
   { terms: 8, ulps: 16 },
 );
 trap(
+  "keys and values are columns of one buffer, whole vectors on and not",
+  `graph g(q: f32[3, 8], kv: f32[12, 24], qkv: f32[8, 27]) {
+    k = slice(kv, axis=1, start=4, length=8)
+    v, rest = split(kv, axis=1, sizes=[8, 16])
+    a = scaled_dot_product_attention(q, k, v, n_head=2, length=9, scale=0.5)
+    past = slice(kv, start=4, length=7)
+    l = slice(past, axis=1, start=16, length=8)
+    b = scaled_dot_product_attention(q, l, l, n_head=2, length=7, scale=0.5)
+    m, n, o, more = split(qkv, axis=1, sizes=[8, 8, 8, 3])
+    c = scaled_dot_product_attention(m, n, o, n_head=2, length=8, scale=0.5)
+    one = slice(q, start=2, length=1)
+    d = scaled_dot_product_attention(one, k, v, n_head=2, length=12, scale=0.5)
+    return a, b, c, d
+  }`,
+  { terms: 12, ulps: 16 },
+);
+trap(
+  "columns that attention reads as keys are read as queries, and after it, as well",
+  `graph g(kv: f32[8, 16]) {
+    k = slice(kv, axis=1, start=0, length=8)
+    v = slice(kv, axis=1, start=8, length=8)
+    a = scaled_dot_product_attention(k, k, v, n_head=2, length=8, scale=0.5)
+    y = add(a, v)
+    return y
+  }`,
+  { terms: 8, ulps: 16 },
+);
+trap(
   "an epilogue reads what the anchor reads as vectors",
   `graph g(q: f32[8, 8], k: f32[8, 8], v: f32[8, 8], w: f32[8, 8]) {
     a = scaled_dot_product_attention(q, k, v, n_head=2, length=8, scale=0.5)

@@ -53,7 +53,8 @@ export type TokensFrom = "input" | "sequence";
 
 /**
  * The decoder over `T` new tokens after `P` past ones (P + T ≤ n_ctx): tokens i32[T] → logits f32[T, n_vocab], or
- * f32[1, n_vocab] for the last position alone. Keys and values live in states `h.N.attn.k` and `.v`, [n_ctx, n_embd].
+ * f32[1, n_vocab] for the last position alone. A position's keys and values lie side by side in the state `h.N.attn.kv`,
+ * [n_ctx, 2 · n_embd].
  * With the last position's logits of a `sequence`, token P+T is drawn from them and appended to it: see `sample_token` for
  * its inputs `settings`, `seed` and `suppressed`. What is drawn depends on seed and position, not on how the steps were cut.
  */
@@ -128,8 +129,7 @@ class Gpt2 {
     const size = n_embd / n_head;
     const S = addDims(P, T);
     const qkv = this.#linear(x, `${name}.c_attn`, n_embd, 3 * n_embd); // [T, 3C]
-    const [q, k, v] = this.#graph.emit(split, [qkv], { axis: -1, sizes: [n_embd, n_embd, n_embd] }, `${name}.qkv`) as [
-      Value,
+    const [q, kv] = this.#graph.emit(split, [qkv], { axis: -1, sizes: [n_embd, 2 * n_embd] }, `${name}.qkv`) as [
       Value,
       Value,
     ];
@@ -140,14 +140,15 @@ class Gpt2 {
         `${name}.${part}_t`,
         { perm },
       );
-    const cached = (rows: Value, part: string): Value => {
-      const cache = this.#graph.input(`${name}.${part}`, tensorType("f32", [n_ctx, n_embd]), "state");
-      const updated = this.#op(cacheUpdate, [cache, rows], `${name}.${part}_cache`, { start: P });
-      this.#states.push(updated);
-      return this.#op(slice, [updated], `${name}.${part}_past`, { axis: 0, start: 0, length: S });
-    };
-    const keys = heads(cached(k, "k"), S, [1, 2, 0], "k"); // [H, D, S]
-    const values = heads(cached(v, "v"), S, [1, 0, 2], "v"); // [H, S, D]
+    const cache = this.#graph.input(`${name}.kv`, tensorType("f32", [n_ctx, 2 * n_embd]), "state");
+    const updated = this.#op(cacheUpdate, [cache, kv], `${name}.kv_cache`, { start: P });
+    this.#states.push(updated);
+    const past = this.#op(slice, [updated], `${name}.kv_past`, { axis: 0, start: 0, length: S }); // [S, 2C]
+    const columns = (part: string, start: number): Value =>
+      this.#op(slice, [past], `${name}.${part}`, { axis: 1, start, length: n_embd }); // [S, C]
+    const [k, v] = [columns("k", 0), columns("v", n_embd)];
+    const keys = heads(k, S, [1, 2, 0], "k"); // [H, D, S]
+    const values = heads(v, S, [1, 0, 2], "v"); // [H, S, D]
     const scores = this.#op(matmul, [heads(q, T, [1, 0, 2], "q"), keys], `${name}.scores`); // [H, T, S]
     const p = this.#softmax(this.#masked(this.#scaled(scores, layer, size, name), name), name);
     const mixed = this.#op(matmul, [p, values], `${name}.mixed`); // [H, T, D]

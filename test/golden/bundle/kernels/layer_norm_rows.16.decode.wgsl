@@ -1,8 +1,7 @@
-// layer_norm: one workgroup per row, 64 invocations stride over its 16 columns.
+// split + layer_norm: one workgroup per row, 64 invocations stride over its 16 columns.
 @group(0) @binding(0) var<storage, read> x: array<f32>;
-@group(0) @binding(1) var<storage, read> weight: array<f32>;
-@group(0) @binding(2) var<storage, read> bias: array<f32>;
-@group(0) @binding(3) var<storage, read_write> y: array<f32>;
+@group(0) @binding(1) var<storage, read> split_x: array<f32>;
+@group(0) @binding(2) var<storage, read_write> y: array<f32>;
 
 const WIDTH = 16u;
 const EPS = 0.00001;
@@ -16,13 +15,13 @@ fn load_x(row: u32, column: u32) -> f32 {
 }
 
 fn load_weight(column: u32) -> f32 {
-  let weight_at_0 = weight[column];
-  return weight_at_0;
+  let split_x_at_0 = split_x[column];
+  return split_x_at_0;
 }
 
 fn load_bias(column: u32) -> f32 {
-  let bias_at_0 = bias[column];
-  return bias_at_0;
+  let split_x_at_0 = split_x[column + 16u];
+  return split_x_at_0;
 }
 
 fn store_result(row: u32, column: u32, value: f32) {

@@ -1,12 +1,10 @@
-// layer_norm + matmul + add + gelu: one row, normalised on the way in, times a matrix. Every workgroup normalises the whole row into its own memory:
+// split + layer_norm + matmul + add + gelu: one row, normalised on the way in, times a matrix. Every workgroup normalises the whole row into its own memory:
 // that is 16 elements against 16 × 64 of the matrix. Then each invocation keeps 4 × 4
 // neighbouring columns; 16 invocations share them, each walking every 16th row of the matrix.
 @group(0) @binding(0) var<storage, read> layer_norm_x: array<f32>;
-@group(0) @binding(1) var<storage, read> layer_norm_weight: array<f32>;
-@group(0) @binding(2) var<storage, read> layer_norm_bias: array<f32>;
-@group(0) @binding(3) var<storage, read> b: array<vec4f>;
-@group(0) @binding(4) var<storage, read> add_b: array<f32>;
-@group(0) @binding(5) var<storage, read_write> y: array<f32>;
+@group(0) @binding(1) var<storage, read> b: array<vec4f>;
+@group(0) @binding(2) var<storage, read> split_x: array<f32>;
+@group(0) @binding(3) var<storage, read_write> y: array<f32>;
 
 // Neighbouring columns.
 alias Vector = vec4f;
@@ -51,13 +49,13 @@ fn load_x(row: u32, column: u32) -> f32 {
 }
 
 fn load_weight(column: u32) -> f32 {
-  let layer_norm_weight_at_0 = layer_norm_weight[column];
-  return layer_norm_weight_at_0;
+  let split_x_at_0 = split_x[column];
+  return split_x_at_0;
 }
 
 fn load_bias(column: u32) -> f32 {
-  let layer_norm_bias_at_0 = layer_norm_bias[column];
-  return layer_norm_bias_at_0;
+  let split_x_at_0 = split_x[column + 16u];
+  return split_x_at_0;
 }
 
 fn load_b(i: u32) -> vec4f {
@@ -67,8 +65,8 @@ fn load_b(i: u32) -> vec4f {
 fn element_of(v: Vector, i: u32) -> f32 { return v[i]; }
 
 fn store_result(row: u32, column: u32, value: f32) {
-  let add_b_at_0 = add_b[column];
-  let add_0 = value + add_b_at_0;
+  let split_x_at_0 = split_x[column + 32u];
+  let add_0 = value + split_x_at_0;
   let gelu_0 = gelu_tanh(add_0);
   y[row * 64u + column] = gelu_0;
 }

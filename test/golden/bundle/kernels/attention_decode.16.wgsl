@@ -1,18 +1,20 @@
-// scaled_dot_product_attention: one query row; one workgroup per head, which takes the keys 256 at a time. Its 64 invocations score a key
+// slice + slice + slice + scaled_dot_product_attention: one query row; one workgroup per head, which takes the keys 256 at a time. Its 64 invocations score a key
 // each, turn the scores into weights, and then mix a vector of columns each. A larger score than those of the tiles before
 // rescales what there is so far: an online softmax.
 struct Symbols { P: u32, T: u32 }
-@group(0) @binding(0) var<storage, read> query: array<f32>;
-@group(0) @binding(1) var<storage, read> keys: array<vec4f>;
-@group(0) @binding(2) var<storage, read> values: array<vec4f>;
-@group(0) @binding(3) var<storage, read_write> y: array<f32>;
+@group(0) @binding(0) var<storage, read> slice_x: array<vec4f>;
+@group(0) @binding(1) var<storage, read> query: array<f32>;
+@group(0) @binding(2) var<storage, read_write> y: array<f32>;
 @group(1) @binding(0) var<uniform> symbols: Symbols;
 
-const HEADS = 2u;
 const SIZE = 8u;
 // In vectors of four.
 const VECTORS = SIZE / 4u;
-const WIDTH = HEADS * VECTORS;
+// Where keys and values begin in their buffers, and how long a row of those is.
+const KEY_START = 0u;
+const KEY_STRIDE = 8u;
+const VALUE_START = 4u;
+const VALUE_STRIDE = 8u;
 const SCALE = 0.35355339059327373;
 const LANES = 64u;
 const TILE = 256u;
@@ -71,9 +73,9 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     let count = min(TILE, length - first);
     var next = largest;
     for (var k = lane; k < count; k += LANES) {
-      let place = (first + k) * WIDTH + head * VECTORS;
+      let place = KEY_START + (first + k) * KEY_STRIDE + head * VECTORS;
       var score = 0.0;
-      for (var d = 0u; d < vectors; d++) { score += dot(scaled[d], keys[place + d]); }
+      for (var d = 0u; d < vectors; d++) { score += dot(scaled[d], slice_x[place + d]); }
       weights[k] = score;
       next = max(next, score);
     }
@@ -92,7 +94,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     for (var i = lane; i < PARTS * VECTORS; i += LANES) {
       var y = mixed[i] * keep;
       for (var k = i / VECTORS; k < count; k += PARTS) {
-        y += weights[k] * values[(first + k) * WIDTH + head * VECTORS + i % VECTORS];
+        y += weights[k] * slice_x[VALUE_START + (first + k) * VALUE_STRIDE + head * VECTORS + i % VECTORS];
       }
       mixed[i] = y;
     }

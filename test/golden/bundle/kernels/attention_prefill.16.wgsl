@@ -1,18 +1,20 @@
-// scaled_dot_product_attention: one workgroup per head and block of 4 query rows, which takes the keys 128 at a time. Its 128
+// slice + slice + slice + scaled_dot_product_attention: one workgroup per head and block of 4 query rows, which takes the keys 128 at a time. Its 128
 // invocations score a key each for every row of the block, turn the scores into weights, and then mix a row's vector of
 // columns each. A larger score than those of the tiles before rescales what there is so far: an online softmax.
 struct Symbols { P: u32, T: u32 }
-@group(0) @binding(0) var<storage, read> query: array<f32>;
-@group(0) @binding(1) var<storage, read> keys: array<vec4f>;
-@group(0) @binding(2) var<storage, read> values: array<vec4f>;
-@group(0) @binding(3) var<storage, read_write> y: array<f32>;
+@group(0) @binding(0) var<storage, read> slice_x: array<vec4f>;
+@group(0) @binding(1) var<storage, read> query: array<f32>;
+@group(0) @binding(2) var<storage, read_write> y: array<f32>;
 @group(1) @binding(0) var<uniform> symbols: Symbols;
 
-const HEADS = 2u;
 const SIZE = 8u;
 // In vectors of four.
 const VECTORS = SIZE / 4u;
-const WIDTH = HEADS * VECTORS;
+// Where keys and values begin in their buffers, and how long a row of those is.
+const KEY_START = 0u;
+const KEY_STRIDE = 8u;
+const VALUE_START = 4u;
+const VALUE_STRIDE = 8u;
 const SCALE = 0.35355339059327373;
 const LANES = 128u;
 const TILE = 128u;
@@ -69,11 +71,11 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     let count = min(TILE, visible - first);
     for (var r = 0u; r < ROWS; r++) { partial[r * LANES + lane] = LOWEST; }
     for (var k = lane; k < count; k += LANES) {
-      let place = (first + k) * WIDTH + head * VECTORS;
+      let place = KEY_START + (first + k) * KEY_STRIDE + head * VECTORS;
       // Written out: Dawn on Vulkan sets a variable without initial value to zero once, not every time around the loop.
       var scores = array<f32, ROWS>();
       for (var d = 0u; d < vectors; d++) {
-        let key = keys[place + d];
+        let key = slice_x[place + d];
         for (var r = 0u; r < ROWS; r++) { scores[r] += dot(scaled[r * VECTORS + d], key); }
       }
       for (var r = 0u; r < ROWS; r++) {
@@ -106,7 +108,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     for (var i = lane; i < PARTS * VECTORS; i += LANES) {
       var y = array<vec4f, ROWS>();
       for (var k = i / VECTORS; k < count; k += PARTS) {
-        let value = values[(first + k) * WIDTH + head * VECTORS + i % VECTORS];
+        let value = slice_x[VALUE_START + (first + k) * VALUE_STRIDE + head * VECTORS + i % VECTORS];
         for (var r = 0u; r < ROWS; r++) { y[r] += weights[r * TILE + k] * value; }
       }
       for (var r = 0u; r < ROWS; r++) { mixed[r * PARTS * VECTORS + i] = mixed[r * PARTS * VECTORS + i] * keep[r] + y[r]; }
@@ -128,7 +130,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
       for (var i = lane; i < PARTS * VECTORS; i += LANES) {
         var y = vec4f();
         for (var k = seen + i / VECTORS; k < length; k += PARTS) {
-          y += values[k * WIDTH + head * VECTORS + i % VECTORS];
+          y += slice_x[VALUE_START + k * VALUE_STRIDE + head * VECTORS + i % VECTORS];
         }
         mixed[r * PARTS * VECTORS + i] = mixed[r * PARTS * VECTORS + i] * shrink + p * y;
       }

@@ -1,15 +1,12 @@
-// layer_norm + matmul + add + split + cache_update + cache_update: one row, normalised on the way in, times a matrix. Every workgroup normalises the whole row into its own memory:
+// split + layer_norm + matmul + add + split + cache_update: one row, normalised on the way in, times a matrix. Every workgroup normalises the whole row into its own memory:
 // that is 16 elements against 16 × 32 of the matrix. Then each invocation keeps 1 × 4
 // neighbouring columns; 8 invocations share them, each walking every 8th row of the matrix.
 struct Symbols { P: u32, T: u32 }
 @group(0) @binding(0) var<storage, read> layer_norm_x: array<f32>;
-@group(0) @binding(1) var<storage, read> layer_norm_weight: array<f32>;
-@group(0) @binding(2) var<storage, read> layer_norm_bias: array<f32>;
-@group(0) @binding(3) var<storage, read> b: array<vec4f>;
-@group(0) @binding(4) var<storage, read> add_b: array<f32>;
-@group(0) @binding(5) var<storage, read_write> cache_update_cache: array<f32>;
-@group(0) @binding(6) var<storage, read_write> cache_update_cache_2: array<f32>;
-@group(0) @binding(7) var<storage, read_write> y: array<f32>;
+@group(0) @binding(1) var<storage, read> b: array<vec4f>;
+@group(0) @binding(2) var<storage, read_write> cache_update_cache: array<f32>;
+@group(0) @binding(3) var<storage, read> split_x: array<f32>;
+@group(0) @binding(4) var<storage, read_write> y: array<f32>;
 @group(1) @binding(0) var<uniform> symbols: Symbols;
 
 // Neighbouring columns.
@@ -34,13 +31,13 @@ fn load_x(row: u32, column: u32) -> f32 {
 }
 
 fn load_weight(column: u32) -> f32 {
-  let layer_norm_weight_at_0 = layer_norm_weight[column];
-  return layer_norm_weight_at_0;
+  let split_x_at_0 = split_x[column];
+  return split_x_at_0;
 }
 
 fn load_bias(column: u32) -> f32 {
-  let layer_norm_bias_at_0 = layer_norm_bias[column];
-  return layer_norm_bias_at_0;
+  let split_x_at_0 = split_x[column + 16u];
+  return split_x_at_0;
 }
 
 fn load_b(i: u32) -> vec4f {
@@ -50,16 +47,13 @@ fn load_b(i: u32) -> vec4f {
 fn element_of(v: Vector, i: u32) -> f32 { return v[i]; }
 
 fn store_result(row: u32, column: u32, value: f32) {
-  let add_b_at_0 = add_b[column];
-  let add_0 = value + add_b_at_0;
+  let split_x_at_0 = split_x[column + 32u];
+  let add_0 = value + split_x_at_0;
   if (column < 16u) {
     y[row * 16u + column] = add_0;
   }
-  if (column >= 16u && column < 32u) {
-    cache_update_cache[(row + symbols.P) * 16u + (column - 16u)] = add_0;
-  }
-  if (column >= 32u && column < 48u) {
-    cache_update_cache_2[(row + symbols.P) * 16u + (column - 32u)] = add_0;
+  if (column >= 16u && column < 48u) {
+    cache_update_cache[(row + symbols.P) * 32u + (column - 16u)] = add_0;
   }
 }
 

@@ -1,4 +1,4 @@
-// matmul + add + split + cache_update + cache_update: each invocation keeps a block of 4 rows × 4 columns in registers and walks the inner axis four elements at a
+// matmul + add + split + cache_update: each invocation keeps a block of 4 rows × 4 columns in registers and walks the inner axis four elements at a
 // time. The four invocations of a quad load a row of the left operand each, and read it from one another. They share nothing
 // else: without a barrier, software drivers keep the sums in registers.
 enable subgroups;
@@ -8,8 +8,7 @@ struct Symbols { P: u32, T: u32 }
 @group(0) @binding(1) var<storage, read> b: array<vec4f>;
 @group(0) @binding(2) var<storage, read> add_b: array<f32>;
 @group(0) @binding(3) var<storage, read_write> cache_update_cache: array<f32>;
-@group(0) @binding(4) var<storage, read_write> cache_update_cache_2: array<f32>;
-@group(0) @binding(5) var<storage, read_write> y: array<f32>;
+@group(0) @binding(4) var<storage, read_write> y: array<f32>;
 @group(1) @binding(0) var<uniform> symbols: Symbols;
 
 // In vectors of four.
@@ -34,11 +33,8 @@ fn store_result(row: u32, column: u32, value: f32) {
   if (column < 16u) {
     y[row * 16u + column] = add_0;
   }
-  if (column >= 16u && column < 32u) {
-    cache_update_cache[(row + symbols.P) * 16u + (column - 16u)] = add_0;
-  }
-  if (column >= 32u && column < 48u) {
-    cache_update_cache_2[(row + symbols.P) * 16u + (column - 32u)] = add_0;
+  if (column >= 16u && column < 48u) {
+    cache_update_cache[(row + symbols.P) * 32u + (column - 16u)] = add_0;
   }
 }
 

@@ -1,11 +1,10 @@
-// matmul + add + split + cache_update + cache_update: one invocation per element of the result, which walks the whole inner axis.
+// matmul + add + split + cache_update: one invocation per element of the result, which walks the whole inner axis.
 struct Symbols { P: u32, T: u32 }
 @group(0) @binding(0) var<storage, read> a: array<f32>;
 @group(0) @binding(1) var<storage, read> b: array<f32>;
 @group(0) @binding(2) var<storage, read> add_b: array<f32>;
 @group(0) @binding(3) var<storage, read_write> cache_update_cache: array<f32>;
-@group(0) @binding(4) var<storage, read_write> cache_update_cache_2: array<f32>;
-@group(0) @binding(5) var<storage, read_write> y: array<f32>;
+@group(0) @binding(4) var<storage, read_write> y: array<f32>;
 @group(1) @binding(0) var<uniform> symbols: Symbols;
 
 const WORKGROUP_SIZE = 64u;
@@ -26,11 +25,8 @@ fn store_result(a0: u32, a1: u32, value: f32) {
   if (a1 < 16u) {
     y[a0 * 16u + a1] = add_0;
   }
-  if (a1 >= 16u && a1 < 32u) {
-    cache_update_cache[(a0 + symbols.P) * 16u + (a1 - 16u)] = add_0;
-  }
-  if (a1 >= 32u && a1 < 48u) {
-    cache_update_cache_2[(a0 + symbols.P) * 16u + (a1 - 32u)] = add_0;
+  if (a1 >= 16u && a1 < 48u) {
+    cache_update_cache[(a0 + symbols.P) * 32u + (a1 - 16u)] = add_0;
   }
 }
 

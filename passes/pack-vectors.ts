@@ -1,0 +1,153 @@
+// The vectors among the weights that one kernel reads (gains, biases) lie one after another in one buffer: a stage binds few
+// buffers, and each that is bound costs the host a little in every step.
+import {
+  type Anchor,
+  at,
+  concatRecipe,
+  fusedNode,
+  type Graph,
+  type Input,
+  indexGraph,
+  isLiteral,
+  makeNode,
+  type Node,
+  POINTWISE_ANCHOR,
+  type Value,
+  type WeightRecipe,
+  wholeTensor,
+} from "../ir/index.ts";
+import { split } from "../ir/ops/index.ts";
+import type { RegionPolicy } from "./fuse-pointwise.ts";
+import type { Pass } from "./pass.ts";
+import { anchorOf } from "./region.ts";
+
+/** A weight of one axis, and what it is made of. */
+interface Vector {
+  readonly value: Value;
+  readonly recipe: WeightRecipe;
+}
+
+/**
+ * Each node that reads two or more such weights of one dtype reads one instead, and takes it apart in its own body. Layers are
+ * alike, and so are their shaders still: each packs what it reads in the same order. The policy may refuse a region.
+ */
+export function packVectors(policy: RegionPolicy): Pass {
+  return {
+    name: "pack-vectors",
+    summary: "the vectors among the weights of a kernel, such as gains and biases, become one weight",
+    role: "simplify",
+    run(graph, report) {
+      const index = indexGraph(graph);
+      const vectors = new Map(
+        graph.inputs.flatMap((input): readonly (readonly [Value, Vector])[] => {
+          const vector = index.isResult(input.value) ? undefined : vectorOf(input);
+          return vector ? [[input.value, vector]] : [];
+        }),
+      );
+      const packs = new Map<string, Input>();
+      const taken = new Set(
+        [...graph.inputs.map((i) => i.value), ...graph.nodes.flatMap((n) => n.results)].map((v) => v.name),
+      );
+      const nodes = graph.nodes.map((node) => {
+        const read = [...new Set(node.operands)].flatMap((v) => vectors.get(v) ?? []);
+        const dtypes = new Set(read.map(({ value }) => value.type.dtype));
+        const anchor = anchorOf(node) ?? (isElementwise(node) ? POINTWISE_ANCHOR : undefined);
+        if (read.length < 2 || dtypes.size > 1 || anchor === undefined) return node;
+        const key = read.map(({ value }) => value.name).join(" ");
+        const pack = packs.get(key) ?? packOf(read, taken);
+        const made = readPacked(
+          node,
+          anchor,
+          read.map((v) => v.value),
+          pack.value,
+        );
+        const refusal = made.body && policy.refuses(anchor, made.body);
+        const site = at(node.results, 0).name;
+        if (refusal !== undefined) {
+          report?.(
+            { rule: "vectors-of-a-kernel", site, refusal: { predicate: "kernel-takes-the-region", facts: refusal } },
+            graph,
+          );
+          return node;
+        }
+        report?.({ rule: "vectors-of-a-kernel", site }, graph);
+        packs.set(key, pack);
+        taken.add(pack.value.name);
+        return made;
+      });
+      if (packs.size === 0) return graph;
+      const stillRead = new Set(nodes.flatMap((n) => n.operands));
+      const inputs = graph.inputs.filter(
+        ({ value }) => !vectors.has(value) || stillRead.has(value) || !index.users(value).length,
+      );
+      return { ...graph, inputs: [...inputs, ...packs.values()], nodes };
+    },
+  };
+}
+
+function vectorOf({ kind, value, recipe = wholeTensor(value) }: Input): Vector | undefined {
+  return kind === "weight" && recipe && value.type.shape.length === 1 ? { value, recipe } : undefined;
+}
+
+function packOf(vectors: readonly Vector[], taken: ReadonlySet<string>): Input {
+  const length = vectors.reduce((n, { value }) => n + Number(value.type.shape[0]), 0);
+  const { dtype } = at(vectors, 0).value.type;
+  const wanted = joinedName(vectors.map((v) => v.value.name));
+  let name = wanted;
+  for (let i = 1; taken.has(name); i++) name = `${wanted}.${i}`;
+  const recipe = concatRecipe(
+    vectors.map((v) => v.recipe),
+    0,
+  );
+  return { kind: "weight", value: { name, type: { dtype, shape: [length] } }, recipe };
+}
+
+/** `h.0.ln_1.weight` and `h.0.attn.c_attn.bias`: `h.0.ln_1.weight_attn.c_attn.bias`. */
+function joinedName(names: readonly string[]): string {
+  const paths = names.map((name) => name.split("."));
+  const [first = [], ...others] = paths;
+  let alike = 0;
+  while (alike < first.length - 1 && others.every((p) => p.length > alike + 1 && p[alike] === first[alike])) alike++;
+  return [...first.slice(0, alike), paths.map((p) => p.slice(alike).join(".")).join("_")].join(".");
+}
+
+const isElementwise = ({ op }: Node): boolean => op.traits.pointwise !== undefined || op.traits.reads !== undefined;
+
+/** A plain node as the body of a region. */
+const bodyOf = (node: Node): Graph => ({
+  name: node.op.name,
+  inputs: [...new Set(node.operands)].filter((v) => !isLiteral(v)).map((value) => ({ kind: "input", value })),
+  nodes: [node],
+  results: node.results,
+});
+
+/** The node as a region that reads the packed weight in place of the vectors. */
+function readPacked(node: Node, anchor: Anchor, vectors: readonly Value[], pack: Value): Node {
+  const body = node.body ?? bodyOf(node);
+  const operands = node.body ? node.operands : body.inputs.map((i) => i.value);
+  const inner = vectors.map((v) => at(body.inputs, operands.indexOf(v)).value);
+  const names = new Set(
+    [...body.inputs.map((i) => i.value), ...body.nodes.flatMap((n) => n.results)].map((v) => v.name),
+  );
+  let name = pack.name;
+  for (let i = 1; names.has(name); i++) name = `${pack.name}.${i}`;
+  const packed: Value = { name, type: pack.type };
+  const sizes = inner.map((v) => Number(v.type.shape[0]));
+  const parts = makeNode(
+    split,
+    [packed],
+    { axis: 0, sizes },
+    inner.map((v) => v.name),
+  );
+  const replaced = new Map(inner.map((v, i) => [v, at(parts.results, i)]));
+  const kept = body.inputs.filter((i) => !replaced.has(i.value));
+  const nodes = body.nodes.map((n) => ({ ...n, operands: n.operands.map((v) => replaced.get(v) ?? v) }));
+  const made = fusedNode(
+    anchor,
+    [...operands.filter((v) => !vectors.includes(v)), pack],
+    { ...body, inputs: [...kept, { kind: "input", value: packed }], nodes: [parts, ...nodes] },
+    node.results.map((r) => r.name),
+  );
+  // What reads the results reads these values.
+  return { ...made, results: node.results };
+}

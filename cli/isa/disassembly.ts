@@ -47,6 +47,9 @@ export function parseDisassembly(text: string): readonly Block[] {
   return blocks;
 }
 
+/** How many instructions the disassembler could not read, such as those that Mesa makes for a GPU that lacks them. */
+export const countUnreadable = (text: string): number => text.match(/^\s*\(invalid instruction\)/gm)?.length ?? 0;
+
 /** A line of code without indentation and encoding. */
 export const bodyOf = (line: string): string => line.replace(/;[ 0-9a-f]*$/, "").trim();
 

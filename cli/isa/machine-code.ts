@@ -1,9 +1,9 @@
 // The machine code of kernels for GPUs that are not here, and what it says of them.
 import { type CodeCounts, countCode } from "./count-code.ts";
 import { makeSpirv, type Shader } from "./dawn-spirv.ts";
-import { parseDisassembly } from "./disassembly.ts";
+import { countUnreadable, parseDisassembly } from "./disassembly.ts";
 import { environmentOf, findDriver } from "./drivers.ts";
-import { missing } from "./errors.ts";
+import { driverFault, missing } from "./errors.ts";
 import { type Gpu, unknownFamily } from "./gpus.ts";
 import { HelperProcess } from "./helper-process.ts";
 import type { RadvReply, RadvRequest } from "./protocol.ts";
@@ -69,7 +69,7 @@ export async function compileForGpus(
       }
       const kernels = shaders.flatMap(({ name, wgsl }) => {
         const compiled = byText.get(wgsl);
-        return compiled ? [kernelCode(name, compiled)] : [];
+        return compiled ? [kernelCode(name, compiled, compiler.family)] : [];
       });
       codes.set(compiler.family, { name: compiler.family, family: compiler.family, driver: compiler.driver, kernels });
     }
@@ -118,7 +118,14 @@ class Compiler {
   }
 }
 
-function kernelCode(kernel: string, { statistics, disassembly, ...sizes }: CompiledShader): KernelCode {
+function kernelCode(kernel: string, { statistics, disassembly, ...sizes }: CompiledShader, family: string): KernelCode {
+  const unreadable = countUnreadable(disassembly);
+  if (unreadable > 0)
+    throw driverFault(
+      kernel,
+      `Mesa makes ${unreadable} instructions of it that ${family} does not have`,
+      "it does not know that GPU well: choose another, or try another version of Mesa",
+    );
   const lower = new Map(Object.entries(statistics).map(([name, value]) => [name.toLowerCase(), value]));
   const statistic = (name: string): number => {
     const value = lower.get(name.toLowerCase());

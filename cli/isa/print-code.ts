@@ -10,7 +10,7 @@ const COLUMNS: readonly (readonly [title: string, width: number, value: (k: Kern
   ["waves", 7, (k) => k.wavesPerSimd],
   ["code", 8, (k) => k.codeBytes],
   ["in flight", 11, (k) => k.bytesInFlight],
-  ["multiply-adds", 19, ({ hot }) => printShare(hot.multiplyAdds, hot.instructions)],
+  ["multiply-adds", 23, ({ hot }) => printShare(hot.multiplyAdds, hot.instructions)],
 ];
 
 /** `0.84 (128 of 153)` */

@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { findLoops, parseDisassembly } from "../../../cli/isa/disassembly.ts";
+import { countUnreadable, findLoops, parseDisassembly } from "../../../cli/isa/disassembly.ts";
 
 const test = suite("disassembly");
 
@@ -86,6 +86,13 @@ test("a loop goes to the last branch back to its begin; branches forward make no
     { first: 0, last: 2 },
     { first: 1, last: 1 },
   ]);
+});
+
+test("counts what the disassembler could not read", () => {
+  const known = "\ts_nop 0                                                     ; bf800000\n";
+  const unknown = "(invalid instruction)                                        ; 2c1a8a18\n";
+  assert.is(countUnreadable(`BB0:\n${known}`), 0);
+  assert.is(countUnreadable(`BB0:\n${unknown}${known}${unknown}`), 2);
 });
 
 test.run();

@@ -80,7 +80,7 @@ module.exports = {
     packagesStayIn(
       "device-packages-stay-in-runtime",
       "^(runtime|engine|cli)/",
-      ["webgpu", "@huggingface/tokenizers", "@cfworker/json-schema", "re2js"],
+      ["webgpu", "koffi", "@huggingface/tokenizers", "@cfworker/json-schema", "re2js"],
       "Kernels are made without a GPU: what talks to one lives in runtime.",
     ),
     packagesStayIn(

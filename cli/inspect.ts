@@ -3,32 +3,25 @@ import { type Compilation, ENTRY_NAMES, standard, type Toolkit, targetByName } f
 import { presetNames } from "../engine/index.ts";
 import { type Graph, indexGraph, printGraph, printNode, unreachable } from "../ir/index.ts";
 import { Explainer, type Pass, type PassReport } from "../passes/index.ts";
-import {
-  bufferBytes,
-  optionError,
-  type Plan,
-  type PlanCount,
-  type PlanDim,
-  type PlanEntry,
-  type PlanKernel,
-  printPlanDim,
-  symbolMaxima,
-} from "../runtime/index.ts";
+import { bufferBytes, optionError, type PlanEntry, symbolMaxima } from "../runtime/index.ts";
 import { counted } from "./counted.ts";
 import { printWarning } from "./errors.ts";
+import { checkIsaOptions, codeOption, gpuOption, type IsaOptions, inspectIsa } from "./inspect-isa.ts";
 import { printMemoryTable } from "./inspect-memory.ts";
+import { printPlan } from "./inspect-plan.ts";
 import { openSubject, type Subject, type SubjectOptions } from "./inspect-subject.ts";
 import { candidatesJson, printCandidates, stepCandidates } from "./kernel-candidates.ts";
 import { maxOption } from "./max-option.ts";
 import { contextOption, dtypeOption } from "./memory-options.ts";
+import { kernelsOf, only } from "./only.ts";
 import { loadToolkit, type PluginOptions, pluginOption } from "./plugins.ts";
 import { targetOption } from "./target-option.ts";
 import { printLines } from "./terminal.ts";
 import { collect, filePath } from "./usage.ts";
 
-const STAGES = ["graph", "fused", "plan", "kernels", "wgsl"] as const;
+const STAGES = ["graph", "fused", "plan", "kernels", "wgsl", "isa"] as const;
 
-interface Options extends SubjectOptions, PluginOptions {
+interface Options extends SubjectOptions, PluginOptions, IsaOptions {
   readonly stage?: (typeof STAGES)[number];
   readonly only?: string;
   readonly explain?: boolean;
@@ -57,13 +50,18 @@ export const inspectCommand = new Command("inspect")
     "list every candidate site of every rule: fired, or the first predicate that said no; then kernels as --stage kernels",
   )
   .option("--memory", "what the model takes of the GPU's memory, by kind and by its largest buffers")
+  .addOption(gpuOption())
+  .addOption(codeOption())
   .addOption(targetOption())
   .addOption(dtypeOption())
   .addOption(contextOption())
   .addOption(pluginOption())
   .option("--disable-pass <name>", "leave a pass out; may be given several times", collect)
   .option("--print-ir-after <pass>", "show the graph after this pass (`all`: after each)")
-  .option("--json", "print JSON where a script would want it: the summary, the plan, the explanation, the memory")
+  .option(
+    "--json",
+    "print JSON where a script would want it: the summary, the plan, kernels, machine code, the explanation, the memory",
+  )
   .action(run);
 
 async function run(model: string, options: Options): Promise<void> {
@@ -78,6 +76,7 @@ async function run(model: string, options: Options): Promise<void> {
   const [shown, other] = views(options);
   if (other !== undefined)
     throw optionError(shown ?? other, `is given, but so is ${other}, and one is shown`, "give one of them at a time");
+  checkIsaOptions(options, options.stage);
   const toolkit = await loadToolkit(options.plugin);
   const subject = await openSubject(model, options, toolkit);
   const explainer = new Explainer();
@@ -102,7 +101,7 @@ async function run(model: string, options: Options): Promise<void> {
   printLines(
     options.memory
       ? printMemoryTable(model, compiled.plan, options.json ?? false)
-      : show(model, subject, compiled, { reports: explainer.reports, dumps, toolkit }, options),
+      : await show(model, subject, compiled, { reports: explainer.reports, dumps, toolkit }, options),
   );
 }
 
@@ -125,13 +124,13 @@ interface Seen {
   readonly toolkit: Toolkit;
 }
 
-function show(
+async function show(
   model: string,
   subject: Subject,
   compiled: Compilation,
   { reports, dumps, toolkit }: Seen,
   options: Options,
-): string {
+): Promise<string> {
   const [entry] = compiled.entries;
   const [plan] = compiled.plan.entries;
   if (!entry || !plan) return unreachable("a compilation without an entry point");
@@ -161,32 +160,13 @@ function show(
       return kernelsOf(compiled.plan, plan, options.only)
         .map((k) => `// ==== ${k.name}.wgsl ====\n${k.wgsl}`)
         .join("\n");
+    case "isa":
+      return inspectIsa(model, compiled.plan, plan, options);
     case undefined:
       return printSummary(model, subject, compiled, plan, options.json ?? false);
     default:
       return options.stage satisfies never;
   }
-}
-
-/** The kernels that have `part` in their names, or else those of the steps that have it in theirs. */
-function kernelsOf({ kernels }: Plan, { steps }: PlanEntry, part: string | undefined): readonly PlanKernel[] {
-  const named = steps.filter((s) => part !== undefined && s.label.includes(part)).map((s) => s.kernel);
-  if (named.length === 0 || kernels.some((k) => part !== undefined && k.name.includes(part)))
-    return only(kernels, (k) => k.name, part, "kernel");
-  return kernels.filter((k) => named.includes(k.name));
-}
-
-/** The items whose names contain `part`; throws naming some when there is none. */
-function only<X>(items: readonly X[], name: (x: X) => string, part: string | undefined, what: string): readonly X[] {
-  if (part === undefined) return items;
-  const found = items.filter((x) => name(x).includes(part));
-  if (found.length === 0)
-    throw optionError(
-      `--only ${part}`,
-      `no ${what} has that in its name`,
-      `there are ${items.slice(0, 3).map(name).join(", ")}, …`,
-    );
-  return found;
 }
 
 function printDumps(dumps: ReadonlyMap<string, Graph>, pass: string, part: string | undefined): string {
@@ -229,29 +209,6 @@ function printReports(reports: readonly PassReport[]): string {
   return `${lines.join("\n")}\n`;
 }
 
-const printProduct = (product: readonly PlanDim[]): string => product.map(printPlanDim).join("·");
-const printGroups = (counts: readonly PlanCount[]): string =>
-  counts
-    .map(
-      (c) =>
-        c.map(({ dim, per }) => (per === 1 ? printPlanDim(dim) : `⌈${printPlanDim(dim)}/${per}⌉`)).join("·") || "1",
-    )
-    .join(" × ");
-
-function printPlan({ plan }: Compilation, entry: PlanEntry, part: string | undefined): string {
-  const steps = only(entry.steps, (s) => `${s.label} ${s.kernel}`, part, "step").map(
-    (s) => `  ${s.label.padEnd(26)} ${s.kernel}\n    ${printGroups(s.workgroups)} workgroups; ${s.bindings.join(", ")}`,
-  );
-  const buffers = plan.buffers
-    .filter((b) => part === undefined && b.kind !== "weight" && b.kind !== "state")
-    .map(
-      (b) =>
-        `  ${b.name.padEnd(26)} ${b.kind.padEnd(10)} ${bufferBytes(b, symbolMaxima(plan))} bytes = max(${b.bytes.map(printProduct).join(", ")})`,
-    );
-  const head = `plan ${plan.name}, entry ${entry.name}, target ${plan.target}: ${counted(entry.steps.length, "dispatch", "dispatches")}, ${counted(plan.kernels.length, "kernel")}`;
-  return `${[head, ...steps, ...(buffers.length > 0 ? ["buffers besides weights and states:", ...buffers] : [])].join("\n")}\n`;
-}
-
 function printSummary(
   model: string,
   { facts: given }: Subject,
@@ -292,6 +249,6 @@ function printSummary(
     `entry ${entry.name} for ${plan.target}`,
     `  ${counted(facts.nodes, "primitive op")} → ${counted(facts.dispatches, "dispatch", "dispatches")}${layers}, ${counted(facts.kernels, "distinct kernel")}`,
     `  weights ${mib(facts.bytes.weights)}, caches ${mib(facts.bytes.states)}, temporaries ${mib(facts.bytes.temporaries)}, inputs and outputs ${mib(facts.bytes.inputs_and_outputs)}`,
-    "next: --stage graph | fused | plan | kernels | wgsl, --explain",
+    "next: --stage graph | fused | plan | kernels | wgsl | isa, --explain",
   ].join("\n")}\n`;
 }

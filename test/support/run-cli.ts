@@ -21,6 +21,8 @@ export interface CliOptions {
   readonly noDriver?: boolean;
   /** As if the package with Dawn's binary were not installed. */
   readonly noDawn?: boolean;
+  /** As if the optional package koffi were not installed. */
+  readonly noKoffi?: boolean;
   readonly cwd?: string;
   /** As in a clone, with no build: by tsx. */
   readonly fromSource?: boolean;
@@ -31,8 +33,12 @@ const LIMIT_MS = 150_000;
 const SOURCE = fileURLToPath(new URL("../../cli/main.ts", import.meta.url));
 // The command's own figure comes through descriptor 3, so that neither stream is touched.
 const METER = `data:text/javascript,import{writeSync}from"node:fs";process.on("exit",()=>{const{user,system}=process.cpuUsage();writeSync(3,String((user+system)/1e6))})`;
-const NO_WEBGPU = `data:text/javascript,${encodeURIComponent('export const resolve=async(name,context,next)=>{if(name==="webgpu")throw new Error("it is not installed");return next(name,context)}')}`;
-const NO_DAWN = `data:text/javascript,${encodeURIComponent(`import{register}from"node:module";register(${JSON.stringify(NO_WEBGPU)})`)}`;
+const script = (text: string): string => `data:text/javascript,${encodeURIComponent(text)}`;
+/** What makes Node refuse a package. */
+const without = (name: string): string =>
+  script(
+    `import{register}from"node:module";register(${JSON.stringify(script(`export const resolve=async(name,context,next)=>{if(name===${JSON.stringify(name)})throw new Error("it is not installed");return next(name,context)}`))})`,
+  );
 const NO_DRIVER = { VK_ICD_FILENAMES: "/nonexistent", VK_DRIVER_FILES: "/nonexistent" };
 
 let atOnce = 2;
@@ -60,10 +66,15 @@ export async function runCli(args: readonly string[], options: CliOptions = {}):
 function spawnCli(
   main: string,
   args: readonly string[],
-  { input, noDriver = false, noDawn = false, cwd, fromSource = false }: CliOptions,
+  { input, noDriver = false, noDawn = false, noKoffi = false, cwd, fromSource = false }: CliOptions,
 ): Promise<CliResult> {
   return new Promise((resolve) => {
-    const modules = [...(fromSource ? [import.meta.resolve("tsx")] : []), METER, ...(noDawn ? [NO_DAWN] : [])];
+    const modules = [
+      ...(fromSource ? [import.meta.resolve("tsx")] : []),
+      METER,
+      ...(noDawn ? [without("webgpu")] : []),
+      ...(noKoffi ? [without("koffi")] : []),
+    ];
     const child = spawn(process.execPath, [...modules.flatMap((module) => ["--import", module]), main, ...args], {
       stdio: ["pipe", "pipe", "pipe", "pipe"],
       env: { ...process.env, NO_COLOR: "1", ...(noDriver ? NO_DRIVER : {}) },

@@ -3,6 +3,8 @@ import type { Target } from "./target.ts";
 
 /** A dtype's elements in a buffer. `features` are what it gave for the target. */
 export interface BufferFormat {
+  /** What errors call it. */
+  readonly name: string;
   /** How many elements arithmetic makes of each: 1 of what is widened as it is read, 0 of what is used as it lies. */
   readonly unpacks: 0 | 1;
   /** The type of what the buffer is an array of, where that holds so many neighbouring elements; of one, what `element` indexes. */

@@ -69,7 +69,7 @@ export class Region {
     this.node = node;
     this.#place = place;
     this.body = node.body ?? asBody(node);
-    this.#values = new StoredValues(this.body, { storages, target, place });
+    this.#values = new StoredValues(this.body, { storages, target });
     this.operands = node.body ? node.operands : this.body.inputs.map((i) => i.value);
     this.kind = kindOf(node);
     this.anchor = anchorNode(this.body, this.kind);

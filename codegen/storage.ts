@@ -1,6 +1,7 @@
 // How the elements of a tensor lie in buffers, and how shaders read them: one alone, or several a load. A kernel asks for elements, and
 // its region for the storage that holds them; no kernel knows which one that is.
-import type { Node, Op, TensorType, Value } from "../ir/index.ts";
+import { shortValue } from "../base/short-json.ts";
+import { CompileError, callMember, type Node, type Op, type TensorType, type Value } from "../ir/index.ts";
 import type { Target } from "./target.ts";
 import type { Fragment, Index } from "./wgsl-index.ts";
 
@@ -55,6 +56,9 @@ export interface Storage {
   features?(target: Target): readonly string[];
 }
 
+/** A storage that says how one element is read. */
+export type WideningStorage = Storage & Required<Pick<Storage, "element">>;
+
 /** A tensor's storage, and the tensors of the buffers. */
 export interface Stored {
   readonly storage: Storage;
@@ -64,24 +68,49 @@ export interface Stored {
 /** How `v` lies, which `producer` makes, if anything does. The last storage that says so is right, as with kernels. */
 export function storedAs(storages: readonly Storage[], v: Value, producer: Node | undefined): Stored | undefined {
   for (const storage of storages.toReversed()) {
-    const parts = storage.parts(v, producer);
+    const parts = asked(
+      storage,
+      "parts",
+      () => storage.parts(v, producer),
+      isValuesOrNothing,
+      "a list of values, or nothing",
+    );
     if (parts !== undefined) return { storage, parts };
   }
   return undefined;
 }
 
+const isValuesOrNothing = (x: unknown): boolean =>
+  x === undefined || (Array.isArray(x) && x.every((v: Partial<Value> | null) => typeof v?.name === "string"));
+
+/**
+ * What a member of a storage gives: a storage of a user's may give anything.
+ * @throws CompileError that names storage and member for what is not what `is` says.
+ */
+export function asked<X>(
+  { name }: Pick<Storage, "name">,
+  member: string,
+  call: () => X,
+  fits: (given: unknown) => boolean,
+  is: string,
+): X {
+  const place = `storage ${name}`;
+  const given = callMember(place, member, call);
+  if (fits(given)) return given;
+  throw new CompileError(place, `its ${member} gives ${shortValue(given)}`, `it gives ${is}`);
+}
+
 /** The storage that says how elements of what the op makes are read one by one. */
-export const elementStorage = (storages: readonly Storage[], op: Op): Storage | undefined =>
-  storages.findLast((s) => s.op === op && s.element !== undefined);
+export const elementStorage = (storages: readonly Storage[], op: Op): WideningStorage | undefined =>
+  storages.findLast((s): s is WideningStorage => s.op === op && s.element !== undefined);
 
 /** Why rows of such a length can't be read in loads of `size` elements, or nothing. */
 export function refusesSize({ storage, parts }: Stored, row: number, size: VectorSize): string | undefined {
   if (row % size !== 0) return `${row} is no multiple of ${size}`;
   if (!storage.sizes.includes(size)) return `a load of ${storage.name} gives ${storage.sizes.join(" or ")} elements`;
-  return storage.refuses?.(
-    size,
-    parts.map((p) => p.type),
-  );
+  const types = parts.map((p) => p.type);
+  const isReason = (x: unknown) => x === undefined || typeof x === "string";
+  return asked(storage, "refuses", () => storage.refuses?.(size, types), isReason, "the reason as a text, or nothing");
 }
 
 /** How many elements one load of such rows can give, the most first. */

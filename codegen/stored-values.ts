@@ -1,18 +1,16 @@
 // The values of one region as they lie in buffers: which storage holds each, and the WGSL that declares and reads them.
-import { shortValue } from "../base/short-json.ts";
-import {
-  at,
-  CompileError,
-  callMember,
-  type Graph,
-  type GraphIndex,
-  indexGraph,
-  type Node,
-  type Value,
-} from "../ir/index.ts";
+import { at, CompileError, type Graph, type GraphIndex, indexGraph, type Node, type Value } from "../ir/index.ts";
 import type { Binding } from "./binding.ts";
 import type { ElementScope } from "./buffer-format.ts";
-import { elementStorage, type Storage, type Stored, storedAs, type VectorSize } from "./storage.ts";
+import {
+  asked,
+  elementStorage,
+  type Storage,
+  type Stored,
+  storedAs,
+  type VectorSize,
+  type WideningStorage,
+} from "./storage.ts";
 import { BUFFER_FORMATS } from "./storages/index.ts";
 import type { Target } from "./target.ts";
 
@@ -22,12 +20,10 @@ export interface StoredOptions {
   readonly storages: readonly Storage[];
   /** Whose features may be used; none when absent. */
   readonly target?: Target | undefined;
-  /** Where an error is. */
-  readonly place: string;
 }
 
 /** What may be asked for features. */
-type Featured = Pick<Storage, "features">;
+type Featured = Pick<Storage, "name" | "features">;
 
 /** How the values of a region's body lie. */
 export class StoredValues {
@@ -59,7 +55,7 @@ export class StoredValues {
    * The storage that says how elements of the node's result are read one by one.
    * @throws CompileError where none does.
    */
-  widening({ op, results }: Node): Storage {
+  widening({ op, results }: Node): WideningStorage {
     const found = elementStorage(this.#options.storages, op);
     if (found) return found;
     const place = `${op.name} ${at(results, 0).name}`;
@@ -85,18 +81,32 @@ export class StoredValues {
   /** The statements of a function that loads `size` elements, whose buffers are called so. */
   load({ storage, parts }: Stored, size: VectorSize, nameOf: (part: Value) => string): readonly string[] {
     const bound = parts.map((part) => ({ name: nameOf(part), type: part.type }));
-    const place = `storage ${storage.name}, ${this.#options.place}`;
-    const lines: unknown = callMember(place, "load", () => storage.load(size, bound, this.#featuresOf(storage)));
-    if (Array.isArray(lines) && lines.every((line) => typeof line === "string")) return lines;
-    throw new CompileError(place, `its load gives ${shortValue(lines)}`, "it gives the statements of a WGSL function");
+    const features = this.#featuresOf(storage);
+    return asked(
+      storage,
+      "load",
+      () => storage.load(size, bound, features),
+      isTexts,
+      "the statements of a WGSL function",
+    );
   }
 
   /** How many of its own elements each input is bound in arrays of, where a kernel reads values by so many elements a load. */
   widths(vectors: ReadonlyMap<Value, VectorSize>): ReadonlyMap<Value, number> {
     return new Map(
       [...vectors].flatMap(([v, size]) => {
-        const { storage, parts = [] } = this.of(v) ?? {};
-        const widths = storage?.widths(size) ?? [];
+        const stored = this.of(v);
+        if (!stored) return [];
+        const { storage, parts } = stored;
+        const areWidths = (x: unknown) =>
+          Array.isArray(x) && x.length === parts.length && x.every((n) => [1, 2, 4, 8].includes(n));
+        const widths = asked(
+          storage,
+          "widths",
+          () => storage.widths(size),
+          areWidths,
+          "1, 2, 4 or 8 for each of its parts",
+        );
         return parts.map((part, i) => [part, at(widths, i)] as const);
       }),
     );
@@ -115,12 +125,20 @@ export class StoredValues {
   /** Features of the adapter that shaders read these bindings by. */
   featuresOf(bindings: readonly Binding[]): readonly string[] {
     const formats = bindings.map((b): Featured => BUFFER_FORMATS[b.value.type.dtype]);
-    const storages = this.#body.nodes.flatMap((n) => n.results).map((v): Featured => this.of(v)?.storage ?? {});
-    return [...new Set([...formats, ...storages].flatMap((asked) => this.#featuresOf(asked)))];
+    const storages = this.#body.nodes
+      .flatMap((n) => n.results)
+      .flatMap((v): readonly Featured[] => {
+        const { storage } = this.of(v) ?? {};
+        return storage ? [storage] : [];
+      });
+    return [...new Set([...formats, ...storages].flatMap((source) => this.#featuresOf(source)))];
   }
 
-  #featuresOf({ features }: Featured): readonly string[] {
+  #featuresOf(source: Featured): readonly string[] {
     const { target } = this.#options;
-    return (target && features?.(target)) ?? [];
+    if (!target || !source.features) return [];
+    return asked(source, "features", () => source.features?.(target) ?? [], isTexts, "a list of features");
   }
 }
+
+const isTexts = (x: unknown): boolean => Array.isArray(x) && x.every((text) => typeof text === "string");

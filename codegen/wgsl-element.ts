@@ -235,7 +235,7 @@ export class ElementWriter {
     const place = index.map((i) => this.short(i));
     return this.let(
       node.op.name,
-      wgslMember(node, "element", () => storage.element?.(place, reader) ?? ""),
+      wgslMember(node, "element", () => storage.element(place, reader)),
     );
   }
 

@@ -14,6 +14,7 @@ const isNative = (enabled: readonly string[]): boolean => enabled.includes(FEATU
 
 /** Buffers of f16. */
 export const halves: BufferFormat = {
+  name: "f16",
   unpacks: 1,
   features,
   type: (width, enabled) => (isNative(enabled) ? NATIVE : PAIRS)[width] ?? "u32",

@@ -4,6 +4,7 @@ import type { Storage } from "../storage.ts";
 
 /** Buffers of a scalar type of WGSL. */
 export const scalars = (type: "f32" | "i32" | "u32"): BufferFormat => ({
+  name: type,
   unpacks: 0,
   type: (width) => (width === 1 ? type : `vec${width}${type.slice(0, 1)}`),
   element: (binding, place, scope) => scope.let(`${binding}_at`, `${binding}[${place}]`),
@@ -12,6 +13,7 @@ export const scalars = (type: "f32" | "i32" | "u32"): BufferFormat => ({
 /** A bool has no place in a buffer; it lies there as a u32. */
 export const bools: BufferFormat = {
   ...scalars("u32"),
+  name: "bool",
   element: (binding, place, scope) => scope.let(`${binding}_at`, `${binding}[${place}] != 0u`),
 };
 

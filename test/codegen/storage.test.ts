@@ -4,13 +4,18 @@ import { readdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { compileEntries, standard, type Toolkit } from "../../codegen/compile.ts";
+import { weightBytesRead } from "../../base/plan.ts";
+import { compileEntries, definePlugin, extend, standard, type Toolkit } from "../../codegen/compile.ts";
+import { demandOf } from "../../codegen/cost.ts";
+import { rankKernels } from "../../codegen/rank-kernels.ts";
+import { renderShader } from "../../codegen/render-shader.ts";
 import { candidates } from "../../codegen/select-kernel.ts";
+import type { Storage } from "../../codegen/storage.ts";
 import { type Target, targetByName } from "../../codegen/target.ts";
 import { at } from "../../ir/errors.ts";
 import { parseGraph } from "../../ir/parse.ts";
 import { onGpu } from "../support/gpu.ts";
-import { codesFor, withCodes, withPackedCodes } from "../support/packed-codes.ts";
+import { codesFor, dequantizeInt8, int8, withCodes, withPackedCodes } from "../support/packed-codes.ts";
 import { CHECKED_TARGETS, checkKernels } from "./kernel-check.ts";
 import { matmul, normalized, transposed } from "./kernel-texts.ts";
 
@@ -115,6 +120,47 @@ for (const [what, text] of OTHERS)
       });
     }
   });
+
+/** Of the one entry point of a graph. */
+const entryOf = (text: string, toolkit = withPackedCodes, target = lavapipe) => {
+  const graph = parseGraph(text, toolkit);
+  const made = compileEntries("g", [{ name: "run", graph, maxima: { T: 40 } }], { toolkit, target });
+  return { plan: made.plan, entry: at(made.plan.entries, 0), node: at(at(made.entries, 0).fused.nodes, 0) };
+};
+
+test("what a call reads of weights is codes and scales, and of a table those of its rows", () => {
+  const product = entryOf(withCodes(matmul("1", 66, 96), 8, 32)).entry;
+  assert.is(weightBytesRead(product, {}), 66 * (96 + 4 * 3));
+  const half = entryOf(withCodes(matmul("1", 66, 96), 4, 32)).entry;
+  assert.is(weightBytesRead(half, {}), 66 * (96 / 2 + 4 * 3));
+  const lookup = entryOf(withCodes("graph g(w: f32[99, 16], ids: i32[T]) { y = gather(w, ids) return y }", 8, 8)).entry;
+  assert.is(weightBytesRead(lookup, { T: 7 }), 7 * (16 + 4 * 2));
+});
+
+test("a prediction counts the words and scales that loads move, and every code that is unpacked", () => {
+  const { node } = entryOf(withCodes(matmul("1", 64, 96), 8, 32));
+  for (const chosen of rankKernels(node, lavapipe, {}, withPackedCodes)) {
+    const shader = renderShader(chosen, node, lavapipe, undefined, withPackedCodes);
+    const { memoryBytes, unpacked } = demandOf(shader, {});
+    assert.is(memoryBytes, 64 * (96 + 4 * 3) + 4 * (64 + 96), chosen.kernel.name);
+    assert.ok(unpacked >= 64 * 96, chosen.kernel.name);
+    if (chosen.kernel.name !== "matmul_gemv_vectorized") continue;
+    const [codes, scales] = shader.account?.({}).traffic ?? [];
+    assert.equal([codes?.bytes, scales?.bytes], [16, 4]);
+    assert.is(codes?.loads, scales?.loads);
+  }
+});
+
+test("a shader enables the features that its storage reads by, where the target has them", () => {
+  const reading: Storage = { ...int8, features: ({ features }) => features.filter((f) => f === "subgroups") };
+  const toolkit = extend(standard, definePlugin({ name: "p", ops: [dequantizeInt8], storages: [reading] }));
+  const featuresFor = (target: Target) => {
+    const { plan } = entryOf(withCodes(matmul("1", 66, 96), 8, 32), toolkit, target);
+    return [plan.requiredFeatures, /^enable subgroups;$/m.test(at(plan.kernels, 0).wgsl)];
+  };
+  assert.equal(featuresFor(lavapipe), [["subgroups"], true]);
+  assert.equal(featuresFor(targetByName("webgpu-default")), [[], false]);
+});
 
 test("no kernel's file speaks of how a weight lies", () => {
   const folder = fileURLToPath(new URL("../../codegen/kernels/", import.meta.url));

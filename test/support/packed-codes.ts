@@ -110,6 +110,9 @@ function loadNibbles(size: VectorSize, parts: readonly BoundPart[]): readonly st
 }
 
 const ops = { 8: dequantize(8), 4: dequantize(4) } as const;
+/** The op of eight bits, and its storage. */
+export const dequantizeInt8 = ops[8];
+export const int8 = packedCodes(8, ops[8]);
 
 /** wgpt's own, with both storages. */
 export const withPackedCodes = extend(
@@ -117,7 +120,7 @@ export const withPackedCodes = extend(
   definePlugin({
     name: "packed-codes",
     ops: [ops[8], ops[4]],
-    storages: [packedCodes(8, ops[8]), packedCodes(4, ops[4])],
+    storages: [int8, packedCodes(4, ops[4])],
   }),
 );
 

@@ -13,9 +13,11 @@ import { at } from "../../ir/errors.ts";
 import type { Graph, Node } from "../../ir/graph.ts";
 import { interpret } from "../../ir/interpret.ts";
 import { parseGraph } from "../../ir/parse.ts";
+import type { HostTensor } from "../../ir/tensor.ts";
 import type { SymbolValues } from "../../ir/type.ts";
 import { Executor } from "../../runtime/executor.ts";
 import { onGpu } from "../support/gpu.ts";
+import { blocksFor, withBlocks, withPackedBlocks } from "../support/packed-blocks.ts";
 import { codesFor, withCodes, withPackedCodes } from "../support/packed-codes.ts";
 import { assertClose, seededTensor } from "../support/tensors.ts";
 import { matmul, normalized, transposed } from "./kernel-texts.ts";
@@ -38,7 +40,8 @@ const attention = (rows: string, length: string) =>
   `graph g(query: f32[${rows}, 24], keys: f32[300, 24], values: f32[300, 24]) {
     y = scaled_dot_product_attention(query, keys, values, length=${length}, n_head=3, scale=0.3, mask_value=-inf) return y }`;
 
-const CASES: readonly (readonly [text: string, symbols?: SymbolValues, toolkit?: Toolkit])[] = [
+type Given = (graph: Graph) => ReadonlyMap<string, HostTensor>;
+const CASES: readonly (readonly [text: string, symbols?: SymbolValues, toolkit?: Toolkit, given?: Given])[] = [
   [
     "graph g(x: f32[T, 7], z: f32[7]) { y = fused pointwise(x, z) { a = add(x, z) y = tanh(a) return y } return y }",
     { T: 19 },
@@ -60,14 +63,16 @@ const CASES: readonly (readonly [text: string, symbols?: SymbolValues, toolkit?:
   [withCodes(matmul("T", 68, 96), 4, 32), { T: 21 }, withPackedCodes],
   [withCodes(transposed("1", 96, 45), 4, 32), {}, withPackedCodes],
   [withCodes(transposed("T", 96, 45), 8, 32), { T: 21 }, withPackedCodes],
+  // In one buffer, of which a load takes several words.
+  [withBlocks(matmul("1", 66, 96)), {}, withPackedBlocks, blocksFor],
 ];
 
-for (const [text, symbols = {}, toolkit = standard] of CASES)
+for (const [text, symbols = {}, toolkit = standard, given = codesFor] of CASES)
   gpuTest(`${text.replace(/\s+/g, " ")}: every configuration, in numbers and counts`, async (gpu) => {
     const graph = parseGraph(text, toolkit);
     const inputs = new Map([
       ...graph.inputs.map(({ value }, i) => [value.name, seededTensor(value.type, symbols, i + 1)] as const),
-      ...codesFor(graph),
+      ...given(graph),
     ]);
     const expected = interpret(graph, inputs, symbols);
     const seen = new Set<string>();

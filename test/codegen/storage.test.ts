@@ -15,6 +15,7 @@ import { type Target, targetByName } from "../../codegen/target.ts";
 import { at } from "../../ir/errors.ts";
 import { parseGraph } from "../../ir/parse.ts";
 import { onGpu } from "../support/gpu.ts";
+import { blocksFor, withBlocks, withPackedBlocks } from "../support/packed-blocks.ts";
 import { codesFor, dequantizeInt8, int8, withCodes, withPackedCodes } from "../support/packed-codes.ts";
 import { CHECKED_TARGETS, checkKernels } from "./kernel-check.ts";
 import { matmul, normalized, transposed } from "./kernel-texts.ts";
@@ -50,6 +51,7 @@ test("every kernel that takes a weight of f16 takes one of packed codes, and fus
   for (const text of MATMULS) {
     const known = takers(text.replace("w: f32", "weight w: f32"), standard, "f16");
     for (const bits of [8, 4] as const) assert.equal(takers(withCodes(text, bits, 32), withPackedCodes, "f32"), known);
+    assert.equal(takers(withBlocks(text), withPackedBlocks, "f32"), known);
     for (const name of known) all.add(name);
   }
   const matmuls = standard.kernels.filter((k) => k.name.startsWith("matmul_")).map((k) => k.name);
@@ -79,6 +81,21 @@ for (const { bits, group } of NUMBERS)
         });
       },
     );
+
+for (const text of [...MATMULS, "graph lookup(w: f32[9, 64], ids: i32[T]) { y = gather(w, ids) return y }"])
+  gpuTest(
+    `blocks of scale and codes, ${text.split("{")[0]?.trim()}: each kernel gives the reference's numbers`,
+    async (gpu) => {
+      const graph = parseGraph(withBlocks(text), withPackedBlocks);
+      await checkKernels(gpu, graph, {
+        toolkit: withPackedBlocks,
+        given: blocksFor(graph),
+        terms: 96,
+        runs: [{ T: 5 }],
+        checkBounds: true,
+      });
+    },
+  );
 
 const OTHERS: readonly (readonly [what: string, text: string])[] = [
   ["a lookup", "graph g(w: f32[9, 16], ids: i32[T]) { y = gather(w, ids) return y }"],
@@ -135,6 +152,8 @@ test("what a call reads of weights is codes and scales, and of a table those of 
   assert.is(weightBytesRead(half, {}), 66 * (96 / 2 + 4 * 3));
   const lookup = entryOf(withCodes("graph g(w: f32[99, 16], ids: i32[T]) { y = gather(w, ids) return y }", 8, 8)).entry;
   assert.is(weightBytesRead(lookup, { T: 7 }), 7 * (16 + 4 * 2));
+  const table = withBlocks("graph g(w: f32[99, 64], ids: i32[T]) { y = gather(w, ids) return y }");
+  assert.is(weightBytesRead(entryOf(table, withPackedBlocks).entry, { T: 7 }), 7 * 2 * 4 * 9);
 });
 
 test("a prediction counts the words and scales that loads move, and every code that is unpacked", () => {

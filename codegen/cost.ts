@@ -36,8 +36,8 @@ export interface Demand {
   readonly accesses: number;
   /** Bytes of those. */
   readonly accessBytes: number;
-  /** Elements of halves among those. */
-  readonly halves: number;
+  /** Elements that arithmetic makes of those, such as floats of halves. */
+  readonly unpacked: number;
   /** How often an invocation waits for what nobody loaded before, and for what somebody did. */
   readonly waits: number;
   readonly nearWaits: number;
@@ -54,7 +54,7 @@ export function demandOf(shader: Shader, symbols: SymbolValues): Demand {
   const size = needs?.invocations ?? 1;
   const groups = shader.groups(symbols);
   const { work, traffic } = shader.account?.(symbols) ?? touchedOnce(shader, symbols);
-  let [memoryBytes, cacheBytes, accesses, accessBytes, halves, waits, nearWaits] = [0, 0, 0, 0, 0, 0, 0];
+  let [memoryBytes, cacheBytes, accesses, accessBytes, unpacked, waits, nearWaits] = [0, 0, 0, 0, 0, 0, 0];
   const invocations = Math.max(1, work.busy ?? groups * size);
   for (const { binding, loads, stores, bytes, fetches, waits: ofAll } of traffic) {
     const { value } = binding;
@@ -66,7 +66,7 @@ export function demandOf(shader: Shader, symbols: SymbolValues): Demand {
     cacheBytes += (fetches + stores) * bytes;
     accesses += loads + stores;
     accessBytes += (loads + stores) * bytes;
-    if (value.type.dtype === "f16") halves += ((loads + stores) * bytes) / 2;
+    unpacked += (((loads + stores) * bytes) / DTYPE_BYTES[value.type.dtype]) * binding.unpacks;
   }
   return {
     groups,
@@ -76,7 +76,7 @@ export function demandOf(shader: Shader, symbols: SymbolValues): Demand {
     cacheBytes,
     accesses,
     accessBytes,
-    halves,
+    unpacked,
     waits,
     nearWaits,
     multiplyAdds: work.multiplyAdds ?? 0,
@@ -150,7 +150,7 @@ function onSoftware(demand: Demand, { bandwidth, launch, units, lanes }: Machine
   const { groups, size } = demand;
   const waves = groups * Math.ceil(size / lanes);
   const uneven = (Math.ceil(groups / units) * units) / Math.max(1, groups);
-  const loads = demand.accesses * costs.access + demand.accessBytes * costs.byte + demand.halves * costs.half;
+  const loads = demand.accesses * costs.access + demand.accessBytes * costs.byte + demand.unpacked * costs.unpack;
   const parts = {
     launch: launch + groups * costs.group + waves * costs.wave,
     memory: demand.memoryBytes / bandwidth,

@@ -3,7 +3,8 @@
  * @module wgpt/codegen
  */
 
-export type { Binding, VectorSize } from "./binding.ts";
+export type { Binding } from "./binding.ts";
+export type { BufferFormat, ElementScope } from "./buffer-format.ts";
 export * from "./compile.ts";
 export { compileGpt2 } from "./compile-gpt2.ts";
 export { BOUNDS, type Bound, type Demand, demandOf, type Prediction, predict } from "./cost.ts";
@@ -52,11 +53,19 @@ export {
   selectKernel,
 } from "./select-kernel.ts";
 export { type Config, combinations, laneChoices, laneSpace, suited } from "./space.ts";
+export {
+  type BoundPart,
+  type ElementReader,
+  type Storage,
+  type Stored,
+  VECTOR_TYPES,
+  type VectorSize,
+} from "./storage.ts";
+export { STORAGES } from "./storages/index.ts";
 export { TARGETS, type Target, type TargetLimits, targetByName, targetForAdapter } from "./target.ts";
 export { BeyondTarget } from "./target-limits.ts";
 export { type Param, type PrecompiledTemplate, precompiledTemplate, type Template } from "./template.ts";
 export type { WayOut } from "./way-out.ts";
-export type { Halves } from "./wgsl-element.ts";
 export {
   addIndex,
   dimIndex,

@@ -12,10 +12,10 @@ import {
   POINTWISE_ANCHOR,
   type Value,
 } from "../ir/index.ts";
-import type { VectorSize } from "./binding.ts";
 import type { CommonParam, Lowered } from "./lowered.ts";
 import type { Region } from "./region.ts";
 import type { Config } from "./space.ts";
+import type { VectorSize } from "./storage.ts";
 import type { Target } from "./target.ts";
 import type { Param, Template } from "./template.ts";
 
@@ -44,7 +44,7 @@ export interface Kernel {
   readonly features?: readonly string[];
   /** Takes a row normalisation into its region, as a prologue. */
   readonly takesNormalization?: boolean;
-  /** Operands to bind as arrays of vectors, and how many elements those have. */
+  /** Values that lie in buffers and are read several elements a load, and how many; see `Region.vectorFunction`. */
   readonly vectors?: (region: Region) => ReadonlyMap<Value, VectorSize>;
   /** Parameters, functions and workgroups for a region that it does not refuse. */
   lower(region: Region, target: Target, config: Config): Lowered;

@@ -101,7 +101,7 @@ function lowerNode(node: Node, lowering: Lowering): LoweredStep {
     ? callMember(place, "kernelFor", () => kernelFor(node, target))
     : chooseKernel(node, target, lengths, toolkit);
   checkChosen(chosen, place);
-  const shader = renderShader(chosen, node, target, symbols);
+  const shader = renderShader(chosen, node, target, symbols, toolkit);
   const bound = shader.region.bindings.map((b) => b.value);
   const bindings = bound.map((v) => places.get(v) ?? v.name);
   const added = table.add(kernelName(node, shader.kernel.name), entry, shader);

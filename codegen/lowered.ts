@@ -2,8 +2,8 @@
 import type { PlanCount } from "../base/plan.ts";
 import { shortValue } from "../base/short-json.ts";
 import { CompileError, type Value } from "../ir/index.ts";
-import type { VectorSize } from "./binding.ts";
 import type { Region } from "./region.ts";
+import type { VectorSize } from "./storage.ts";
 import type { Param } from "./template.ts";
 import type { WorkOf } from "./work.ts";
 
@@ -67,12 +67,17 @@ function isFactor({ dim, per = 0 }: Partial<PlanCount[number]>, symbols: readonl
   );
 }
 
-/** @throws CompileError for what its `vectors` gives that are no vectors of four or eight elements of operands. */
+/** @throws CompileError for what its `vectors` gives that are no loads of the region's values. */
 export function checkVectors(vectors: ReadonlyMap<Value, VectorSize> | undefined, region: Region, place: string): void {
   if (vectors === undefined) return;
-  const entries: readonly (readonly [Value, unknown])[] = vectors instanceof Map ? [...vectors] : [];
-  const strange = entries.find(([v, size]) => !region.isInput(v) || (size !== 4 && size !== 8));
+  const entries: readonly (readonly [Value, VectorSize])[] = vectors instanceof Map ? [...vectors] : [];
+  const strange = entries.find(([v, size]) => region.stored(v)?.storage.sizes.includes(size) !== true);
   if (vectors instanceof Map && !strange) return;
   const given = strange ? `${shortValue(strange[1])} elements of ${strange[0]?.name}` : shortValue(vectors);
-  throw new CompileError(place, `its vectors gives ${given}`, "a map from operands that lie in buffers to 4 or 8");
+  const sizes = strange && region.stored(strange[0])?.storage.sizes.join(" or ");
+  throw new CompileError(
+    place,
+    `its vectors gives ${given}`,
+    `a map from values that lie in buffers to how many elements a load gives${sizes ? `, which is ${sizes}` : ""}`,
+  );
 }

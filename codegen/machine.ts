@@ -9,8 +9,8 @@ export interface SoftwareCosts {
   /** A load or store of a buffer, and each byte of it. */
   readonly access: number;
   readonly byte: number;
-  /** An element of halves that is unpacked or packed. */
-  readonly half: number;
+  /** An element that is unpacked, such as a float of a half. */
+  readonly unpack: number;
   readonly multiplyAdd: number;
   /** A load or store of workgroup memory. */
   readonly shared: number;

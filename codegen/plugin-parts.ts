@@ -12,9 +12,10 @@ import {
 } from "../ir/index.ts";
 import { PASS_ROLES } from "../passes/index.ts";
 import { type Kernel, TRAIT_KINDS } from "./kernel.ts";
+import { type Storage, VECTOR_TYPES } from "./storage.ts";
 
 /** The kinds of parts. */
-export type PartKind = "op" | "kernel" | "pass" | "family";
+export type PartKind = "op" | "kernel" | "storage" | "pass" | "family";
 
 /** What a member must be. */
 interface Member {
@@ -68,6 +69,7 @@ const TRAITS = {
   commutative: may(FLAG),
   pointwise: may(record({ wgsl: CALL, scalar: may(CALL), helpers: may(listOf("WGSL functions", isText)) })),
   reads: may(record({ element: CALL })),
+  widens: may(FLAG),
   writes: may(record({ operand: PLACE, targets: CALL })),
   ranges: may(CALL),
   updatesFirstOperand: may(FLAG),
@@ -112,6 +114,20 @@ const KERNEL = {
   takesNormalization: may(FLAG),
   vectors: may(CALL),
 } satisfies Members<Exclude<keyof Kernel, "summary" | "kind">>;
+
+const STORAGE = {
+  name: plain("a word such as int8", (x) => isText(x) && /^\w+$/.test(x)),
+  op: may(plain("an op", isRecord)),
+  parts: CALL,
+  sizes: listOf("numbers of elements, which are 16, 8 or 4", (x) => Object.hasOwn(VECTOR_TYPES, String(x))),
+  refuses: may(CALL),
+  widths: CALL,
+  load: CALL,
+  element: may(CALL),
+  helpers: may(listOf("WGSL functions", isText)),
+  unpacks: may(listOf("numbers", (x) => typeof x === "number")),
+  features: may(CALL),
+} satisfies Members<Exclude<keyof Storage, "summary">>;
 
 const PATTERN = plain("a regular expression", (x) => isText(x) && isPattern(x));
 
@@ -159,6 +175,8 @@ export function partProblem(part: unknown, kind: PartKind): string | undefined {
       return memberProblem(part, OP);
     case "kernel":
       return memberProblem(part, KERNEL) ?? kindProblem(part["kind"]);
+    case "storage":
+      return memberProblem(part, STORAGE);
     case "pass":
       return passProblem(part);
     case "family":

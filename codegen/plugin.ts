@@ -1,10 +1,11 @@
-// What a plugin is: a user's ops, kernels, passes and families under one name. What can be wrong with it by itself is found
+// What a plugin is: a user's ops, kernels, storages, passes and families under one name. What can be wrong with it by itself is found
 // here; what clashes with other plugins, where a toolkit is extended.
 import { shortName, shortValue } from "../base/short-json.ts";
 import { CompileError, type Family, type Op, POINTWISE_ANCHOR } from "../ir/index.ts";
 import type { PassSpec } from "../passes/index.ts";
 import type { Kernel } from "./kernel.ts";
 import { type PartKind, partProblem } from "./plugin-parts.ts";
+import type { Storage } from "./storage.ts";
 
 /** A pass and its place: directly before or after another one, by name. */
 export type PlacedPass =
@@ -18,6 +19,8 @@ export interface PluginSpec {
   readonly ops?: readonly Op[];
   /** Each kind from slow to fast. All are asked before the kernels that were there. */
   readonly kernels?: readonly Kernel[];
+  /** All are asked before the storages that were there, the last one first. */
+  readonly storages?: readonly Storage[];
   /** In the order in which those of one place run. */
   readonly passes?: readonly PlacedPass[];
   readonly families?: readonly Family[];
@@ -43,25 +46,27 @@ export const definedAt = (plugin: Plugin): Error | undefined => plugins.get(plug
 export function definePlugin(spec: PluginSpec): Plugin {
   const name = nameOf(spec);
   const place = `plugin ${name}`;
-  const { ops = [], kernels = [], passes = [], families = [] } = listsOf(spec, place);
-  const parts = { op: ops, kernel: kernels, pass: passes.map((p) => p.pass), family: families };
-  for (const kind of ["op", "kernel", "pass", "family"] as const) checkParts(parts[kind], kind, place);
+  const { ops = [], kernels = [], storages = [], passes = [], families = [] } = listsOf(spec, place);
+  const parts = { op: ops, kernel: kernels, storage: storages, pass: passes.map((p) => p.pass), family: families };
+  for (const kind of ["op", "kernel", "storage", "pass", "family"] as const) checkParts(parts[kind], kind, place);
   for (const op of ops) checkOp(op, place);
-  const plugin: Plugin = { name, ops, kernels, passes, families };
+  const plugin: Plugin = { name, ops, kernels, storages, passes, families };
   plugins.set(plugin, new Error(`${place} is defined here`));
   return plugin;
 }
 
-const LISTS = ["ops", "kernels", "passes", "families"] as const;
+const LISTS = ["ops", "kernels", "storages", "passes", "families"] as const;
 const DEFINED_BY: Readonly<Record<PartKind, string>> = {
   op: "`defineOp` of wgpt/ir makes one, as `definePointwise`, `defineReads` and `defineReduction` do",
   kernel: "`defineKernel` of wgpt/codegen makes one",
+  storage: "see `Storage`",
   pass: "a pass is { name, summary, role, run }, or { name, summary, role, make }",
   family: "see `Family`",
 };
 const PLURALS: Readonly<Record<PartKind, string>> = {
   op: "ops",
   kernel: "kernels",
+  storage: "storages",
   pass: "passes",
   family: "families",
 };
@@ -72,7 +77,7 @@ function nameOf(spec: unknown): string {
     throw new CompileError(
       "plugin",
       `its definition is ${shortValue(spec)}`,
-      "it is { name, ops, kernels, passes, families }",
+      "it is { name, ops, kernels, storages, passes, families }",
     );
   const { name } = spec as { readonly name?: unknown };
   if (typeof name === "string" && /^[\w.@/-]+$/.test(name)) return name;

@@ -1,7 +1,7 @@
 // Kernels and configurations in the order of their predicted times, and the choice among them: what a plan has, and what is shown of it.
 import type { Node, SymbolValues } from "../ir/index.ts";
 import { demandOf, type Prediction, predict } from "./cost.ts";
-import type { ConfiguredKernel, Kernel } from "./kernel.ts";
+import type { ConfiguredKernel } from "./kernel.ts";
 import { regionKey } from "./region-key.ts";
 import { regionMemory } from "./region-memory.ts";
 import { renderShader } from "./render-shader.ts";
@@ -40,11 +40,11 @@ export function rankKernels(
   node: Node,
   target: Target,
   lengths: SymbolValues,
-  { kernels }: Kernels = standard,
+  toolkit: Kernels = standard,
 ): readonly RankedKernel[] {
-  const known = knownRanks(target, kernels);
+  const known = knownRanks(target, toolkit);
   const key = `${regionKey(node)} ${JSON.stringify(lengths)}`;
-  const found = known.get(key) ?? findRanks(node, target, lengths, kernels);
+  const found = known.get(key) ?? findRanks(node, target, lengths, toolkit);
   known.set(key, found);
   return found;
 }
@@ -53,15 +53,10 @@ interface Ranked extends RankedKernel {
   readonly accounts: boolean;
 }
 
-function findRanks(
-  node: Node,
-  target: Target,
-  lengths: SymbolValues,
-  kernels: readonly Kernel[],
-): readonly RankedKernel[] {
-  const all = candidates(node, target, { kernels }).flatMap(({ kernel, configs }) =>
+function findRanks(node: Node, target: Target, lengths: SymbolValues, toolkit: Kernels): readonly RankedKernel[] {
+  const all = candidates(node, target, toolkit).flatMap(({ kernel, configs }) =>
     configs.map((config): Ranked => {
-      const shader = renderShader({ kernel, config }, node, target);
+      const shader = renderShader({ kernel, config }, node, target, undefined, toolkit);
       const prediction = predict(demandOf(shader, lengths), target.machine);
       return { kernel, config, prediction, accounts: shader.account !== undefined };
     }),

@@ -1,15 +1,19 @@
 // What was found for a region, kept for all that differ from it in names: the layers of a model are alike.
-import type { Kernel } from "./kernel.ts";
 import type { Target } from "./target.ts";
+import type { Toolkit } from "./toolkit.ts";
 
-/** What is kept for one target and one list of kernels, by key; nothing of either is held on to. */
-export function regionMemory<T>(): (target: Target, kernels: readonly Kernel[]) => Map<string, T> {
-  const memory = new WeakMap<Target, WeakMap<readonly Kernel[], Map<string, T>>>();
-  return (target, kernels) => {
-    const ofTarget = memory.get(target) ?? new WeakMap<readonly Kernel[], Map<string, T>>();
-    memory.set(target, ofTarget);
-    const found = ofTarget.get(kernels) ?? new Map<string, T>();
-    ofTarget.set(kernels, found);
-    return found;
+/** What is kept for one target, one list of kernels and one of storages, by key; none of the three is held on to. */
+export function regionMemory<T>(): (target: Target, toolkit: Pick<Toolkit, "kernels" | "storages">) => Map<string, T> {
+  const memory = new WeakMap<object, WeakMap<object, WeakMap<object, Map<string, T>>>>();
+  return (target, { kernels, storages }) => {
+    const ofTarget = entryOf(memory, target, () => new WeakMap<object, WeakMap<object, Map<string, T>>>());
+    const ofKernels = entryOf(ofTarget, kernels, () => new WeakMap<object, Map<string, T>>());
+    return entryOf(ofKernels, storages, () => new Map<string, T>());
   };
+}
+
+function entryOf<X>(map: WeakMap<object, X>, key: object, make: () => X): X {
+  const found = map.get(key) ?? make();
+  map.set(key, found);
+  return found;
 }

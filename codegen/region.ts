@@ -8,29 +8,37 @@ import {
   CompileError,
   type Graph,
   graphSymbols,
-  indexGraph,
   type Node,
-  OPS,
   POINTWISE_ANCHOR,
   printType,
-  updatedOperands,
   type Value,
 } from "../ir/index.ts";
-import { type Binding, bufferType, type VectorSize, widenHalves } from "./binding.ts";
+import { bindRegion } from "./bind-region.ts";
+import type { Binding } from "./binding.ts";
 import { writeEpilogue } from "./epilogue.ts";
 import { indent } from "./indent.ts";
 import { IndexPrinter } from "./index-printer.ts";
-import { ElementWriter, type Halves, registerType, storageType, wgslName } from "./wgsl-element.ts";
+import { type Storage, type Stored, VECTOR_TYPES, type VectorSize } from "./storage.ts";
+import { STORAGES } from "./storages/index.ts";
+import { StoredValues } from "./stored-values.ts";
+import type { Target } from "./target.ts";
+import { ElementWriter, registerType } from "./wgsl-element.ts";
 import { flatIndex, type Index, indexName, symbolMember } from "./wgsl-index.ts";
 
 /** Who asks for a region, and how it is to be bound. */
 export interface RegionOptions {
-  /** The operands (as body inputs) that are bound as arrays of vectors of so many elements. */
+  /** The body's values that are read by so many elements a load. */
   readonly vectors?: ReadonlyMap<Value, VectorSize>;
-  readonly halves?: Halves;
+  /** The ways in which tensors may lie in buffers; wgpt's own when absent. */
+  readonly storages?: readonly Storage[];
+  /** Whose features it may use; none when absent. */
+  readonly target?: Target | undefined;
   /** Where an error is: the kernel and its template. The node when absent. */
   readonly place?: string;
 }
+
+/** What WGSL calls the features that it enables. */
+const ENABLED: Readonly<Record<string, string>> = { "shader-f16": "f16" };
 
 /** A node as kernels see it. */
 export class Region {
@@ -45,24 +53,30 @@ export class Region {
   readonly bindings: readonly Binding[];
   /** Prints lengths and places for the kernel, which binds the symbols if anything printed reads one. */
   readonly print: IndexPrinter;
-  readonly #names = new Map<Value, string>();
-  readonly #results = new Map<Value, string>();
+  readonly #names: ReadonlyMap<Value, string>;
+  readonly #results: ReadonlyMap<Value, string>;
   readonly #stored = new Set<Value>();
   readonly #storing = new Set<string>();
   readonly #helpers = new Set<string>();
 
-  readonly #halves: Halves;
+  readonly #values: StoredValues;
   readonly #place: string;
 
-  constructor(node: Node, { vectors = new Map(), halves = "packed", place = placeOf(node) }: RegionOptions = {}) {
+  constructor(
+    node: Node,
+    { vectors = new Map(), storages = STORAGES, target, place = placeOf(node) }: RegionOptions = {},
+  ) {
     this.node = node;
-    this.#halves = halves;
     this.#place = place;
     this.body = node.body ?? asBody(node);
+    this.#values = new StoredValues(this.body, { storages, target });
     this.operands = node.body ? node.operands : this.body.inputs.map((i) => i.value);
     this.kind = kindOf(node);
     this.anchor = anchorNode(this.body, this.kind);
-    this.bindings = this.#bind(vectors);
+    const bound = bindRegion(this, this.#values, vectors);
+    this.bindings = bound.bindings;
+    this.#names = bound.names;
+    this.#results = bound.results;
     this.print = new IndexPrinter(place, new Set(graphSymbols(this.body).map((s) => s.name)));
   }
 
@@ -91,7 +105,7 @@ export class Region {
 
   /** Whether the value is an input of the body, and so lies in a buffer. */
   isInput(v: Value): boolean {
-    return this.#names.has(v);
+    return this.#values.isInput(v);
   }
 
   /** `fn name(args…) -> type`: the element of a body value at the index made of the arguments. */
@@ -113,15 +127,20 @@ export class Region {
     );
   }
 
-  /** `fn name(i) -> vec4f` or `mat2x4f`: the i-th four or eight elements of an operand that is bound as such vectors. */
-  vectorFunction(name: string, input: Value, size: VectorSize): string {
-    const binding = this.nameOf(input);
-    const type = size === 8 ? "mat2x4f" : "vec4f";
-    const body =
-      input.type.dtype === "f16"
-        ? [`let halves = ${binding}[i];`, `return ${widenHalves(size, this.#halves)};`]
-        : [`return ${binding}[i];`];
-    return `fn ${name}(i: u32) -> ${type} {\n${indent(body.join("\n"))}\n}`;
+  /** How the elements of a body value lie in buffers; undefined where the region computes them of something else. */
+  stored(v: Value): Stored | undefined {
+    return this.#values.of(v);
+  }
+
+  /**
+   * `fn name(i) -> vec4f` (`mat2x4f`, `mat4x4f`): the i-th four (eight, sixteen) elements of a body value that the kernel's `vectors`
+   * names with that size, however they lie.
+   */
+  vectorFunction(name: string, v: Value, size: VectorSize): string {
+    const stored = this.stored(v) ?? this.#unbound(v);
+    for (const h of stored.storage.helpers ?? []) this.#helpers.add(h);
+    const body = this.#values.load(stored, size, (part) => this.nameOf(part));
+    return `fn ${name}(i: u32) -> ${VECTOR_TYPES[size]} {\n${indent(body.join("\n"))}\n}`;
   }
 
   /** `fn name(args…, value)`: what the region does with the anchor's element at that index, down to its stores. */
@@ -166,21 +185,17 @@ export class Region {
     const lines = this.bindings.map(
       (b, i) => `@group(0) @binding(${i}) var<storage, ${b.access}> ${b.name}: array<${b.type}>;`,
     );
-    if (this.usesFloat16) lines.unshift("enable f16;", "");
     if (symbols.length > 0) {
+      lines.unshift(`struct Symbols { ${symbols.map((s) => `${symbolMember(s)}: u32`).join(", ")} }`);
       lines.push("@group(1) @binding(0) var<uniform> symbols: Symbols;");
-      lines.splice(
-        this.usesFloat16 ? 2 : 0,
-        0,
-        `struct Symbols { ${symbols.map((s) => `${symbolMember(s)}: u32`).join(", ")} }`,
-      );
     }
-    return lines.join("\n");
+    const enabled = this.features.map((f) => `enable ${ENABLED[f] ?? f};`);
+    return [...(enabled.length > 0 ? [...enabled, ""] : []), ...lines].join("\n");
   }
 
-  /** Whether a binding has the type of the feature `shader-f16`. */
-  get usesFloat16(): boolean {
-    return this.#halves === "native" && this.bindings.some((b) => b.value.type.dtype === "f16");
+  /** Features of the adapter that its bindings are read by. */
+  get features(): readonly string[] {
+    return this.#values.featuresOf(this.bindings);
   }
 
   /** The first result that nothing printed so far stores. */
@@ -204,47 +219,6 @@ export class Region {
     return [...this.#helpers].join("\n\n");
   }
 
-  #bind(vectors: ReadonlyMap<Value, VectorSize>): Binding[] {
-    const updated = new Map<Value, Value>();
-    for (const n of this.body.nodes) for (const old of updatedOperands(n)) updated.set(old, at(n.results, 0));
-    const index = indexGraph(this.body);
-    const taken = new Map<string, number>();
-    const claim = (base: string): string => {
-      const n = taken.get(base) ?? 0;
-      taken.set(base, n + 1);
-      return n === 0 ? base : `${base}_${n + 1}`;
-    };
-    const bindings = this.body.inputs.map(({ value }, i): Binding => {
-      const reader = index.users(value).find((n) => n === this.anchor) ?? index.users(value)[0];
-      const place = reader?.operands.indexOf(value) ?? 0;
-      const role = reader?.op.operands[reader.op.variadic ? 0 : place] ?? "x";
-      // Templates know the roles of our own anchors' operands; a user's may be called what a template calls something else.
-      const plain = reader === undefined || (reader === this.anchor && OPS.includes(reader.op));
-      const name = claim(plain ? role : wgslName(`${reader.op.name}_${role}`));
-      this.#names.set(value, name);
-      const fresh = updated.get(value);
-      if (fresh) this.#results.set(fresh, name);
-      return {
-        name,
-        access: fresh ? "read_write" : "read",
-        value: at(this.operands, i),
-        type: bufferType(value.type.dtype, vectors.get(value), this.#halves),
-      };
-    });
-    this.body.results.forEach((r, i) => {
-      if (this.#results.has(r)) return;
-      const name = claim("y");
-      this.#results.set(r, name);
-      bindings.push({
-        name,
-        access: "read_write",
-        value: at(this.node.results, i),
-        type: storageType(r.type.dtype, this.#halves),
-      });
-    });
-    return bindings;
-  }
-
   #epilogue(writer: ElementWriter, start: Value, index: readonly Index[], skip: Node | undefined): string[] {
     const store = (v: Value, expression: string, place: readonly Index[]) =>
       this.#results.has(v) ? this.#store(v, expression, place) : undefined;
@@ -262,7 +236,7 @@ export class Region {
     return new ElementWriter({
       body: this.body,
       bindings: this.#names,
-      halves: this.#halves,
+      values: this.#values,
       print: this.print,
       place: this.#place,
     });
@@ -310,5 +284,5 @@ function asBody(node: Node): Graph {
 
 function kindOf({ op, anchor }: Node): Anchor {
   if (anchor !== undefined) return anchor;
-  return op.traits.pointwise || op.traits.reads ? POINTWISE_ANCHOR : op;
+  return op.traits.pointwise || op.traits.reads || op.traits.widens ? POINTWISE_ANCHOR : op;
 }

@@ -24,6 +24,7 @@ import { Region } from "./region.ts";
 import type { Config } from "./space.ts";
 import type { Target } from "./target.ts";
 import type { Param } from "./template.ts";
+import { standard, type Toolkit } from "./toolkit.ts";
 import { declaredTwice, strangeSymbol, uncalledFunction } from "./wgsl/names.ts";
 import { symbolMember } from "./wgsl-index.ts";
 import { type Account, accessesOf, accountOf, type WorkOf } from "./work.ts";
@@ -47,7 +48,7 @@ export interface Shader {
 
 /**
  * The shader of a kernel for one node; with the first configuration that it takes the node with where it is given none. `symbols`
- * are the plan's, in the order of the uniform; the node's own when absent.
+ * are the plan's, in the order of the uniform; the node's own when absent. Tensors may lie as the toolkit's storages say.
  * @throws CompileError when the kernel does not take the node, fails, or gives its template what that does not read.
  */
 export function renderShader(
@@ -55,9 +56,10 @@ export function renderShader(
   node: Node,
   target: Target,
   symbols: readonly string[] = symbolsOfNode(node),
+  { storages }: Pick<Toolkit, "storages"> = standard,
 ): Shader {
   const { kernel, config: given } = configured(chosen);
-  const plain = new Region(node);
+  const plain = new Region(node, { storages });
   const place = placeOf(kernel, node);
   const sameName = kindName(kernel.kind) === kindName(plain.kind);
   if (!isOfKind(kernel, plain))
@@ -77,11 +79,10 @@ export function renderShader(
       "choose one of `candidates`, with one of its configurations",
     );
   }
-  const halves = target.features.includes("shader-f16") && target.machine.nativeHalves ? "native" : "packed";
   const vectors = callMember(place, "vectors", () => kernel.vectors?.(plain));
   checkVectors(vectors, plain, place);
   const asking = `${place}, template ${kernel.template.file}`;
-  const region = new Region(node, { vectors: vectors ?? new Map(), halves, place: asking });
+  const region = new Region(node, { vectors: vectors ?? new Map(), storages, target, place: asking });
   const lowered = callMember(place, "lower", () => kernel.lower(region, target, config));
   checkLowered(lowered, symbols, place);
   const title = titleOf(region);
@@ -125,7 +126,7 @@ export function renderShader(
     title,
     wgsl,
     usesSymbols,
-    features: [...(kernel.features ?? []), ...(region.usesFloat16 ? ["shader-f16"] : [])],
+    features: [...new Set([...(kernel.features ?? []), ...region.features])],
     workgroups: lowered.workgroups,
     groups: (symbols) => lowered.workgroups.reduce((n, count) => n * evalPlanCount(count, symbols), 1),
     ...(lowered.work && { account: accounting(lowered.work, region, lowered) }),

@@ -20,7 +20,7 @@ import type { Target } from "./target.ts";
 import { standard, type Toolkit } from "./toolkit.ts";
 
 /** What of a toolkit a kernel is chosen from. */
-export type Kernels = Pick<Toolkit, "kernels">;
+export type Kernels = Pick<Toolkit, "kernels" | "storages">;
 
 /** Which kernel computes a node; with the default of its configurations that take it where it says none. */
 export type KernelChoice = (node: Node, target: Target) => Kernel | ConfiguredKernel;
@@ -31,18 +31,18 @@ export interface Candidate extends Taking {
 }
 
 /** The toolkit's kernels of the region's kind, fastest first, with what each says. */
-export function candidates(node: Node, target: Target, { kernels }: Kernels = standard): readonly Candidate[] {
-  const known = knownCandidates(target, kernels);
+export function candidates(node: Node, target: Target, toolkit: Kernels = standard): readonly Candidate[] {
+  const known = knownCandidates(target, toolkit);
   const key = regionKey(node);
-  const found = known.get(key) ?? findCandidates(node, target, kernels);
+  const found = known.get(key) ?? findCandidates(node, target, toolkit);
   known.set(key, found);
   return found;
 }
 
 const knownCandidates = regionMemory<readonly Candidate[]>();
 
-function findCandidates(node: Node, target: Target, kernels: readonly Kernel[]): readonly Candidate[] {
-  const region = new Region(node);
+function findCandidates(node: Node, target: Target, { kernels, storages }: Kernels): readonly Candidate[] {
+  const region = new Region(node, { storages });
   return kernels
     .filter((k) => isOfKind(k, region))
     .toReversed()
@@ -69,7 +69,7 @@ const MOST_OPS = 128;
 
 /** What kernels take into a region: as many buffers as the target binds, and nothing that would cost the faster kernel. */
 export function kernelPolicy(target: Target, toolkit: Kernels = standard): RegionPolicy {
-  const { kernels } = toolkit;
+  const { kernels, storages } = toolkit;
   const tooMany = (buffers: number): string | undefined => {
     const limit = target.limits.maxStorageBuffersPerShaderStage;
     return buffers > limit
@@ -86,11 +86,11 @@ export function kernelPolicy(target: Target, toolkit: Kernels = standard): Regio
       const before = anchorAlone(anchor, body);
       const best = before && firstTaker(before, target, toolkit).chosen?.kernel;
       if (!best || kernels.indexOf(chosen.kernel) >= kernels.indexOf(best)) return undefined;
-      const { refusal } = takingOf(best, new Region(regionNode(anchor, body)), target);
+      const { refusal } = takingOf(best, new Region(regionNode(anchor, body), { storages }), target);
       return `${best.name} would not take it: ${refusal ?? "another kernel is chosen"}`;
     },
     refusesNode(node) {
-      const { body } = new Region(node);
+      const { body } = new Region(node, { storages });
       const { chosen, why } = firstTaker(node, target, toolkit);
       return tooMany(storageBuffers(body)) ?? (chosen ? undefined : why);
     },
@@ -112,8 +112,8 @@ function firstTaker(node: Node, target: Target, toolkit: Kernels): Choice {
 }
 
 /** What is said where no kernel is of the node's kind: those for another op of its name are not. */
-function whyNone(node: Node, { kernels }: Kernels): string {
-  const { kind } = new Region(node);
+function whyNone(node: Node, { kernels, storages }: Kernels): string {
+  const { kind } = new Region(node, { storages });
   const namesakes = kernels.filter((k) => typeof k.kind !== "string" && k.kind.name === anchorName(kind));
   const names = namesakes.map((k) => k.name).join(", ");
   return names === ""

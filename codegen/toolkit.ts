@@ -5,6 +5,8 @@ import { PASSES, type PassSpec } from "../passes/index.ts";
 import { type Kernel, TRAIT_KINDS } from "./kernel.ts";
 import { KERNELS } from "./kernels/index.ts";
 import { definedAt, definePlugin, isPlugin, type PlacedPass, type Plugin } from "./plugin.ts";
+import { elementStorage, type Storage } from "./storage.ts";
+import { STORAGES } from "./storages/index.ts";
 
 /** What the compiler is made of. It is asked wherever wgpt's own parts are. */
 export interface Toolkit extends OpSet {
@@ -12,6 +14,8 @@ export interface Toolkit extends OpSet {
   readonly ops: readonly Op[];
   /** Each kind from slow to fast: of the kernels that take a region, the last one computes it. */
   readonly kernels: readonly Kernel[];
+  /** The ways in which tensors may lie in buffers: the last one that knows how a value lies is asked. */
+  readonly storages: readonly Storage[];
   /** In the order in which they run. */
   readonly passes: readonly PassSpec[];
   readonly families: readonly Family[];
@@ -25,6 +29,7 @@ export interface Toolkit extends OpSet {
 export const standard: Toolkit = {
   ops: OPS,
   kernels: KERNELS,
+  storages: STORAGES,
   passes: PASSES,
   families: FAMILIES,
   plugins: [],
@@ -37,7 +42,7 @@ export const standard: Toolkit = {
  */
 export function extend(toolkit: Toolkit, plugin: Plugin): Toolkit {
   const whole = isPlugin(plugin) ? plugin : definePlugin(plugin);
-  const { name, ops, kernels, passes, families } = whole;
+  const { name, ops, kernels, storages, passes, families } = whole;
   const fail = (facts: string, hint: string): never => {
     throw causedBy(new CompileError(`plugin ${name}`, facts, hint), definedAt(whole));
   };
@@ -51,13 +56,15 @@ export function extend(toolkit: Toolkit, plugin: Plugin): Toolkit {
   const extended: Toolkit = {
     ops: join("op", toolkit.ops, ops),
     kernels: join("kernel", toolkit.kernels, kernels),
+    storages: join("storage", toolkit.storages, storages),
     passes: placedPasses(toolkit, passes, fail),
     families: join("family", toolkit.families, families),
     plugins: [...toolkit.plugins, name],
     placedAfter: afterOf(toolkit, passes),
   };
   for (const kernel of kernels) checkKind(kernel, extended.ops, fail);
-  for (const op of ops) checkComputed(op, extended.kernels, fail);
+  for (const storage of storages) checkStorage(storage, extended.ops, fail);
+  for (const op of ops) checkComputed(op, extended, fail);
   return extended;
 }
 
@@ -112,7 +119,7 @@ function checkKind({ name, kind }: Kernel, ops: readonly Op[], fail: Fail): void
         : `kernel ${name} computes ${kind.name}, which is no op of the toolkit`,
       `a kernel's kind is an op that a graph may name, itself and no copy, or ${TRAIT_KINDS.join(", ")}`,
     );
-  const trait = kind.traits.pointwise ? "pointwise" : kind.traits.reads ? "reads" : undefined;
+  const trait = (["pointwise", "reads", "widens"] as const).find((t) => kind.traits[t]);
   if (trait !== undefined)
     fail(
       `kernel ${name} computes ${kind.name}, but an op with the trait ${trait} is computed by kernels of the kind pointwise`,
@@ -120,14 +127,33 @@ function checkKind({ name, kind }: Kernel, ops: readonly Op[], fail: Fail): void
     );
 }
 
-/** An op that nothing could compute is one too. */
-function checkComputed(op: Op, kernels: readonly Kernel[], fail: Fail): void {
+/** A storage that is never asked is one too. */
+function checkStorage({ name, op, element }: Storage, ops: readonly Op[], fail: Fail): void {
+  if (op !== undefined && !ops.includes(op))
+    fail(
+      `storage ${name} is that of ${op.name}, which is no op of the toolkit`,
+      "its op is one that a graph may name, itself and no copy",
+    );
+  if (element !== undefined && op?.traits.widens !== true)
+    fail(
+      `storage ${name} has an element, but ${op ? `${op.name} has no trait widens` : "no op"}`,
+      "it is asked for elements of an op with that trait alone",
+    );
+}
+
+/** So is an op that nothing could compute. */
+function checkComputed(op: Op, { kernels, storages }: Toolkit, fail: Fail): void {
   const { name, traits, decompose } = op;
-  const { pointwise, reads, writes, reduces, normalizes } = traits;
-  if (pointwise || reads || writes || reduces || normalizes || decompose) return;
+  const { pointwise, reads, widens, writes, reduces, normalizes } = traits;
+  if (widens && !elementStorage(storages, op))
+    fail(
+      `op ${name} has the trait widens, but no storage reads its elements`,
+      "give the plugin a storage of that op, with `element`",
+    );
+  if (pointwise || reads || widens || writes || reduces || normalizes || decompose) return;
   if (kernels.some((k) => k.kind === op)) return;
   fail(
     `op ${name} has no kernel, no decompose, and no trait that a kernel computes`,
-    "give it a kernel of its kind, a decompose, or one of pointwise, reads, writes, reduces, normalizes",
+    "give it a kernel of its kind, a decompose, or one of pointwise, reads, widens, writes, reduces, normalizes",
   );
 }

@@ -36,12 +36,22 @@ function elementsWanted(v: Value, nodes: readonly Node[], results: readonly Valu
   const [result] = reader?.results ?? [];
   const several = (reader?.results.length ?? 0) > 1;
   if (!reader || !result || several || others.length > 0 || results.includes(v)) return v.type.shape;
-  const { pointwise, reads } = reader.op.traits;
+  const { pointwise, reads, widens } = reader.op.traits;
+  if (widens) return shareOf(v, result, elementsWanted(result, nodes, results));
   // A broadcast operand is read again and again, but has no more elements for that.
   const isWhole = shapeEquals(v.type.shape, result.type.shape);
   if (!reads && !(pointwise && isWhole)) return v.type.shape;
   const wanted = elementsWanted(result, nodes, results);
   return isFewer(wanted, v.type.shape) ? wanted : v.type.shape;
+}
+
+/** Of a tensor that is widened to `whole`, what those elements of it are made of: as large a part as they are. */
+function shareOf({ type }: Value, whole: Value, wanted: readonly Dim[]): readonly Dim[] {
+  if (!isFewer(wanted, whole.type.shape)) return type.shape;
+  const known = count(wanted.filter((d) => typeof d === "number"));
+  const share = (known * count(type.shape)) / count(whole.type.shape);
+  // Not a whole number where a row shares words or scales with the next.
+  return Number.isInteger(share) ? [share, ...wanted.filter((d) => typeof d !== "number")] : type.shape;
 }
 
 const count = (shape: readonly Dim[]): number =>

@@ -18,6 +18,8 @@ import {
 } from "../ir/index.ts";
 import { indent } from "./indent.ts";
 import type { IndexPrinter } from "./index-printer.ts";
+import type { ElementReader } from "./storage.ts";
+import type { StoredValues } from "./stored-values.ts";
 import {
   dimIndex,
   type Fragment,
@@ -33,12 +35,6 @@ import {
 
 /** The type of an element in a register: halves are widened as they are read. */
 export const registerType = (dtype: DType): string => (dtype === "f16" ? "f32" : dtype);
-/** How a kernel reads halves: as pairs in a u32, on any adapter, or as the f16 of the feature `shader-f16`. */
-export type Halves = "packed" | "native";
-
-/** The type of an element in a storage buffer: bool has no place there, and halves may lie in pairs. */
-export const storageType = (dtype: DType, halves: Halves): string =>
-  dtype === "bool" || (dtype === "f16" && halves === "packed") ? "u32" : dtype;
 
 /** WGSL has no literals for what is not finite, and refuses constants that come to it; a parameter is no constant. */
 export const F32_OF_BITS = "fn f32_of_bits(bits: u32) -> f32 { return bitcast<f32>(bits); }";
@@ -71,7 +67,8 @@ export interface ElementSource {
   readonly body: Graph;
   /** The names of the bindings that hold the body's inputs. */
   readonly bindings: ReadonlyMap<Value, string>;
-  readonly halves: Halves;
+  /** How the body's values lie. */
+  readonly values: StoredValues;
   readonly print: IndexPrinter;
   /** Where an error is. */
   readonly place: string;
@@ -85,7 +82,7 @@ export class ElementWriter {
   readonly #place: string;
   readonly #index: GraphIndex;
   readonly #bindings: ReadonlyMap<Value, string>;
-  readonly #halves: Halves;
+  readonly #values: StoredValues;
   readonly #blocks = new Map<object, Map<string, string>>();
   #known = new Map<string, string>();
   readonly #counts = new Map<string, number>();
@@ -93,12 +90,12 @@ export class ElementWriter {
   /** How many loads have been printed. */
   #loads = 0;
 
-  constructor({ body, bindings, halves, print, place }: ElementSource) {
+  constructor({ body, bindings, values, print, place }: ElementSource) {
     this.print = print;
     this.#place = place;
     this.#index = indexGraph(body);
     this.#bindings = bindings;
-    this.#halves = halves;
+    this.#values = values;
   }
 
   /** From here on, `value` at any index is this expression: the stream that an anchor hands to its epilogue. */
@@ -216,20 +213,30 @@ export class ElementWriter {
         node,
         node.operands.map((v) => this.element(v, broadcastIndex(v, index))),
       );
-    return this.#read(node, value, index);
+    return node.op.traits.widens ? this.#widen(node, index) : this.#read(node, value, index);
   }
 
   #load(binding: string, value: Value, index: readonly Index[]): string {
     this.#loads++;
     const flat = this.print.text(flatIndex(index, value.type.shape));
-    if (value.type.dtype === "f16" && this.#halves === "native")
-      return this.let(`${binding}_at`, `f32(${binding}[${flat}])`);
-    if (value.type.dtype === "f16") {
-      const i = this.let("half", flat);
-      return this.let(`${binding}_at`, `unpack2x16float(${binding}[${i} >> 1u])[${i} & 1u]`);
-    }
-    const place = `${binding}[${flat}]`;
-    return this.let(`${binding}_at`, value.type.dtype === "bool" ? `${place} != 0u` : place);
+    return this.#values.element(value, binding, flat, this);
+  }
+
+  /** An element of what a storage makes of the node's operands. */
+  #widen(node: Node, index: readonly Index[]): string {
+    const storage = this.#values.widening(node);
+    for (const h of storage.helpers ?? []) this.helpers.add(h);
+    const reader: ElementReader = {
+      types: node.operands.map((v) => v.type),
+      load: (operand, place) => this.element(at(node.operands, operand), place),
+      let: (base, expression) => this.let(base, expression),
+      text: (fragment) => this.print.text(fragment),
+    };
+    const place = index.map((i) => this.short(i));
+    return this.let(
+      node.op.name,
+      wgslMember(node, "element", () => storage.element(place, reader)),
+    );
   }
 
   #read(node: Node, value: Value, index: readonly Index[]): string {

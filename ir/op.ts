@@ -49,6 +49,11 @@ export interface Traits {
   /** result[i] is one element of the operands, at an index computed from i: views, gathers, masks' coordinates. */
   readonly reads?: Reads;
   /**
+   * result[i] is made of elements of the operands at indices computed from i, such as a code and its scale: how tensors lie that are
+   * stored otherwise than kernels compute with them. A storage of the compiler's says how kernels read it.
+   */
+  readonly widens?: boolean;
+  /**
    * The inverse of `reads`, for an op that moves each element of one operand to one place of one result. No element of a
    * result comes from elsewhere, but where `updatesFirstOperand` keeps it.
    */

@@ -50,6 +50,10 @@ const CHECKS: Readonly<Record<string, Check>> = {
       ? undefined
       : `is ${printType(result)}, but its operands broadcast to ${printType({ ...result, shape })}`;
   },
+  widens: ({ traits }, { results }) =>
+    traits.widens !== true || (results.length === 1 && results[0]?.dtype === "f32")
+      ? undefined
+      : `makes ${results.map(printType).join(", ")}, but what is stored widens to one tensor of f32`,
   reduces: ({ traits }, call) => (traits.reduces ? foldProblem(traits.reduces, call) : undefined),
   normalizes: ({ traits }, call) => (traits.normalizes ? normalizationProblem(traits.normalizes, call) : undefined),
   updatesFirstOperand({ traits }, { operands: [old], results: [fresh] }) {

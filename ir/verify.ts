@@ -189,6 +189,7 @@ function verifyAnchor({ anchor }: Node, body: Graph, place: string): void {
 const isMember = ({ op: { traits } }: Node): boolean =>
   traits.pointwise !== undefined ||
   traits.reads !== undefined ||
+  traits.widens === true ||
   traits.writes !== undefined ||
   traits.normalizes !== undefined;
 

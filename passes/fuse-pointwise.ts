@@ -42,8 +42,8 @@ export function storageBuffers(body: Graph): number {
   return body.inputs.length + body.results.length - body.inputs.filter(({ value }) => updated.has(value)).length;
 }
 
-const isElementwise = (node: Node): boolean =>
-  node.op.traits.pointwise !== undefined || node.op.traits.reads !== undefined;
+const isElementwise = ({ op: { traits } }: Node): boolean =>
+  traits.pointwise !== undefined || traits.reads !== undefined || traits.widens === true;
 
 /** The place of `v` in the node, where the node moves elements or works on each: what an epilogue can do with a stream. */
 function streams(node: Node, v: Value): boolean {

@@ -1,9 +1,9 @@
 import { at, attrOf, castNumber, type Dim, printDim, unreachable, type Value } from "../../ir/index.ts";
 import { scaledDotProductAttention } from "../../ir/ops/index.ts";
-import type { VectorSize } from "../binding.ts";
 import { constantDim, count, defineKernel } from "../kernel.ts";
 import type { Region } from "../region.ts";
 import { combinations, laneChoices, laneSpace } from "../space.ts";
+import type { VectorSize } from "../storage.ts";
 import { MAX_F32, wgslLiteral } from "../wgsl-element.ts";
 import { type Window, windowOf } from "../window.ts";
 import { kernelTemplate } from "./kernel-template.ts";

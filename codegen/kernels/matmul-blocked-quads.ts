@@ -28,7 +28,7 @@ export const matmulBlockedQuads = defineKernel({
     if (view.rows === 1) return "the left operand has one row";
     return (
       refusesWeight(view, false) ??
-      refusesVectors(view, region) ??
+      refusesVectors(view, region, 4) ??
       refusesLeftVectors(view, region) ??
       refusesWidth(view, lanes * 4)
     );

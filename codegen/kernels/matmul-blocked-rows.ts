@@ -26,7 +26,7 @@ export const matmulBlockedRows = defineKernel({
   refuses(region, _target, { columns, lanes }) {
     const view = matmulOf(region);
     if (view.rows === 1) return "the left operand has one row";
-    return refusesShapes(view, region, true) ?? refusesVectors(view, region) ?? refusesWidth(view, lanes * columns);
+    return refusesShapes(view, region, true) ?? refusesVectors(view, region, 4) ?? refusesWidth(view, lanes * columns);
   },
   lower(region, _target, { blockRows, columns: kept, lanes: most }) {
     const { a, y, rows, inner, columns } = matmulOf(region);

@@ -27,7 +27,7 @@ export const matmulBlocked = defineKernel({
     const view = matmulOf(region);
     if (view.rows === 1) return "the left operand has one row";
     return (
-      refusesShapes(view, region, false) ?? refusesVectors(view, region) ?? refusesWidth(view, lanes * vectors * 4)
+      refusesShapes(view, region, false) ?? refusesVectors(view, region, 4) ?? refusesWidth(view, lanes * vectors * 4)
     );
   },
   lower(region, _target, { blockRows, vectors, lanes: most }) {

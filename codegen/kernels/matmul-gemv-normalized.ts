@@ -29,7 +29,7 @@ export const matmulGemvNormalized = defineKernel({
     "block",
   ]),
   takesNormalization: true,
-  space: (_region, target) => vectorsSpace(target),
+  space: vectorsSpace,
   vectors: longWeightVectors,
   refuses(region, { limits }, { vectors, lanes, split }) {
     const view = matmulOf(region);

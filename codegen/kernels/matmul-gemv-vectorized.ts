@@ -9,7 +9,7 @@ import { elementFunction, longVector, longWeightFunction, longWeightVectors } fr
 /** The decode step's matmul where the width is a multiple of 4. */
 export const matmulGemvVectorized = defineKernel({
   name: "matmul_gemv_vectorized",
-  summary: "one row times a matrix, four or eight columns a load",
+  summary: "one row times a matrix, several columns a load",
   kind: matmul,
   template: kernelTemplate("matmul-gemv-vectorized", [
     "title",
@@ -24,7 +24,7 @@ export const matmulGemvVectorized = defineKernel({
     "split",
     "shared",
   ]),
-  space: (_region, target) => vectorsSpace(target),
+  space: vectorsSpace,
   vectors: longWeightVectors,
   refuses(region) {
     const view = matmulOf(region);

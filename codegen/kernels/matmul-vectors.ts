@@ -1,54 +1,62 @@
 // Loads of several elements in the matmul kernels: which operands are bound as vectors, and the WGSL functions that read
 // them. The fewer loads, the better, above all where a driver executes a load invocation by invocation.
 import type { Value } from "../../ir/index.ts";
-import type { VectorSize } from "../binding.ts";
 import { constantDim } from "../kernel.ts";
 import type { Region } from "../region.ts";
+import { VECTOR_TYPES, type VectorSize, vectorSizes } from "../storage.ts";
 import { matmulOf, refusesLeftVectors } from "./matmul.ts";
 
 /** The weight four elements at a time, for kernels that take blocks of it. */
 export function weightVectors(region: Region): ReadonlyMap<Value, VectorSize> {
   const { weight } = matmulOf(region);
-  return new Map(weight ? [[weight.input, 4]] : []);
+  return new Map(weight ? [[weight.value, 4]] : []);
 }
 
 /** `load_b4(i)`: four neighbouring elements of the weight. */
 export function weightFunction(region: Region): string {
   const { weight, b } = matmulOf(region);
-  return region.vectorFunction("load_b4", weight?.input ?? b, 4);
+  return region.vectorFunction("load_b4", weight?.value ?? b, 4);
 }
 
-/** The weight in vectors as long as a load gives, for kernels that stream it once: eight halves, or four floats. */
+/** The weight in vectors as long as its storage gives, for kernels that stream it once. */
 export function longWeightVectors(region: Region): ReadonlyMap<Value, VectorSize> {
   const { weight } = matmulOf(region);
-  return new Map(weight ? [[weight.input, longVector(region).size]] : []);
+  return new Map(weight ? [[weight.value, longVector(region).size]] : []);
 }
 
 /** What a template needs to know about such a vector. */
 export function longVector(region: Region): { readonly size: VectorSize; readonly vector: string } {
-  const { weight, inner, columns } = matmulOf(region);
-  const halves = weight?.input.type.dtype === "f16" && constantDim(weight.transposed ? inner : columns) % 8 === 0;
-  return halves ? { size: 8, vector: "mat2x4f" } : { size: 4, vector: "vec4f" };
+  const { weight } = matmulOf(region);
+  const stored = weight && region.stored(weight.value);
+  const row = weight?.value.type.shape.at(-1);
+  const size = (stored && typeof row === "number" ? vectorSizes(stored, row)[0] : undefined) ?? 4;
+  return { size, vector: VECTOR_TYPES[size] };
 }
 
 /** `load_b(i)`: the weight's i-th vector. */
 export function longWeightFunction(region: Region): string {
   const { weight, b } = matmulOf(region);
-  return region.vectorFunction("load_b", weight?.input ?? b, longVector(region).size);
+  return region.vectorFunction("load_b", weight?.value ?? b, longVector(region).size);
 }
 
 /** `element_of(v, i)`: one element of such a vector. */
 export function elementFunction(region: Region): string {
-  const element = longVector(region).size === 8 ? "v[i / 4u][i % 4u]" : "v[i]";
+  const element = longVector(region).size === 4 ? "v[i]" : "v[i / 4u][i % 4u]";
   return `fn element_of(v: Vector, i: u32) -> f32 { return ${element}; }`;
 }
 
 /** `load_x(k)`: what stands in the left operand's row beside the weight's k-th vector, and `product(x, w)` of the two. */
 export function rowFunctions(region: Region): readonly string[] {
+  const { size, vector } = longVector(region);
+  const fours = Array.from({ length: size / 4 }, (_, i) => i);
+  const place = (i: number) => `${fours.length}u * k${i === 0 ? "" : ` + ${i}u`}`;
   const [x, product] =
-    longVector(region).size === 8
-      ? ["mat2x4f(load_a4(0u, 2u * k), load_a4(0u, 2u * k + 1u))", "dot(x[0], w[0]) + dot(x[1], w[1])"]
-      : ["load_a4(0u, k)", "dot(x, w)"];
+    size === 4
+      ? ["load_a4(0u, k)", "dot(x, w)"]
+      : [
+          `${vector}(${fours.map((i) => `load_a4(0u, ${place(i)})`).join(", ")})`,
+          fours.map((i) => `dot(x[${i}], w[${i}])`).join(" + "),
+        ];
   return [
     `fn load_x(k: u32) -> Vector { return ${x}; }`,
     `fn product(x: Vector, w: Vector) -> f32 { return ${product}; }`,

@@ -1,8 +1,9 @@
 // What the matmul kernels share: the operands and axes of a region's matmul, and how its operands are computed.
 import { at, attrOf, type Dim, type Node, unreachable, type Value } from "../../ir/index.ts";
-import { cast, transpose } from "../../ir/ops/index.ts";
+import { transpose } from "../../ir/ops/index.ts";
 import { constantDim } from "../kernel.ts";
 import type { Region } from "../region.ts";
+import { refusesSize, type VectorSize } from "../storage.ts";
 import { MAX_WORKGROUPS } from "../target.ts";
 
 /** A region's matmul: y[rows, columns] = a[rows, inner] · b[inner, columns]. */
@@ -16,8 +17,8 @@ export interface MatmulView {
   readonly columns: Dim;
   /** Two axes on both sides. */
   readonly flat: boolean;
-  /** The binding that holds `b` as [inner, columns], or as [columns, inner] when the region transposes it. */
-  readonly weight: { readonly input: Value; readonly transposed: boolean } | undefined;
+  /** The value whose elements lie in buffers as [inner, columns], or as [columns, inner] when the region transposes it to make `b`. */
+  readonly weight: { readonly value: Value; readonly transposed: boolean } | undefined;
 }
 
 /** The operands, the result and the axes of a region whose anchor is a matmul. */
@@ -41,12 +42,8 @@ export function matmulOf(region: Region): MatmulView {
 function weightOf(region: Region, b: Value): MatmulView["weight"] {
   const turned = producerOf(region, b);
   const transposed = turned?.op === transpose && String(attrOf<readonly number[]>(turned.attrs, "perm")) === "1,0";
-  const stored = transposed ? at(turned.operands, 0) : b;
-  // A weight that lies as halves is cast where it is read; integers are none of what a kernel widens.
-  const widened = producerOf(region, stored);
-  const halves = widened?.op === cast && at(widened.operands, 0).type.dtype === "f16";
-  const input = halves ? at(widened.operands, 0) : stored;
-  return region.isInput(input) ? { input, transposed } : undefined;
+  const value = transposed ? at(turned.operands, 0) : b;
+  return region.stored(value) ? { value, transposed } : undefined;
 }
 
 const producerOf = (region: Region, v: Value): Node | undefined => region.body.nodes.find((n) => n.results.includes(v));
@@ -83,20 +80,32 @@ export function refusesWeight(view: MatmulView, transposed: boolean): string | u
   return undefined;
 }
 
-/** For kernels that read the weight four elements at a time along its last axis. */
-export function refusesVectors({ weight, inner, columns }: MatmulView, region: Region): string | undefined {
-  if (weight && region.body.nodes.flatMap((n) => n.operands).filter((v) => v === weight.input).length > 1)
+/** For kernels that read the weight several elements at a time along its last axis: `size`, or as many as its storage gives. */
+export function refusesVectors(
+  { b, weight, inner, columns }: MatmulView,
+  region: Region,
+  size?: VectorSize,
+): string | undefined {
+  const stored = weight && region.stored(weight.value);
+  if (!stored) return "the right operand is not a buffer as it lies";
+  if ([b, weight.value, ...stored.parts].some((v) => readsOf(region, v) > 1))
     return "the weight is read by something else in the region";
   if (inner === 0 || columns === 0) return "the weight has no elements";
-  const [name, size] = weight?.transposed ? ["inner axis", inner] : ["width", columns];
-  return constantDim(size) % 4 === 0 ? undefined : `the ${name} ${constantDim(size)} is no multiple of 4`;
+  const [name, length] = weight.transposed ? ["inner axis", inner] : ["width", columns];
+  const row = constantDim(length);
+  if (row % 4 !== 0) return `the ${name} ${row} is no multiple of 4`;
+  const refusals = (size === undefined ? stored.storage.sizes : [size]).map((n) => refusesSize(stored, row, n));
+  return refusals.includes(undefined) ? undefined : `the weight lies as ${stored.storage.name}: ${refusals[0]}`;
 }
+
+/** How often the region's nodes read a value. */
+const readsOf = (region: Region, v: Value): number =>
+  region.body.nodes.flatMap((n) => n.operands).filter((operand) => operand === v).length;
 
 /** For kernels that bind the left operand as vectors of four elements along the inner axis. */
 export function refusesLeftVectors({ a, inner }: MatmulView, region: Region): string | undefined {
   if (!region.isInput(a)) return "the left operand is not a buffer as it lies";
-  if (region.body.nodes.flatMap((n) => n.operands).filter((v) => v === a).length > 1)
-    return "the left operand is read by something else in the region";
+  if (readsOf(region, a) > 1) return "the left operand is read by something else in the region";
   return constantDim(inner) % 4 === 0 ? undefined : `the inner axis ${constantDim(inner)} is no multiple of 4`;
 }
 

@@ -33,7 +33,7 @@ const NOTHING: Demand = {
   cacheBytes: 0,
   accesses: 0,
   accessBytes: 0,
-  halves: 0,
+  unpacked: 0,
   waits: 0,
   nearWaits: 0,
   multiplyAdds: 0,
@@ -48,7 +48,7 @@ test("a pointwise node asks for what it loads and stores, once", () => {
   assert.is(demand.memoryBytes, 3 * 4 * 6400);
   assert.is(demand.cacheBytes, 3 * 4 * 6400);
   assert.is(demand.accesses, 3 * 6400);
-  assert.is(demand.halves, 0);
+  assert.is(demand.unpacked, 0);
   assert.is(demand.nearWaits, 0);
   assert.ok(demand.waits > 1.9 && demand.waits <= 2);
 });

@@ -1,7 +1,7 @@
 // Kernels' configurations: each gives the reference's numbers, and loads and stores as often as its kernel accounts for.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { compileEntries, standard } from "../../codegen/compile.ts";
+import { compileEntries, standard, type Toolkit } from "../../codegen/compile.ts";
 import { initialChecks, instrumentPlan, violationsOf } from "../../codegen/instrument.ts";
 import type { Kernel } from "../../codegen/kernel.ts";
 import { renderShader } from "../../codegen/render-shader.ts";
@@ -13,9 +13,12 @@ import { at } from "../../ir/errors.ts";
 import type { Graph, Node } from "../../ir/graph.ts";
 import { interpret } from "../../ir/interpret.ts";
 import { parseGraph } from "../../ir/parse.ts";
+import type { HostTensor } from "../../ir/tensor.ts";
 import type { SymbolValues } from "../../ir/type.ts";
 import { Executor } from "../../runtime/executor.ts";
 import { onGpu } from "../support/gpu.ts";
+import { blocksFor, withBlocks, withPackedBlocks } from "../support/packed-blocks.ts";
+import { codesFor, withCodes, withPackedCodes } from "../support/packed-codes.ts";
 import { assertClose, seededTensor } from "../support/tensors.ts";
 import { matmul, normalized, transposed } from "./kernel-texts.ts";
 
@@ -37,7 +40,8 @@ const attention = (rows: string, length: string) =>
   `graph g(query: f32[${rows}, 24], keys: f32[300, 24], values: f32[300, 24]) {
     y = scaled_dot_product_attention(query, keys, values, length=${length}, n_head=3, scale=0.3, mask_value=-inf) return y }`;
 
-const CASES: readonly (readonly [text: string, symbols?: SymbolValues])[] = [
+type Given = (graph: Graph) => ReadonlyMap<string, HostTensor>;
+const CASES: readonly (readonly [text: string, symbols?: SymbolValues, toolkit?: Toolkit, given?: Given])[] = [
   [
     "graph g(x: f32[T, 7], z: f32[7]) { y = fused pointwise(x, z) { a = add(x, z) y = tanh(a) return y } return y }",
     { T: 19 },
@@ -54,26 +58,38 @@ const CASES: readonly (readonly [text: string, symbols?: SymbolValues])[] = [
   [transposed("T", 68, 45), { T: 21 }],
   [normalized(65, 44)],
   [normalized(66, 132)],
+  // Weights in two buffers, of which a load takes a vector of words and a scale.
+  [withCodes(matmul("1", 66, 96), 8, 32), {}, withPackedCodes],
+  [withCodes(matmul("T", 68, 96), 4, 32), { T: 21 }, withPackedCodes],
+  [withCodes(transposed("1", 96, 45), 4, 32), {}, withPackedCodes],
+  [withCodes(transposed("T", 96, 45), 8, 32), { T: 21 }, withPackedCodes],
+  // In one buffer, of which a load takes several words.
+  [withBlocks(matmul("1", 66, 96)), {}, withPackedBlocks, blocksFor],
 ];
 
-for (const [text, symbols = {}] of CASES)
+for (const [text, symbols = {}, toolkit = standard, given = codesFor] of CASES)
   gpuTest(`${text.replace(/\s+/g, " ")}: every configuration, in numbers and counts`, async (gpu) => {
-    const graph = parseGraph(text);
-    const inputs = new Map(graph.inputs.map(({ value }, i) => [value.name, seededTensor(value.type, symbols, i + 1)]));
+    const graph = parseGraph(text, toolkit);
+    const inputs = new Map([
+      ...graph.inputs.map(({ value }, i) => [value.name, seededTensor(value.type, symbols, i + 1)] as const),
+      ...given(graph),
+    ]);
     const expected = interpret(graph, inputs, symbols);
     const seen = new Set<string>();
     for (const target of TARGETS)
-      for (const { kernel, config, node } of takers(graph, target, symbols, seen)) {
+      for (const { kernel, config, node } of takers(graph, target, symbols, seen, toolkit)) {
         const place = `${kernel.name} with ${JSON.stringify(config)} for ${target.name}`;
         const compiled = compileEntries("g", [{ name: "run", graph, maxima: symbols }], {
           target,
-          kernelFor: (n, t) => (n.op === node.op && n.anchor === node.anchor ? { kernel, config } : selectKernel(n, t)),
+          toolkit,
+          kernelFor: (n, t) =>
+            n.op === node.op && n.anchor === node.anchor ? { kernel, config } : selectKernel(n, t, toolkit),
         });
         const { plan, steps } = instrumentPlan(compiled);
         const executor = await Executor.create(gpu, plan);
         try {
           for (const [name, { data, dtype }] of inputs)
-            executor.write(name, dtype === "f32" ? Float32Array.from(data) : Int32Array.from(data));
+            executor.write(name, dtype === "f32" ? Float32Array.from(data) : Uint32Array.from(data));
           // No length is enough for any index, so that every access is counted.
           for (const step of steps)
             executor.write(step.buffer, initialChecks(step, symbols).fill(0, 0, Math.max(1, step.tensors.length)));
@@ -89,7 +105,7 @@ for (const [text, symbols = {}] of CASES)
           for (const { space, variable, kind, times } of violationsOf(step, new Uint32Array(bytes)))
             if (space === "storage")
               counted.set(`${kind} ${variable}`, (counted.get(`${kind} ${variable}`) ?? 0) + times);
-          const { account } = renderShader({ kernel, config }, node, target);
+          const { account } = renderShader({ kernel, config }, node, target, undefined, toolkit);
           assert.ok(account, `${place} accounts for its work`);
           for (const { binding, loads, stores } of account?.(symbols).traffic ?? []) {
             assert.is(counted.get(`read ${binding.name}`) ?? 0, loads, `${place}: loads of ${binding.name}`);
@@ -108,10 +124,16 @@ interface Taker {
 }
 
 /** What computes the last node of what the passes make of a graph. */
-function takers(graph: Graph, target: Target, maxima: SymbolValues, seen: Set<string>): readonly Taker[] {
-  const { fused } = at(compileEntries("g", [{ name: "run", graph, maxima }], { target }).entries, 0);
+function takers(
+  graph: Graph,
+  target: Target,
+  maxima: SymbolValues,
+  seen: Set<string>,
+  toolkit: Toolkit,
+): readonly Taker[] {
+  const { fused } = at(compileEntries("g", [{ name: "run", graph, maxima }], { target, toolkit }).entries, 0);
   const node = at(fused.nodes, -1);
-  return candidates(node, target).flatMap(({ kernel, configs }) =>
+  return candidates(node, target, toolkit).flatMap(({ kernel, configs }) =>
     covering(kernel, configs, seen).map((config) => ({ kernel, config, node })),
   );
 }
@@ -146,8 +168,8 @@ test("every configuration that takes a node keeps to the target's limits", () =>
 
 test("every kernel has a default, and no configuration twice", () => {
   for (const target of TARGETS)
-    for (const [text] of CASES)
-      for (const { configs, kernel } of candidates(at(parseGraph(text).nodes, -1), target, standard))
+    for (const [text, , toolkit = standard] of CASES)
+      for (const { configs, kernel } of candidates(at(parseGraph(text, toolkit).nodes, -1), target, toolkit))
         assert.is(new Set(configs.map((c) => JSON.stringify(c))).size, configs.length, kernel.name);
 });
 

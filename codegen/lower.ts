@@ -133,7 +133,7 @@ function kernelName(node: Node, kernel: string): string {
 
 /** Kernels without anchor compute one value; a node that makes several becomes one step for each. */
 function perResult(node: Node): readonly Node[] {
-  if (node.results.length === 1 || (node.body ? node.anchor !== POINTWISE_ANCHOR : !node.op.traits.reads))
+  if (node.results.length === 1 || (node.body ? node.anchor !== POINTWISE_ANCHOR : !node.op.traits.element))
     return [node];
   const body: Graph = node.body ?? {
     name: POINTWISE_ANCHOR,

@@ -66,8 +66,7 @@ const oneOf = (words: readonly string[]): Member =>
 
 const TRAITS = {
   commutative: may(FLAG),
-  pointwise: may(record({ wgsl: CALL, scalar: may(CALL), helpers: may(listOf("WGSL functions", isText)) })),
-  reads: may(record({ element: CALL })),
+  element: may(CALL),
   writes: may(record({ operand: PLACE, targets: CALL })),
   ranges: may(CALL),
   updatesFirstOperand: may(FLAG),

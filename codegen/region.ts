@@ -310,5 +310,5 @@ function asBody(node: Node): Graph {
 
 function kindOf({ op, anchor }: Node): Anchor {
   if (anchor !== undefined) return anchor;
-  return op.traits.pointwise || op.traits.reads ? POINTWISE_ANCHOR : op;
+  return op.traits.element ? POINTWISE_ANCHOR : op;
 }

@@ -112,10 +112,9 @@ function checkKind({ name, kind }: Kernel, ops: readonly Op[], fail: Fail): void
         : `kernel ${name} computes ${kind.name}, which is no op of the toolkit`,
       `a kernel's kind is an op that a graph may name, itself and no copy, or ${TRAIT_KINDS.join(", ")}`,
     );
-  const trait = kind.traits.pointwise ? "pointwise" : kind.traits.reads ? "reads" : undefined;
-  if (trait !== undefined)
+  if (kind.traits.element)
     fail(
-      `kernel ${name} computes ${kind.name}, but an op with the trait ${trait} is computed by kernels of the kind pointwise`,
+      `kernel ${name} computes ${kind.name}, but an op with the trait element is computed by kernels of the kind pointwise`,
       `give it the kind pointwise, and let it refuse regions without ${kind.name}`,
     );
 }
@@ -123,11 +122,11 @@ function checkKind({ name, kind }: Kernel, ops: readonly Op[], fail: Fail): void
 /** An op that nothing could compute is one too. */
 function checkComputed(op: Op, kernels: readonly Kernel[], fail: Fail): void {
   const { name, traits, decompose } = op;
-  const { pointwise, reads, writes, reduces, normalizes } = traits;
-  if (pointwise || reads || writes || reduces || normalizes || decompose) return;
+  const { element, writes, reduces, normalizes } = traits;
+  if (element || writes || reduces || normalizes || decompose) return;
   if (kernels.some((k) => k.kind === op)) return;
   fail(
     `op ${name} has no kernel, no decompose, and no trait that a kernel computes`,
-    "give it a kernel of its kind, a decompose, or one of pointwise, reads, writes, reduces, normalizes",
+    "give it a kernel of its kind, a decompose, or one of element, writes, reduces, normalizes",
   );
 }

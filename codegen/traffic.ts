@@ -1,7 +1,7 @@
 // How many bytes of weights one call reads, from the graph alone: what a memory-bound step can be held against.
 import { DTYPE_BYTES } from "../base/dtype.ts";
 import { type PlanDim, planDim } from "../base/plan.ts";
-import { type Dim, type Graph, type Node, shapeEquals, type Value } from "../ir/index.ts";
+import { type Dim, type Graph, isPointwise, type Node, shapeEquals, type Value } from "../ir/index.ts";
 
 /**
  * Sum of these products: every weight once for each step that reads it, and of a table only as many elements as are taken
@@ -35,10 +35,9 @@ function elementsWanted(v: Value, nodes: readonly Node[], results: readonly Valu
   const [reader, ...others] = nodes.filter((n) => n.operands.includes(v));
   const [result] = reader?.results ?? [];
   if (!reader || !result || others.length > 0 || results.includes(v)) return v.type.shape;
-  const { pointwise, reads } = reader.op.traits;
   // A broadcast operand is read again and again, but has no more elements for that.
-  const isWhole = shapeEquals(v.type.shape, result.type.shape);
-  if (!reads && !(pointwise && isWhole)) return v.type.shape;
+  const isRepeated = isPointwise(reader) && !shapeEquals(v.type.shape, result.type.shape);
+  if (!reader.op.traits.element || isRepeated) return v.type.shape;
   const wanted = elementsWanted(result, nodes, results);
   return isFewer(wanted, v.type.shape) ? wanted : v.type.shape;
 }

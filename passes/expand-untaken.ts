@@ -21,7 +21,7 @@ import { applyRules, type Match, predicate, type Rule } from "./rule.ts";
 
 /** What works element by element is computed by a kernel for any such op, and needs no asking. */
 const isElementwise = (node: Node): boolean =>
-  node.op.traits.pointwise !== undefined || node.op.traits.reads !== undefined || anchorOf(node) === POINTWISE_ANCHOR;
+  node.op.traits.element !== undefined || anchorOf(node) === POINTWISE_ANCHOR;
 
 const expand = (refusal: (node: Node) => string | undefined): Rule => ({
   name: "expand",

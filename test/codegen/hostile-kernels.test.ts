@@ -5,8 +5,8 @@ import * as assert from "uvu/assert";
 import { compileEntries, standard } from "../../codegen/compile.ts";
 import type { Kernel } from "../../codegen/kernel.ts";
 import type { KernelChoice } from "../../codegen/select-kernel.ts";
+import { defineElement } from "../../ir/define-element.ts";
 import { definePointwise } from "../../ir/define-pointwise.ts";
-import { defineReads } from "../../ir/define-reads.ts";
 import { defineReduction } from "../../ir/define-reduction.ts";
 import { at, CompileError } from "../../ir/errors.ts";
 import type { Op } from "../../ir/op.ts";
@@ -73,7 +73,7 @@ test("helpers of two ops, or of an op and a template, that have one name", () =>
 
 test("an element, or a fold, that throws or gives no text", () => {
   const reads = (element: unknown): Op =>
-    defineReads({
+    defineElement({
       name: "own",
       summary: "none",
       operands: ["x"],

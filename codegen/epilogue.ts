@@ -14,7 +14,7 @@ import {
 } from "../ir/index.ts";
 import { indent } from "./indent.ts";
 import type { ElementWriter } from "./wgsl-element.ts";
-import { dimIndex, type Fragment, INDEX_MATH, type Index, rangeIndex } from "./wgsl-index.ts";
+import { dimIndex, type Fragment, type Index, indexOf, rangeIndex } from "./wgsl-index.ts";
 
 export interface Epilogue {
   /** The region, for messages, and its body. */
@@ -70,12 +70,13 @@ export function writeEpilogue(writer: ElementWriter, epilogue: Epilogue): string
         `${node.op.name} ${at(node.results, 0).name}`,
         "stands in an epilogue, but neither works element by element nor moves elements",
       );
-    const math = { ...INDEX_MATH, less: () => undefined };
+    const math = writer.placeMath(node);
     const types = node.operands.map((v) => v.type);
     const short = stream.index.map((i) => writer.short(i));
     stream.block.lines.push(...writer.lines.splice(0));
     const label = `${node.op.name} ${at(node.results, 0).name}`;
     const targets = callMember(label, "targets", () => writes.targets(short, math, { types, attrs: node.attrs }));
+    stream.block.lines.push(...writer.lines.splice(0));
     for (const { result: i, at: place, when } of targets) {
       const result = node.results[i];
       if (!result || place.length !== result.type.shape.length)
@@ -84,9 +85,10 @@ export function writeEpilogue(writer: ElementWriter, epilogue: Epilogue): string
           `its targets name ${place.length} axes of result ${i}, but its results are ${printTypes(node.results.map((r) => r.type))}`,
           "a place has an index for each axis",
         );
-      const block = when
-        ? innerBlock(stream.block, rangeIndex(when.place, dimIndex(when.lo), dimIndex(when.hi)))
-        : stream.block;
+      const ranges = place.map((i, axis) => ({ i, lo: indexOf(0), hi: dimIndex(at(result.type.shape, axis)) }));
+      const guards = ranges.filter(({ i }) => i.data).map(({ i, lo, hi }) => rangeIndex(i, lo, hi));
+      if (when) guards.unshift(rangeIndex(when.place, dimIndex(when.lo), dimIndex(when.hi)));
+      const block = guards.reduce(innerBlock, stream.block);
       follow(result, { expression: stream.expression, index: place, block });
     }
   }

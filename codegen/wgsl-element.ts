@@ -15,6 +15,7 @@ import {
   isLiteral,
   isPointwise,
   type Node,
+  type PlaceMath,
   printNumber,
   type ScalarFunction,
   scalarDType,
@@ -190,6 +191,18 @@ export class ElementWriter {
     };
   }
 
+  /** What the node's `targets` are computed with. */
+  placeMath(node: Node): PlaceMath<Index, TextElement> {
+    return {
+      ...INDEX_MATH,
+      less: lessIndex,
+      load: (operand, place) => this.#loaded(at(node.operands, operand), place),
+      // Below 0 it wraps, and is beyond every length then.
+      toIndex: ({ text, dtype }) =>
+        this.#named({ text: `u32(${text})`, atom: true, data: true, ...(dtype === "i32" && { signed: true }) }),
+    };
+  }
+
   #loaded(value: Value, place: readonly Index[]): TextElement {
     const text = this.element(value, place);
     return { text, dtype: value.type.dtype, ...(isLiteral(value) && { literal: value.literal }) };
@@ -270,7 +283,8 @@ export class ElementWriter {
   #named(index: Index): Index {
     const name = this.#known.get(index.text) ?? this.let("at", this.print.text(index));
     this.#known.set(index.text, name);
-    return { ...indexName(name), ...(index.signed && { signed: true }) };
+    const { signed, data } = index;
+    return { ...indexName(name), ...(signed && { signed }), ...(data && { data }) };
   }
 
   #make(value: Value, index: readonly Index[]): string {

@@ -124,16 +124,20 @@ export interface Target<I> {
   readonly when?: { readonly place: I; readonly lo: Dim; readonly hi: Dim };
 }
 
+/** What a place is computed with: other places, and elements of operands that say where. */
+export interface PlaceMath<I, E> extends IndexMath<I, unknown> {
+  /** The operand's element at an index. */
+  load(operand: number, at: readonly I[]): E;
+  /** An integer element as an index, of an axis of that length or beyond it. */
+  toIndex(e: E, length: Dim): I;
+}
+
 /** Where each element of one operand goes. */
 export interface Writes {
   /** The operand whose elements move. */
   readonly operand: number;
-  /** The places of the operand's element at `at`. */
-  targets<I>(
-    at: readonly I[],
-    math: IndexMath<I, unknown>,
-    context: Omit<ElementContext, "result">,
-  ): readonly Target<I>[];
+  /** The places of the operand's element at `at`. One that data leads out of the result is not written. */
+  targets<I, E>(at: readonly I[], math: PlaceMath<I, E>, context: Omit<ElementContext, "result">): readonly Target<I>[];
 }
 
 /**

@@ -35,10 +35,12 @@ export interface OpSet {
 /** Makes a node and returns its results; the types are inferred. A number stands for an f32 literal. */
 export type Emit = (op: Op, operands: readonly (Value | number)[], attrs?: Attrs, name?: string) => readonly Value[];
 
-/** Operand types as text, e.g. `["f32[3, 7]", "f32[7]"]`; integer operands are filled with 0, 1 and 2. */
+/** Operand types as text, e.g. `["f32[3, 7]", "f32[7]"]`; integer operands are filled with 0, 1 and 2 where nothing is given. */
 export interface OpCase {
   readonly types: readonly string[];
   readonly attrs?: Attrs;
+  /** The elements of operands, by name, that can't be any. */
+  readonly given?: Readonly<Record<string, readonly number[]>>;
 }
 
 /** What shared code may ask of an op. */

@@ -1,11 +1,13 @@
 // The WGSL of ops that move and compute in one: what is loaded where.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { compileEntries } from "../../codegen/compile.ts";
 import { Region } from "../../codegen/region.ts";
 import { indexName } from "../../codegen/wgsl-index.ts";
 import { at } from "../../ir/errors.ts";
 import { parseGraph } from "../../ir/parse.ts";
 import * as elements from "../support/element-ops.ts";
+import { SLOTS } from "../support/hostile-cases.ts";
 import { withOps } from "../support/own-ops.ts";
 
 const test = suite("element text");
@@ -66,6 +68,27 @@ test("a choice by data loads only the side that it chose", () => {
   return keep_or_0;
 }`,
   );
+});
+
+test("rows go from one matmul to slots that the data says, in its kernel, and nowhere beyond the cache", () => {
+  const { plan } = compileEntries("g", [{ name: "run", graph: parseGraph(SLOTS), maxima: {} }]);
+  assert.is(plan.entries[0]?.steps.length, 1);
+  const store = /fn store_result[\s\S]*?\n}/.exec(plan.kernels[0]?.wgsl ?? "")?.[0].split("\n");
+  assert.equal(store?.slice(0, 13), [
+    "fn store_result(row: u32, column: u32, value: f32) {",
+    "  let add_b_at_0 = add_b[column];",
+    "  let add_0 = value + add_b_at_0;",
+    "  if (column < 8u) {",
+    "    y[row * 8u + column] = add_0;",
+    "  }",
+    "  if (column >= 8u && column < 16u) {",
+    "    let cache_write_slots_at_0 = cache_write_slots[row];",
+    "    let at_0 = u32(cache_write_slots_at_0);",
+    "    if (at_0 < 9u) {",
+    "      cache_write_cache[at_0 * 8u + (column - 8u)] = add_0;",
+    "    }",
+    "  }",
+  ]);
 });
 
 test.run();

@@ -26,6 +26,14 @@ const MISFITS: Readonly<Record<string, readonly Misfit[]>> = {
     [["f32[8, 5]", "f32[3, 5]"], { start: 6 }, ["rows 6 to 9", "the cache is f32[8, 5]"]],
     [["f32[8, 5]", "f32[3, 5]"], { start: -1 }, ["rows -1 to 2", "the cache is f32[8, 5]"]],
   ],
+  cache_write: [
+    [["f32[8, 5]", "f32[1, 5]", "i32[1]"], { axis: 2 }, ["axis is 2", "the cache is f32[8, 5]"]],
+    [["f32[8, 5]", "f32[1, 4]", "i32[1]"], {}, ["rows are f32[1, 4]", "the cache is f32[8, 5]"]],
+    [["f32[8, 5]", "i32[1, 5]", "i32[1]"], {}, ["rows are i32[1, 5]", "the cache is f32[8, 5]"]],
+    [["f32[8, 5]", "f32[T, 5]", "i32[2]"], {}, ["slots are i32[2]", "rows are f32[T, 5]"]],
+    [["f32[8, 5]", "f32[2, 5]", "f32[2]"], {}, ["slots are f32[2]", "rows are f32[2, 5]"]],
+    [["f32[8, 5]", "f32[2, 5]", "i32[2, 1]"], {}, ["slots are i32[2, 1]", "rows are f32[2, 5]"]],
+  ],
   concat: [
     [["f32[2, 3]", "f32[2, 4]"], {}, ["one part is f32[2, 4]", "the first is f32[2, 3]"]],
     [["f32[2, 3]", "i32[2, 3]"], {}, ["one part is i32[2, 3]", "the first is f32[2, 3]"]],

@@ -10,12 +10,12 @@ import { countElements, type HostTensor } from "../../ir/tensor.ts";
 import { printType, typeEquals } from "../../ir/type.ts";
 import { verify } from "../../ir/verify.ts";
 import { callsOf, caseNodes, computesInPlace } from "../support/element-calls.ts";
-import { type OpRun, runOp } from "../support/run-op.ts";
+import { type OpRun, runCase, runOp } from "../support/run-op.ts";
 import { maxDifference } from "../support/tensors.ts";
 
 const test = suite("ops");
 
-const runCases = (op: Op): OpRun[] => op.cases.map(({ types, attrs }) => runOp(op, types, attrs));
+const runCases = (op: Op): OpRun[] => op.cases.map((opCase) => runCase(op, opCase));
 
 test("names are snake_case, and no two ops share one", () => {
   for (const { name } of OPS) assert.match(name, /^[a-z]+(_[a-z]+)*$/);

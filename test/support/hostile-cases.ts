@@ -1,5 +1,6 @@
 // What hostile ops are tried in: alone, and beside anchors. Each graph's operands are seeded, and its results compared with the
 // interpreter's.
+import { hostTensor } from "../../ir/tensor.ts";
 import type { KernelCheck } from "../codegen/kernel-check.ts";
 import * as elements from "./element-ops.ts";
 import { withStir } from "./hostile-kernel.ts";
@@ -218,6 +219,34 @@ computes(
     c = div(u, 0u)
     return a, b, c
   }`,
+);
+
+/** A projection whose keys and values go to the slots that the data says, as a joint QKV matmul's do. */
+export const SLOTS = `graph g(x: f32[4, 64], weight w: f32[64, 24], weight b: f32[24], state k: f32[9, 8], state v: f32[9, 2, 4], slots: i32[4]) {
+  m = matmul(x, w)
+  s = add(m, b)
+  q, keys, values = split(s, sizes=[8, 8, 8])
+  k1 = cache_write(k, keys, slots)
+  heads = reshape(values, shape=[4, 2, 4])
+  v1 = cache_write(v, heads, slots)
+  return q, k1, v1
+}`;
+const slots = new Map([["slots", hostTensor("i32", [4], [7, -1, 0, 9])]]);
+computes("rows that go from a matmul to slots that the data says", SLOTS, { terms: 64, given: slots });
+computes(
+  "the same for one row, whose slot is beyond the cache or in it",
+  SLOTS.replaceAll("[4,", "[1,").replace("i32[4]", "i32[1]"),
+  { terms: 64, given: new Map([["slots", hostTensor("i32", [1], [8])]]) },
+);
+computes(
+  "slots that are computed, along another axis, alone",
+  `graph g(state c: f32[2, 6, 3], rows: f32[2, 3, 3], i: i32[3]) {
+    j = sub(i, 1)
+    n = neg(rows)
+    y = cache_write(c, n, j, axis=1)
+    return y
+  }`,
+  { given: new Map([["i", hostTensor("i32", [3], [6, 0, 2])]]) },
 );
 
 /** States that are read as a whole, and then overwritten in other places than those that each element was computed from. */

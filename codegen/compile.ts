@@ -69,6 +69,11 @@ export interface CompileOptions {
   readonly allowExcess?: boolean;
   /** What an error may suggest to change where the target can't hold the model; all that helps when absent. */
   readonly ways?: readonly WayOut[];
+  /**
+   * Whether the vectors that a kernel reads, such as gains and biases, become one weight. By default a model's do, which come from a
+   * checkpoint by name; those of a graph keep a buffer each, which a program finds by the graph's own name for it.
+   */
+  readonly packVectors?: boolean;
   /** Another choice of kernels than those of the least predicted times: to compare them, or to test each. */
   readonly kernelFor?: KernelChoice;
 }
@@ -115,7 +120,7 @@ export function compileModel<C extends ModelConfig>(
       const fixed = name === "decode" && { fixed: { [roles.newTokens]: 1 } };
       return { name, graph, maxima, roles: rolesOf(graph, roles), ...fixed };
     });
-    const compiled = compileEntries(family.name, entries, o);
+    const compiled = compileEntries(family.name, entries, { packVectors: true, ...o });
     const { names } = family;
     const plan = { ...compiled.plan, model: { n_layer, n_ctx, n_vocab, eos_token_ids }, ...(names && { names }) };
     return { ...compiled, plan };
@@ -201,6 +206,7 @@ function fuse(spec: EntrySpec, target: Target, toolkit: Toolkit, options: Compil
     maxWeightBytes: target.limits.maxStorageBufferBindingSize,
     maxBuffers: target.limits.maxStorageBuffersPerShaderStage,
     weights: options.weights ?? "f32",
+    packVectors: options.packVectors ?? false,
     disable: options.disable ?? [],
   });
   return runPasses(spec.graph, passes, options.observe?.(spec.name) ?? []);

@@ -8,12 +8,13 @@ import {
   type Node,
   printType,
   printTypes,
+  readsInPlace,
   shapeEquals,
   type Value,
 } from "../ir/index.ts";
 import { indent } from "./indent.ts";
-import { broadcastIndex, type ElementWriter } from "./wgsl-element.ts";
-import { dimIndex, type Fragment, INDEX_MATH, type Index, rangeIndex } from "./wgsl-index.ts";
+import type { ElementWriter } from "./wgsl-element.ts";
+import { dimIndex, type Fragment, type Index, indexOf, rangeIndex } from "./wgsl-index.ts";
 
 export interface Epilogue {
   /** The region, for messages, and its body. */
@@ -35,7 +36,7 @@ const VALUE = "value";
 export function writeEpilogue(writer: ElementWriter, epilogue: Epilogue): string[] {
   const { node: region, body, start, index, skip, store } = epilogue;
   const root: Block = { guard: { text: "" }, lines: [] };
-  const streams = new Map<Value, Stream>([[start, { expression: VALUE, index, block: root }]]);
+  const streams = new Map<Value, Stream>();
   const stored = new Set<Value>();
   const emit = (v: Value, { expression, index: place, block }: Stream) => {
     block.lines.push(...writer.lines.splice(0));
@@ -44,36 +45,38 @@ export function writeEpilogue(writer: ElementWriter, epilogue: Epilogue): string
     block.lines.push(line);
     stored.add(v);
   };
-  writer.setStream(start, VALUE);
-  emit(start, at([...streams.values()], 0));
+  const follow = (v: Value, stream: Stream) => {
+    streams.set(v, stream);
+    writer.setStream(v, stream.expression, stream.index);
+    emit(v, stream);
+  };
+  follow(start, { expression: VALUE, index, block: root });
   for (const node of body.nodes) {
     const source = node.operands.find((v) => streams.has(v));
     const stream = source && streams.get(source);
     if (!source || !stream || node === skip) continue;
     writer.enter(stream.block);
-    if (node.op.traits.pointwise) {
+    const { writes } = node.op.traits;
+    if (node.operands[writes?.operand ?? -1] !== source && readsInPlace(node, source)) {
       checkStreams(node, source, stream, streams);
-      const args = node.operands.map(
-        (v) => streams.get(v)?.expression ?? writer.element(v, broadcastIndex(v, stream.index)),
-      );
-      const result = at(node.results, 0);
-      const next = { ...stream, expression: writer.pointwise(node, args) };
-      streams.set(result, next);
-      emit(result, next);
+      for (const result of node.results) {
+        const next = { ...stream, expression: writer.compute(node, result, stream.index) };
+        follow(result, next);
+      }
       continue;
     }
-    const { writes } = node.op.traits;
     if (!writes || node.operands[writes.operand] !== source)
       throw new CompileError(
         `${node.op.name} ${at(node.results, 0).name}`,
         "stands in an epilogue, but neither works element by element nor moves elements",
       );
-    const math = { ...INDEX_MATH, less: () => undefined };
+    const math = writer.placeMath(node);
     const types = node.operands.map((v) => v.type);
     const short = stream.index.map((i) => writer.short(i));
     stream.block.lines.push(...writer.lines.splice(0));
     const label = `${node.op.name} ${at(node.results, 0).name}`;
     const targets = callMember(label, "targets", () => writes.targets(short, math, { types, attrs: node.attrs }));
+    stream.block.lines.push(...writer.lines.splice(0));
     for (const { result: i, at: place, when } of targets) {
       const result = node.results[i];
       if (!result || place.length !== result.type.shape.length)
@@ -82,12 +85,11 @@ export function writeEpilogue(writer: ElementWriter, epilogue: Epilogue): string
           `its targets name ${place.length} axes of result ${i}, but its results are ${printTypes(node.results.map((r) => r.type))}`,
           "a place has an index for each axis",
         );
-      const block = when
-        ? innerBlock(stream.block, rangeIndex(when.place, dimIndex(when.lo), dimIndex(when.hi)))
-        : stream.block;
-      const next = { expression: stream.expression, index: place, block };
-      streams.set(result, next);
-      emit(result, next);
+      const ranges = place.map((i, axis) => ({ i, lo: indexOf(0), hi: dimIndex(at(result.type.shape, axis)) }));
+      const guards = ranges.filter(({ i }) => i.data).map(({ i, lo, hi }) => rangeIndex(i, lo, hi));
+      if (when) guards.unshift(rangeIndex(when.place, dimIndex(when.lo), dimIndex(when.hi)));
+      const block = guards.reduce(innerBlock, stream.block);
+      follow(result, { expression: stream.expression, index: place, block });
     }
   }
   const others = new Set(skip?.results.filter((r) => r !== start));

@@ -55,7 +55,6 @@ export {
 export { type Config, combinations, laneChoices, laneSpace, suited } from "./space.ts";
 export {
   type BoundPart,
-  type ElementReader,
   type Storage,
   type Stored,
   VECTOR_TYPES,

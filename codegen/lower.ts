@@ -9,6 +9,7 @@ import {
   type Graph,
   isLiteral,
   type Node,
+  onlyMoves,
   POINTWISE_ANCHOR,
   printType,
   type SymbolValues,
@@ -127,7 +128,7 @@ function kernelName(node: Node, kernel: string): string {
   const anchor = nodes.find((n) => n.op === node.anchor) ?? at(nodes, 0);
   const isSaid = ({ op }: Node): boolean =>
     node.body ? op === node.anchor : op.traits.anchor === true || kernel.startsWith(op.name);
-  const moves = ({ op }: Node): boolean => typeof node.anchor === "object" && op.traits.reads !== undefined;
+  const moves = (n: Node): boolean => typeof node.anchor === "object" && onlyMoves(n);
   const others = nodes.filter((n) => !isSaid(n) && !moves(n)).map((n) => n.op.name);
   const sizes = [
     ...anchor.operands.filter((v) => !isLiteral(v)).map((v) => v.type.shape.at(-1)),
@@ -139,7 +140,7 @@ function kernelName(node: Node, kernel: string): string {
 
 /** Kernels without anchor compute one value; a node that makes several becomes one step for each. */
 function perResult(node: Node): readonly Node[] {
-  if (node.results.length === 1 || (node.body ? node.anchor !== POINTWISE_ANCHOR : !node.op.traits.reads))
+  if (node.results.length === 1 || (node.body ? node.anchor !== POINTWISE_ANCHOR : !node.op.traits.element))
     return [node];
   const body: Graph = node.body ?? {
     name: POINTWISE_ANCHOR,

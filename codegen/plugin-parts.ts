@@ -67,9 +67,7 @@ const oneOf = (words: readonly string[]): Member =>
 
 const TRAITS = {
   commutative: may(FLAG),
-  pointwise: may(record({ wgsl: CALL, scalar: may(CALL), helpers: may(listOf("WGSL functions", isText)) })),
-  reads: may(record({ element: CALL })),
-  widens: may(FLAG),
+  element: may(CALL),
   writes: may(record({ operand: PLACE, targets: CALL })),
   ranges: may(CALL),
   updatesFirstOperand: may(FLAG),
@@ -123,7 +121,6 @@ const STORAGE = {
   refuses: may(CALL),
   widths: CALL,
   load: CALL,
-  element: may(CALL),
   helpers: may(listOf("WGSL functions", isText)),
   unpacks: may(listOf("numbers", (x) => typeof x === "number")),
   features: may(CALL),

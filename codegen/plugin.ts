@@ -57,7 +57,7 @@ export function definePlugin(spec: PluginSpec): Plugin {
 
 const LISTS = ["ops", "kernels", "storages", "passes", "families"] as const;
 const DEFINED_BY: Readonly<Record<PartKind, string>> = {
-  op: "`defineOp` of wgpt/ir makes one, as `definePointwise`, `defineReads` and `defineReduction` do",
+  op: "`defineOp` of wgpt/ir makes one, as `defineElement`, `definePointwise` and `defineReduction` do",
   kernel: "`defineKernel` of wgpt/codegen makes one",
   storage: "see `Storage`",
   pass: "a pass is { name, summary, role, run }, or { name, summary, role, make }",

@@ -284,5 +284,5 @@ function asBody(node: Node): Graph {
 
 function kindOf({ op, anchor }: Node): Anchor {
   if (anchor !== undefined) return anchor;
-  return op.traits.pointwise || op.traits.reads || op.traits.widens ? POINTWISE_ANCHOR : op;
+  return op.traits.element ? POINTWISE_ANCHOR : op;
 }

@@ -10,6 +10,7 @@ import {
   type Graph,
   makeNode,
   type Node,
+  onlyMoves,
 } from "../ir/index.ts";
 import { type RegionPolicy, storageBuffers } from "../passes/index.ts";
 import { type ConfiguredKernel, isOfKind, type Kernel, type Taking, takingOf } from "./kernel.ts";
@@ -134,7 +135,7 @@ function anchorAlone(anchor: Anchor, body: Graph): Node | undefined {
   const node = anchorNode(body, anchor);
   if (!node) return undefined;
   const members = body.nodes.filter(
-    (n) => n === node || (n.op.traits.reads !== undefined && n.results.some((r) => node.operands.includes(r))),
+    (n) => n === node || (onlyMoves(n) && n.results.some((r) => node.operands.includes(r))),
   );
   const made = new Set(members.flatMap((n) => n.results));
   const operands = [...new Set(members.flatMap((n) => n.operands))].filter(

@@ -3,7 +3,6 @@
 import { shortValue } from "../base/short-json.ts";
 import { CompileError, callMember, type Node, type Op, type TensorType, type Value } from "../ir/index.ts";
 import type { Target } from "./target.ts";
-import type { Fragment, Index } from "./wgsl-index.ts";
 
 /** How many elements a kernel may ask of one load. */
 export type VectorSize = 4 | 8 | 16;
@@ -16,18 +15,6 @@ export interface BoundPart {
   /** What the shader calls it. */
   readonly name: string;
   readonly type: TensorType;
-}
-
-/** What one element is read with. */
-export interface ElementReader {
-  /** Of the op's operands. */
-  readonly types: readonly TensorType[];
-  /** An operand's element at an index, as a name or a literal. */
-  load(operand: number, at: readonly Index[]): string;
-  /** An expression under a name that begins with `base`. */
-  let(base: string, expression: string): string;
-  /** An index as text. */
-  text(index: Fragment): string;
 }
 
 /** A way in which tensors of f32 lie in buffers. Rows are those of the last axis. */
@@ -46,18 +33,13 @@ export interface Storage {
   widths(size: VectorSize): readonly number[];
   /** The statements of a function that returns the `i`-th `size` elements, as `VECTOR_TYPES` says; `features` are what `features` gave. */
   load(size: VectorSize, parts: readonly BoundPart[], features: readonly string[]): readonly string[];
-  /** The WGSL expression of one element, where the op has the trait `widens`. */
-  element?(at: readonly Index[], reader: ElementReader): string;
-  /** WGSL functions that `load` and `element` call. */
+  /** WGSL functions that `load` calls. */
   readonly helpers?: readonly string[];
   /** How many elements arithmetic makes of each element of a part, such as 4 of a word of four codes; 0 of every part when absent. */
   readonly unpacks?: readonly number[];
   /** Features of the adapter that its WGSL enables on the target; none when absent. */
   features?(target: Target): readonly string[];
 }
-
-/** A storage that says how one element is read. */
-export type WideningStorage = Storage & Required<Pick<Storage, "element">>;
 
 /** A tensor's storage, and the tensors of the buffers. */
 export interface Stored {
@@ -99,10 +81,6 @@ export function asked<X>(
   if (fits(given)) return given;
   throw new CompileError(place, `its ${member} gives ${shortValue(given)}`, `it gives ${is}`);
 }
-
-/** The storage that says how elements of what the op makes are read one by one. */
-export const elementStorage = (storages: readonly Storage[], op: Op): WideningStorage | undefined =>
-  storages.findLast((s): s is WideningStorage => s.op === op && s.element !== undefined);
 
 /** Why rows of such a length can't be read in loads of `size` elements, or nothing. */
 export function refusesSize({ storage, parts }: Stored, row: number, size: VectorSize): string | undefined {

@@ -1,16 +1,8 @@
 // The values of one region as they lie in buffers: which storage holds each, and the WGSL that declares and reads them.
-import { at, CompileError, type Graph, type GraphIndex, indexGraph, type Node, type Value } from "../ir/index.ts";
+import { at, type Graph, type GraphIndex, indexGraph, type Value } from "../ir/index.ts";
 import type { Binding } from "./binding.ts";
 import type { ElementScope } from "./buffer-format.ts";
-import {
-  asked,
-  elementStorage,
-  type Storage,
-  type Stored,
-  storedAs,
-  type VectorSize,
-  type WideningStorage,
-} from "./storage.ts";
+import { asked, type Storage, type Stored, storedAs, type VectorSize } from "./storage.ts";
 import { BUFFER_FORMATS } from "./storages/index.ts";
 import type { Target } from "./target.ts";
 
@@ -49,21 +41,6 @@ export class StoredValues {
     const producer = this.index.producer(v);
     const found = storedAs(this.#options.storages, v, producer);
     return found?.parts.every((p) => this.#inputs.has(p)) ? found : undefined;
-  }
-
-  /**
-   * The storage that says how elements of the node's result are read one by one.
-   * @throws CompileError where none does.
-   */
-  widening({ op, results }: Node): WideningStorage {
-    const found = elementStorage(this.#options.storages, op);
-    if (found) return found;
-    const place = `${op.name} ${at(results, 0).name}`;
-    throw new CompileError(
-      place,
-      "has the trait widens, but no storage reads its elements",
-      "a plugin brings its storage",
-    );
   }
 
   /** What a buffer of the value is an array of, where that holds so many of its elements. */

@@ -5,7 +5,7 @@ import { PASSES, type PassSpec } from "../passes/index.ts";
 import { type Kernel, TRAIT_KINDS } from "./kernel.ts";
 import { KERNELS } from "./kernels/index.ts";
 import { definedAt, definePlugin, isPlugin, type PlacedPass, type Plugin } from "./plugin.ts";
-import { elementStorage, type Storage } from "./storage.ts";
+import type { Storage } from "./storage.ts";
 import { STORAGES } from "./storages/index.ts";
 
 /** What the compiler is made of. It is asked wherever wgpt's own parts are. */
@@ -119,41 +119,30 @@ function checkKind({ name, kind }: Kernel, ops: readonly Op[], fail: Fail): void
         : `kernel ${name} computes ${kind.name}, which is no op of the toolkit`,
       `a kernel's kind is an op that a graph may name, itself and no copy, or ${TRAIT_KINDS.join(", ")}`,
     );
-  const trait = (["pointwise", "reads", "widens"] as const).find((t) => kind.traits[t]);
-  if (trait !== undefined)
+  if (kind.traits.element)
     fail(
-      `kernel ${name} computes ${kind.name}, but an op with the trait ${trait} is computed by kernels of the kind pointwise`,
+      `kernel ${name} computes ${kind.name}, but an op with the trait element is computed by kernels of the kind pointwise`,
       `give it the kind pointwise, and let it refuse regions without ${kind.name}`,
     );
 }
 
 /** A storage that is never asked is one too. */
-function checkStorage({ name, op, element }: Storage, ops: readonly Op[], fail: Fail): void {
+function checkStorage({ name, op }: Storage, ops: readonly Op[], fail: Fail): void {
   if (op !== undefined && !ops.includes(op))
     fail(
       `storage ${name} is that of ${op.name}, which is no op of the toolkit`,
       "its op is one that a graph may name, itself and no copy",
     );
-  if (element !== undefined && op?.traits.widens !== true)
-    fail(
-      `storage ${name} has an element, but ${op ? `${op.name} has no trait widens` : "no op"}`,
-      "it is asked for elements of an op with that trait alone",
-    );
 }
 
 /** So is an op that nothing could compute. */
-function checkComputed(op: Op, { kernels, storages }: Toolkit, fail: Fail): void {
+function checkComputed(op: Op, { kernels }: Toolkit, fail: Fail): void {
   const { name, traits, decompose } = op;
-  const { pointwise, reads, widens, writes, reduces, normalizes } = traits;
-  if (widens && !elementStorage(storages, op))
-    fail(
-      `op ${name} has the trait widens, but no storage reads its elements`,
-      "give the plugin a storage of that op, with `element`",
-    );
-  if (pointwise || reads || widens || writes || reduces || normalizes || decompose) return;
+  const { element, writes, reduces, normalizes } = traits;
+  if (element || writes || reduces || normalizes || decompose) return;
   if (kernels.some((k) => k.kind === op)) return;
   fail(
     `op ${name} has no kernel, no decompose, and no trait that a kernel computes`,
-    "give it a kernel of its kind, a decompose, or one of pointwise, reads, widens, writes, reduces, normalizes",
+    "give it a kernel of its kind, a decompose, or one of element, writes, reduces, normalizes",
   );
 }

@@ -1,7 +1,7 @@
 // How many bytes of weights one call reads, from the graph alone: what a memory-bound step can be held against.
 import { DTYPE_BYTES } from "../base/dtype.ts";
 import { type PlanDim, planDim } from "../base/plan.ts";
-import { type Dim, type Graph, type Node, shapeEquals, type Value } from "../ir/index.ts";
+import { type Dim, type Graph, isPointwise, type Node, onlyMoves, shapeEquals, type Value } from "../ir/index.ts";
 
 /**
  * Sum of these products: every weight once for each step that reads it, and of a table only as many elements as are taken
@@ -36,16 +36,15 @@ function elementsWanted(v: Value, nodes: readonly Node[], results: readonly Valu
   const [result] = reader?.results ?? [];
   const several = (reader?.results.length ?? 0) > 1;
   if (!reader || !result || several || others.length > 0 || results.includes(v)) return v.type.shape;
-  const { pointwise, reads, widens } = reader.op.traits;
-  if (widens) return shareOf(v, result, elementsWanted(result, nodes, results));
   // A broadcast operand is read again and again, but has no more elements for that.
-  const isWhole = shapeEquals(v.type.shape, result.type.shape);
-  if (!reads && !(pointwise && isWhole)) return v.type.shape;
+  const isRepeated = isPointwise(reader) && !shapeEquals(v.type.shape, result.type.shape);
+  if (!reader.op.traits.element || isRepeated) return v.type.shape;
   const wanted = elementsWanted(result, nodes, results);
+  if (!isPointwise(reader) && !onlyMoves(reader)) return shareOf(v, result, wanted);
   return isFewer(wanted, v.type.shape) ? wanted : v.type.shape;
 }
 
-/** Of a tensor that is widened to `whole`, what those elements of it are made of: as large a part as they are. */
+/** Of a tensor that `whole` is computed of, what those elements of it are made of: as large a part as they are. */
 function shareOf({ type }: Value, whole: Value, wanted: readonly Dim[]): readonly Dim[] {
   if (!isFewer(wanted, whole.type.shape)) return type.shape;
   const known = count(wanted.filter((d) => typeof d === "number"));

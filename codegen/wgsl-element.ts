@@ -1,6 +1,7 @@
 // Elements of a region's values as WGSL: an element of any value is asked for at an index, and the statements that
 // compute it are collected on the way. Ops say how through their traits; none is named here.
 import {
+  type Attrs,
   at,
   CompileError,
   callMember,
@@ -12,13 +13,17 @@ import {
   indexGraph,
   isFloat,
   isLiteral,
+  isPointwise,
   type Node,
+  type PlaceMath,
   printNumber,
+  type ScalarFunction,
+  scalarDType,
+  scalarMath,
   type Value,
 } from "../ir/index.ts";
 import { indent } from "./indent.ts";
 import type { IndexPrinter } from "./index-printer.ts";
-import type { ElementReader } from "./storage.ts";
 import type { StoredValues } from "./stored-values.ts";
 import {
   dimIndex,
@@ -27,7 +32,6 @@ import {
   INDEX_MATH,
   type Index,
   indexName,
-  indexOf,
   lessIndex,
   signedText,
   withinIndex,
@@ -55,11 +59,24 @@ export function wgslLiteral(value: number, dtype: DType): string {
 /** Characters of an index that is given a name. */
 const LONG = 24;
 
+/** An element as text that needs no parentheses: a name or a literal. */
+interface TextElement {
+  readonly text: string;
+  readonly dtype: DType;
+  /** Its number, where it is a constant. */
+  readonly literal?: number;
+}
+
 /** One of the two elements that a choice is between, with the statements that it takes. */
-interface Side {
-  readonly expression: string;
+interface Side extends TextElement {
   readonly lines: readonly string[];
   readonly loads: boolean;
+}
+
+/** An element that a kernel has in hand, and where it lies. */
+interface InHand {
+  readonly expression: string;
+  readonly place: readonly Index[];
 }
 
 /** What the elements of a region's values are printed with. */
@@ -86,7 +103,7 @@ export class ElementWriter {
   readonly #blocks = new Map<object, Map<string, string>>();
   #known = new Map<string, string>();
   readonly #counts = new Map<string, number>();
-  readonly #streams = new Map<Value, string>();
+  readonly #streams = new Map<Value, InHand>();
   /** How many loads have been printed. */
   #loads = 0;
 
@@ -98,9 +115,25 @@ export class ElementWriter {
     this.#values = values;
   }
 
-  /** From here on, `value` at any index is this expression: the stream that an anchor hands to its epilogue. */
-  setStream(value: Value, expression: string): void {
-    this.#streams.set(value, expression);
+  /** From here on, `value` is this expression at that place, and has no other: what an anchor hands to its epilogue. */
+  setStream(value: Value, expression: string, place: readonly Index[]): void {
+    this.#streams.set(value, { expression, place });
+  }
+
+  #inHand(value: Value, { expression, place }: InHand, index: readonly Index[]): string {
+    // An axis of length 1 has one place.
+    const other = index.findIndex((i, axis) => value.type.shape[axis] !== 1 && !this.#isSame(i, at(place, axis)));
+    if (other < 0) return expression;
+    throw new CompileError(
+      this.#place,
+      `reads ${value.name} at ${at(index, other).text}, but its element at ${at(place, other).text} is in hand`,
+      "leave what reads it elsewhere outside of the region",
+    );
+  }
+
+  /** Whether two texts are one place; a long one may go by a name. */
+  #isSame(a: Index, b: Index): boolean {
+    return a.text === b.text || this.#known.get(b.text) === a.text;
   }
 
   /** What follows stands in that block: elements computed in another one are out of its sight. */
@@ -111,12 +144,9 @@ export class ElementWriter {
 
   /** An expression (a name, a literal or a load) for the element of `value` at `index`. */
   element(value: Value, index: readonly Index[]): string {
-    if (isLiteral(value)) {
-      if (!Number.isFinite(castNumber(value.literal, value.type.dtype))) this.helpers.add(F32_OF_BITS);
-      return wgslLiteral(value.literal, value.type.dtype);
-    }
+    if (isLiteral(value)) return this.#constant(value.literal, value.type.dtype).text;
     const stream = this.#streams.get(value);
-    if (stream !== undefined) return stream;
+    if (stream) return this.#inHand(value, stream, index);
     const key = `${value.name}[${index.map((i) => i.text).join()}]`;
     const known = this.#known.get(key);
     if (known !== undefined) return known;
@@ -125,32 +155,82 @@ export class ElementWriter {
     return made;
   }
 
-  /** A pointwise node on argument expressions, as a new name. */
-  pointwise(node: Node, args: readonly string[]): string {
-    const { pointwise } = node.op.traits;
-    if (!pointwise) throw new CompileError(node.op.name, "is computed element by element, but is not pointwise");
-    for (const h of pointwise.helpers ?? []) this.helpers.add(h);
+  /** An element of one of the node's results, as an expression. */
+  compute(node: Node, value: Value, index: readonly Index[]): string {
+    const { element } = node.op.traits;
+    if (!element)
+      throw new CompileError(
+        node.op.name,
+        `${value.name} is asked for element by element, but ${node.op.name} is computed as a whole`,
+      );
+    const context = { types: node.operands.map((v) => v.type), attrs: node.attrs, result: node.results.indexOf(value) };
+    // A place that is only passed on needs no name.
+    const place = isPointwise(node) ? index : index.map((i) => this.short(i));
+    return wgslMember(node, "element", () => element(place, this.#math(node), context)?.text);
+  }
+
+  #math(node: Node): ElementMath<Index, TextElement, Fragment> {
+    const base = node.op.name;
+    return {
+      ...INDEX_MATH,
+      less: lessIndex,
+      load: (operand, place) => this.#loaded(at(node.operands, operand), place),
+      toIndex: (e, length) => this.#named(withinIndex(`u32(${e.text})`, dimIndex(length))),
+      toElement: (i, dtype) => ({ text: this.let(base, this.print.text(elementOf(i, dtype))), dtype }),
+      select: (condition, whenTrue, whenFalse) =>
+        this.#choose(base, condition, this.#side(whenTrue), this.#side(whenFalse)),
+      scalar: scalarMath({
+        constant: (value, dtype) => this.#constant(value, dtype),
+        holds: ({ text }) => ({ text }),
+        call: (f, args, attrs = {}) => this.#call(node, f, args, attrs),
+      }),
+    };
+  }
+
+  /** What the node's `targets` are computed with. */
+  placeMath(node: Node): PlaceMath<Index, TextElement> {
+    return {
+      ...INDEX_MATH,
+      less: lessIndex,
+      load: (operand, place) => this.#loaded(at(node.operands, operand), place),
+      // Below 0 it wraps, and is beyond every length then.
+      toIndex: ({ text, dtype }) =>
+        this.#named({ text: `u32(${text})`, atom: true, data: true, ...(dtype === "i32" && { signed: true }) }),
+    };
+  }
+
+  #loaded(value: Value, place: readonly Index[]): TextElement {
+    const text = this.element(value, place);
+    return { text, dtype: value.type.dtype, ...(isLiteral(value) && { literal: value.literal }) };
+  }
+
+  #constant(value: number, dtype: DType): TextElement {
+    if (!Number.isFinite(castNumber(value, dtype))) this.helpers.add(F32_OF_BITS);
+    return { text: wgslLiteral(value, dtype), dtype, literal: value };
+  }
+
+  #call(node: Node, f: ScalarFunction, args: readonly TextElement[], attrs: Attrs): TextElement {
+    for (const h of f.helpers ?? []) this.helpers.add(h);
+    const dtypes = args.map((e) => e.dtype);
+    const dtype = scalarDType(f, dtypes, attrs);
+    const last = dtypes.at(-1) ?? dtype;
     // Halves are widened before an op sees them.
-    const { dtype } = at(node.operands, -1).type;
-    const context = { attrs: node.attrs, dtype: dtype === "f16" ? ("f32" as const) : dtype };
-    const given = this.#withoutConstants(node, args);
-    return this.let(
-      node.op.name,
-      wgslMember(node, "wgsl", () => pointwise.wgsl(given, context)),
-    );
+    const context = { attrs, dtype: last === "f16" ? ("f32" as const) : last };
+    const given = this.#withoutConstants(args);
+    const text = wgslMember(node, "wgsl", () => f.wgsl(given, context));
+    return { text: this.let(node.op.name, text), dtype };
   }
 
   /**
    * WGSL computes what is constant while it compiles, and refuses what has no finite result, or divides integers by 0. A
    * name is no constant.
    */
-  #withoutConstants(node: Node, args: readonly string[]): readonly string[] {
-    const isZero = (v: Value) => v.literal === 0 && !isFloat(v.type.dtype) && v.type.dtype !== "bool";
-    const allConstant = node.operands.every((v) => isLiteral(v));
-    return args.map((arg, i) => {
-      const v = at(node.operands, i);
-      return isLiteral(v) && (allConstant || isZero(v)) ? this.let("constant", arg) : arg;
-    });
+  #withoutConstants(args: readonly TextElement[]): readonly string[] {
+    const isZero = ({ literal, dtype }: TextElement) => literal === 0 && !isFloat(dtype) && dtype !== "bool";
+    const allConstant = args.every((e) => e.literal !== undefined);
+    return args.map((e) =>
+      e.literal !== undefined && (allConstant || isZero(e)) ? this.let("constant", e.text) : e.text,
+    );
   }
 
   let(base: string, expression: string): string {
@@ -166,25 +246,29 @@ export class ElementWriter {
   }
 
   /** An element with the statements that it takes kept apart; what they compute is out of sight for all others. */
-  #side(element: () => string): Side {
+  #side(element: () => TextElement): Side {
     const [known, loads, start] = [this.#known, this.#loads, this.lines.length];
     this.#known = new Map(known);
-    const expression = element();
+    const made = element();
     this.#known = known;
-    return { expression, lines: this.lines.splice(start), loads: this.#loads > loads };
+    return { ...made, lines: this.lines.splice(start), loads: this.#loads > loads };
   }
 
   /** One of two elements. A side that loads stands in a branch: the place it reads may exist only where it is chosen. */
-  #choose(base: string, type: string, when: Fragment, a: Side, b: Side): string {
+  #choose(base: string, when: Fragment, a: Side, b: Side): TextElement {
+    const { dtype } = a;
     const condition = this.print.text(when);
     if (!a.loads && !b.loads) {
       this.lines.push(...a.lines, ...b.lines);
-      return this.let(base, `select(${b.expression}, ${a.expression}, ${condition})`);
+      return { text: this.let(base, `select(${b.text}, ${a.text}, ${condition})`), dtype };
     }
     const name = this.#claim(base);
-    const branch = ({ lines, expression }: Side) => indent([...lines, `${name} = ${expression};`].join("\n"));
-    this.lines.push(`var ${name}: ${type};`, `if (${condition}) {\n${branch(a)}\n} else {\n${branch(b)}\n}`);
-    return name;
+    const branch = ({ lines, text }: Side) => indent([...lines, `${name} = ${text};`].join("\n"));
+    this.lines.push(
+      `var ${name}: ${registerType(dtype)};`,
+      `if (${condition}) {\n${branch(a)}\n} else {\n${branch(b)}\n}`,
+    );
+    return { text: name, dtype };
   }
 
   /** A long index under a name: ops use theirs several times, and what is used twice again and again grows without bound. */
@@ -195,7 +279,8 @@ export class ElementWriter {
   #named(index: Index): Index {
     const name = this.#known.get(index.text) ?? this.let("at", this.print.text(index));
     this.#known.set(index.text, name);
-    return { ...indexName(name), ...(index.signed && { signed: true }) };
+    const { signed, data } = index;
+    return { ...indexName(name), ...(signed && { signed }), ...(data && { data }) };
   }
 
   #make(value: Value, index: readonly Index[]): string {
@@ -208,12 +293,7 @@ export class ElementWriter {
         `asks for ${value.name}, which is neither bound nor computed in its region`,
         `the region binds ${[...this.#bindings.keys()].map((v) => v.name).join(", ") || "nothing"}`,
       );
-    if (node.op.traits.pointwise)
-      return this.pointwise(
-        node,
-        node.operands.map((v) => this.element(v, broadcastIndex(v, index))),
-      );
-    return node.op.traits.widens ? this.#widen(node, index) : this.#read(node, value, index);
+    return this.compute(node, value, index);
   }
 
   #load(binding: string, value: Value, index: readonly Index[]): string {
@@ -221,57 +301,13 @@ export class ElementWriter {
     const flat = this.print.text(flatIndex(index, value.type.shape));
     return this.#values.element(value, binding, flat, this);
   }
-
-  /** An element of what a storage makes of the node's operands. */
-  #widen(node: Node, index: readonly Index[]): string {
-    const storage = this.#values.widening(node);
-    for (const h of storage.helpers ?? []) this.helpers.add(h);
-    const reader: ElementReader = {
-      types: node.operands.map((v) => v.type),
-      load: (operand, place) => this.element(at(node.operands, operand), place),
-      let: (base, expression) => this.let(base, expression),
-      text: (fragment) => this.print.text(fragment),
-    };
-    const place = index.map((i) => this.short(i));
-    return this.let(
-      node.op.name,
-      wgslMember(node, "element", () => storage.element(place, reader)),
-    );
-  }
-
-  #read(node: Node, value: Value, index: readonly Index[]): string {
-    const { reads } = node.op.traits;
-    if (!reads)
-      throw new CompileError(
-        node.op.name,
-        `${value.name} is asked for element by element, but ${node.op.name} is computed as a whole`,
-      );
-    const math: ElementMath<Index, string, Fragment> = {
-      ...INDEX_MATH,
-      less: lessIndex,
-      load: (operand, place) => this.element(at(node.operands, operand), place),
-      toIndex: (e, length) => this.#named(withinIndex(`u32(${e})`, dimIndex(length))),
-      toElement: (i, dtype) => this.let(node.op.name, this.print.text(elementOf(i, dtype))),
-      select: (condition, whenTrue, whenFalse) =>
-        this.#choose(
-          node.op.name,
-          registerType(value.type.dtype),
-          condition,
-          this.#side(whenTrue),
-          this.#side(whenFalse),
-        ),
-    };
-    const context = { types: node.operands.map((v) => v.type), attrs: node.attrs, result: node.results.indexOf(value) };
-    const place = index.map((i) => this.short(i));
-    return wgslMember(node, "element", () => reads.element(place, math, context));
-  }
 }
 
 /**
  * WGSL that an op gives for a member of its own.
  * @throws CompileError that names op and member for what is no text.
  */
-export function wgslMember(node: Node, member: string, call: () => string): string {
+export function wgslMember(node: Node, member: string, call: () => string | undefined): string {
   const place = `${node.op.name} ${at(node.results, 0).name}`;
   const text: unknown = callMember(place, member, call);
   if (typeof text === "string" && text.trim() !== "") return text;
@@ -289,10 +325,4 @@ export const wgslName = (name: string): string => name.replaceAll(/\W/g, "_").re
 function elementOf(i: Index, dtype: DType): Fragment {
   const type = registerType(dtype);
   return { ...i, text: `${type}(${type === "f32" && i.signed ? signedText(i) : i.text})` };
-}
-
-/** The index of an operand's element that a broadcast result at `index` reads. */
-export function broadcastIndex(operand: Value, index: readonly Index[]): readonly Index[] {
-  const { shape } = operand.type;
-  return shape.map((d, axis) => (d === 1 ? indexOf(0) : at(index, axis + index.length - shape.length)));
 }

@@ -15,6 +15,8 @@ export interface Index extends Fragment {
   readonly value?: number;
   readonly atom: boolean;
   readonly signed?: boolean;
+  /** Whether it was read from a buffer, and so may be anything. */
+  readonly data?: boolean;
 }
 
 /** A constant. */
@@ -23,7 +25,11 @@ export const indexOf = (n: number): Index => ({ text: `${n >>> 0}u`, value: n, a
 export const indexName = (name: string): Index => ({ text: name, atom: true });
 
 const SIGNED = { signed: true } as const;
-const signOf = (...parts: readonly Index[]): { readonly signed?: true } => (parts.some((i) => i.signed) ? SIGNED : {});
+const signOf = (...parts: readonly Index[]): Pick<Index, "signed" | "data"> => ({
+  ...(parts.some((i) => i.signed) && SIGNED),
+  ...dataOf(...parts),
+});
+const dataOf = (...parts: readonly Index[]): Pick<Index, "data"> => (parts.some((i) => i.data) ? { data: true } : {});
 /** What text that is made of these reads. */
 function symbolsOf(...parts: readonly Fragment[]): { readonly symbols?: readonly string[] } {
   const symbols = [...new Set(parts.flatMap((p) => p.symbols ?? []))];
@@ -72,6 +78,7 @@ export function divIndex(a: Index, b: Index): Index {
       text: `u32((${signedText(a)} - ${floorMod(a, b)}) / ${signedText(b)})`,
       atom: true,
       ...SIGNED,
+      ...dataOf(a, b),
       ...symbolsOf(a, b),
     };
   return join(a, "/", b);
@@ -81,7 +88,9 @@ export function divIndex(a: Index, b: Index): Index {
 export function modIndex(a: Index, b: Index): Index {
   if (a.value !== undefined && b.value !== undefined) return indexOf(a.value - b.value * Math.floor(a.value / b.value));
   if (b.value === 1) return indexOf(0);
-  return a.signed ? { text: `u32(${floorMod(a, b)})`, atom: true, ...symbolsOf(a, b) } : join(a, "%", b);
+  return a.signed
+    ? { text: `u32(${floorMod(a, b)})`, atom: true, ...dataOf(a, b), ...symbolsOf(a, b) }
+    : join(a, "%", b);
 }
 
 /** a mod b of signed numbers, which WGSL's own remainder is not below 0. */

@@ -1,5 +1,5 @@
 // Part of a matrix that lies in a buffer: which rows and columns of it a body's value is, where slices and splits lie between the two.
-import { type Dim, type ElementMath, evalDim, type Value } from "../ir/index.ts";
+import { type Dim, type ElementMath, evalDim, onlyMoves, scalarMath, type Value } from "../ir/index.ts";
 import type { Region } from "./region.ts";
 
 /** Element [i, j] of a value is element `offset` + i · `stride` + j of the buffer that holds `input`. */
@@ -35,11 +35,18 @@ export function windowOf(region: Region, value: Value): Window | undefined {
   return { input: place.value, offset: row.by * stride + column.by, stride };
 }
 
+/** What is computed is no window. */
+const NO_SCALARS = scalarMath<undefined, undefined>({
+  constant: () => undefined,
+  call: () => undefined,
+  holds: () => undefined,
+});
+
 /** One op back: the element of an operand that the element is. */
 function readAt(region: Region, { value, at }: Place): Place | undefined {
   const node = region.body.nodes.find((n) => n.results.includes(value));
-  const { reads } = node?.op.traits ?? {};
-  if (!node || !reads) return undefined;
+  const { element } = node?.op.traits ?? {};
+  if (!node || !element || !onlyMoves(node)) return undefined;
   const math: ElementMath<Shift | undefined, Place | undefined, undefined> = {
     dim: (d: Dim) => {
       const by = evalDim(d, {});
@@ -58,9 +65,10 @@ function readAt(region: Region, { value, at }: Place): Place | undefined {
     toIndex: () => undefined,
     toElement: () => undefined,
     select: () => undefined,
+    scalar: NO_SCALARS,
   };
   const context = { types: node.operands.map((v) => v.type), attrs: node.attrs, result: node.results.indexOf(value) };
-  return reads.element(at, math, context);
+  return element(at, math, context);
 }
 
 function sum(a: Shift | undefined, b: Shift | undefined, sign: number): Shift | undefined {

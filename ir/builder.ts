@@ -91,7 +91,7 @@ export function inferTypes(op: Op, operands: readonly Value[], attrs: Attrs, pla
     );
   const strange = results.find((t) => t.shape.some((d) => typeof d === "number" && !(Number.isInteger(d) && d >= 0)));
   if (strange) throw new CompileError(place, `gives ${printType(strange)}`, "no axis is shorter than 0");
-  const broken = brokenPromise(op, { operands: types, attrs, results });
+  const broken = brokenPromise(op, { operands: types, attrs, results }, place);
   if (broken) throw new CompileError(place, broken.facts, broken.hint);
   return results;
 }

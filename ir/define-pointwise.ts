@@ -1,31 +1,42 @@
-// Pointwise ops: the reference follows from what one element is.
+// Pointwise ops, whose element is a function of the operands' elements in its own place: a short way to write `element`.
 import type { AttrSpecs, Attrs, AttrsOf } from "./attr.ts";
+import { broadcastPlace, type Element, type ScalarContext, type ScalarFunction, scalarDType } from "./element.ts";
 import { at, CompileError } from "./errors.ts";
-import { defineOp, type Op, type OpCase, type OpSpec, type Pointwise, type PointwiseContext } from "./op.ts";
-import { castNumber, countElements, forEachIndex, type HostTensor, stridesOf } from "./tensor.ts";
+import { elementTensors } from "./host-elements.ts";
+import { defineOp, type Op, type OpCase, type OpSpec } from "./op.ts";
+import type { HostTensor } from "./tensor.ts";
 import { broadcastShapes, type DType, printShape, printType, type TensorType, tensorType } from "./type.ts";
 
 /** A pointwise op as its file writes it. `N` are the operands' names, `S` the attributes' specs. */
-export interface PointwiseSpec<N extends readonly string[], S extends AttrSpecs> {
+export type PointwiseSpec<N extends readonly string[], S extends AttrSpecs> = PointwiseOp<N, S> &
+  (OwnFunction<N, S> | { /** A function that ops share, one of `SCALARS`. */ readonly computes: ScalarFunction });
+
+/** What is said of the op besides its function. */
+export interface PointwiseOp<N extends readonly string[], S extends AttrSpecs> {
   readonly name: string;
   readonly summary: string;
   readonly operands: N;
   readonly attrs?: S;
   readonly commutative?: boolean;
-  /** The result's dtype; the operands' own when absent. */
-  readonly result?: (dtype: DType, attrs: AttrsOf<S>) => DType;
   /** Which operand dtypes it takes; all but bool when absent. */
   readonly accepts?: readonly DType[];
   /** Operands of another dtype than the rest, by place: a condition is bool. */
   readonly dtypes?: Readonly<Record<number, DType>>;
-  /** The reference. A fused op has `decompose` instead. */
-  readonly scalar?: (args: { readonly [K in keyof N]: number }, context: PointwiseContext) => number;
-  /** The element as a WGSL expression over expressions, which are names, literals or in parentheses. */
-  wgsl(args: { readonly [K in keyof N]: string }, context: PointwiseContext): string;
-  readonly helpers?: readonly string[];
   /** The composition that a fused op stands for. */
   readonly decompose?: OpSpec<N, S>["decompose"];
   readonly cases?: readonly OpCase[];
+}
+
+/** A function of the op's own. */
+export interface OwnFunction<N extends readonly string[], S extends AttrSpecs> {
+  /** The result's dtype; the operands' own when absent. */
+  readonly result?: (dtype: DType, attrs: AttrsOf<S>) => DType;
+  /** The reference. A fused op has `decompose` instead. */
+  readonly scalar?: (args: { readonly [K in keyof N]: number }, context: ScalarContext) => number;
+  /** The element as a WGSL expression over expressions, which are names, literals or in parentheses. */
+  wgsl(args: { readonly [K in keyof N]: string }, context: ScalarContext): string;
+  /** WGSL functions that the expression calls. */
+  readonly helpers?: readonly string[];
 }
 
 const NUMBERS: readonly DType[] = ["f32", "f16", "i32", "u32"];
@@ -57,11 +68,12 @@ const binary: readonly OpCase[] = [
   { types: ["f32[2, 1, 5]", "f32[3, 1]"] },
 ];
 
-/** result[i] = f(operands at i). The reference loops over `scalar`; kernels print `wgsl`. */
+/** result[i] = f(operands at i), after broadcasting. The reference calls `scalar`; kernels print `wgsl`. */
 export function definePointwise<const N extends readonly string[], S extends AttrSpecs = Record<string, never>>(
   spec: PointwiseSpec<N, S>,
 ): Op {
   const accepts = spec.accepts ?? NUMBERS;
+  const f = "computes" in spec ? spec.computes : ownFunction(spec, mainOperand(spec.dtypes));
   const inferType = (types: readonly TensorType[], attrs: Attrs): TensorType => {
     const { shape } = broadcastTypes(spec.name, spec.operands, types);
     const main = at(types, mainOperand(spec.dtypes));
@@ -80,38 +92,53 @@ export function definePointwise<const N extends readonly string[], S extends Att
         `${spec.operands[mainOperand(spec.dtypes)]} is ${printType(main)}, but ${spec.name} takes ${accepts.join(", ")}`,
         "cast it first",
       );
-    return tensorType(spec.result?.(main.dtype, attrs as AttrsOf<S>) ?? main.dtype, shape);
+    const dtypes = types.map((t) => t.dtype);
+    return tensorType(scalarDType(f, dtypes, attrs), shape);
   };
-  const { decompose, scalar } = spec;
-  const pointwise: Pointwise = {
-    ...(scalar && {
-      scalar: (args: readonly number[], context: PointwiseContext) =>
-        scalar(args as { readonly [K in keyof N]: number }, context),
-    }),
-    wgsl: (args, context) => spec.wgsl(args as { readonly [K in keyof N]: string }, context),
-    ...(spec.helpers && { helpers: spec.helpers }),
-  };
+  const element: Element = (place, math, { types, attrs }) =>
+    math.scalar.call(
+      f,
+      types.map((t, i) => math.load(i, broadcastPlace(place, t.shape, math))),
+      attrs,
+    );
   return defineOp<N, S>({
     name: spec.name,
     summary: spec.summary,
     operands: spec.operands,
     ...(spec.attrs && { attrs: spec.attrs }),
-    traits: { pointwise, commutative: spec.commutative ?? false },
+    traits: { element, commutative: spec.commutative ?? false },
     cases: spec.cases ?? (spec.operands.length === 1 ? unary : spec.operands.length === 2 ? binary : []),
     infer: (types, attrs) => inferType(types as readonly TensorType[], attrs as Attrs),
-    ...(decompose
-      ? { decompose }
+    ...(spec.decompose
+      ? { decompose: spec.decompose }
       : {
-          reference: (args: { readonly [K in keyof N]: HostTensor }, attrs: AttrsOf<S>) =>
-            mapElements(
-              spec.name,
-              args as readonly HostTensor[],
-              pointwise,
-              attrs as Attrs,
-              inferType(args as readonly HostTensor[], attrs as Attrs),
-            ),
+          reference: (args: { readonly [K in keyof N]: HostTensor }, attrs: AttrsOf<S>) => {
+            const [tensors, given] = [args as readonly HostTensor[], attrs as Attrs];
+            return elementTensors({ name: spec.name, traits: { element } }, tensors, given, [
+              inferType(tensors, given),
+            ]);
+          },
         }),
   });
+}
+
+/** The op's own function, without the types that only its file knows. */
+function ownFunction<N extends readonly string[], S extends AttrSpecs>(
+  { scalar, wgsl, helpers, result }: OwnFunction<N, S>,
+  main: number,
+): ScalarFunction {
+  return {
+    ...(scalar && {
+      scalar: (args: readonly number[], context: ScalarContext) =>
+        scalar(args as { readonly [K in keyof N]: number }, context),
+    }),
+    wgsl: (args, context) => wgsl(args as { readonly [K in keyof N]: string }, context),
+    ...(helpers && { helpers }),
+    result: (dtypes, attrs) => {
+      const dtype = at(dtypes, main);
+      return result?.(dtype, attrs as AttrsOf<S>) ?? dtype;
+    },
+  };
 }
 
 /** The first operand whose dtype is not fixed: the one that gives the result its dtype. */
@@ -119,38 +146,4 @@ function mainOperand(fixed: Readonly<Record<number, DType>> = {}): number {
   let i = 0;
   while (i in fixed) i++;
   return i;
-}
-
-function mapElements(
-  name: string,
-  args: readonly HostTensor[],
-  f: Pointwise,
-  attrs: Attrs,
-  type: TensorType,
-): HostTensor {
-  const { dtype } = type;
-  const shape = type.shape.map(Number);
-  const data = new Float64Array(countElements(shape));
-  const context = { attrs, dtype: at(args, args.length - 1).dtype };
-  const strides = args.map((t) => {
-    const own = stridesOf(t.shape);
-    return shape.map((_, axis) => {
-      const k = axis - (shape.length - t.shape.length);
-      return k < 0 || t.shape[k] === 1 ? 0 : at(own, k);
-    });
-  });
-  const values = new Array<number>(args.length).fill(0);
-  const { scalar } = f;
-  if (!scalar) throw new CompileError(name, "has neither scalar nor decompose", "one of them gives an op its meaning");
-  forEachIndex(shape, (index, flat) => {
-    args.forEach((t, i) => {
-      let offset = 0;
-      const s = at(strides, i);
-      for (let axis = 0; axis < index.length; axis++) offset += at(index, axis) * at(s, axis);
-      values[i] = at(t.data, offset);
-    });
-    const y = scalar(values, context);
-    data[flat] = dtype === "f32" ? y : castNumber(y, dtype);
-  });
-  return { dtype, shape, data };
 }

@@ -1,7 +1,8 @@
 // What the compiler knows about one operator. One file per op under `ops/`; shared code asks about traits, never names.
 import type { AttrSpecs, Attrs, AttrsOf } from "./attr.ts";
+import type { Element, Writes } from "./element.ts";
 import type { HostTensor } from "./tensor.ts";
-import type { Dim, DType, TensorType } from "./type.ts";
+import type { Dim, TensorType } from "./type.ts";
 import type { Value } from "./value.ts";
 
 /** An operator. See `OpSpec` for how to write one. */
@@ -34,28 +35,26 @@ export interface OpSet {
 /** Makes a node and returns its results; the types are inferred. A number stands for an f32 literal. */
 export type Emit = (op: Op, operands: readonly (Value | number)[], attrs?: Attrs, name?: string) => readonly Value[];
 
-/** Operand types as text, e.g. `["f32[3, 7]", "f32[7]"]`; integer operands are filled with 0, 1 and 2. */
+/** Operand types as text, e.g. `["f32[3, 7]", "f32[7]"]`; integer operands are filled with 0, 1 and 2 where nothing is given. */
 export interface OpCase {
   readonly types: readonly string[];
   readonly attrs?: Attrs;
+  /** The elements of operands, by name, that can't be any. */
+  readonly given?: Readonly<Record<string, readonly number[]>>;
 }
 
 /** What shared code may ask of an op. */
 export interface Traits {
   /** The operands may stand in any order, all of them. */
   readonly commutative?: boolean;
-  /** result[i] depends on the operands' elements at i (after broadcasting) and nothing else. */
-  readonly pointwise?: Pointwise;
-  /** result[i] is one element of the operands, at an index computed from i: views, gathers, masks' coordinates. */
-  readonly reads?: Reads;
   /**
-   * result[i] is made of elements of the operands at indices computed from i, such as a code and its scale: how tensors lie that are
-   * stored otherwise than kernels compute with them. A storage of the compiler's says how kernels read it.
+   * Each element of each result, computed from its place and from elements of the operands, at places computed likewise. Passes
+   * and kernels that have to know more of an op find it out: `factsOf`.
    */
-  readonly widens?: boolean;
+  readonly element?: Element;
   /**
-   * The inverse of `reads`, for an op that moves each element of one operand to one place of one result. No element of a
-   * result comes from elsewhere, but where `updatesFirstOperand` keeps it.
+   * The other side: each element of one operand goes to one place of one result. No element of a result comes from elsewhere,
+   * but where `updatesFirstOperand` keeps it.
    */
   readonly writes?: Writes;
   /** Folds the axis that the attribute `axis` names, which stays with length 1 or goes. */
@@ -84,88 +83,6 @@ export interface AxisRange {
   readonly axis: number;
   readonly start: Dim;
   readonly length: Dim;
-}
-
-/** What an element's computation knows besides its operands. */
-export interface PointwiseContext {
-  readonly attrs: Attrs;
-  /** The last operand's dtype, which is every operand's but a condition's. */
-  readonly dtype: DType;
-}
-
-/** How one element follows from the operands' elements. */
-export interface Pointwise {
-  /** On numbers; absent where the op has `decompose`. */
-  readonly scalar?: (args: readonly number[], context: PointwiseContext) => number;
-  /** As a WGSL expression over expressions, which are names, literals or in parentheses. */
-  wgsl(args: readonly string[], context: PointwiseContext): string;
-  /** WGSL functions that the expression calls. */
-  readonly helpers?: readonly string[];
-}
-
-/**
- * Index arithmetic, written once and read twice: over numbers it is the reference, over WGSL text it is the kernel.
- * I: an index; E: an element; C: a condition.
- */
-export interface ElementMath<I, E, C> {
-  /** A length. */
-  dim(d: Dim): I;
-  /** a + b */
-  add(a: I, b: I): I;
-  /** a − b */
-  sub(a: I, b: I): I;
-  /** a · b */
-  mul(a: I, b: I): I;
-  /** ⌊a / b⌋ */
-  div(a: I, b: I): I;
-  /** a mod b */
-  mod(a: I, b: I): I;
-  /** a < b */
-  less(a: I, b: I): C;
-  /** The operand's element at an index. */
-  load(operand: number, at: readonly I[]): E;
-  /** An integer element as an index of an axis of that length. Kernels read the last place in the place of one beyond it. */
-  toIndex(e: E, length: Dim): I;
-  /** An index as an element. */
-  toElement(i: I, dtype: DType): E;
-  /** One of two elements. Only the chosen one is loaded. */
-  select(condition: C, whenTrue: () => E, whenFalse: () => E): E;
-}
-
-/** What an element's place may depend on. */
-export interface ElementContext {
-  readonly types: readonly TensorType[];
-  readonly attrs: Attrs;
-  /** Which result the element belongs to. */
-  readonly result: number;
-}
-
-/** Which element of the operands each element of a result is. */
-export interface Reads {
-  /** The element of result `context.result` at `at`. */
-  element<I, E, C>(at: readonly I[], math: ElementMath<I, E, C>, context: ElementContext): E;
-}
-
-/** The part of it that computes with indices alone. */
-export type IndexMath<I, C> = Pick<ElementMath<I, never, C>, "dim" | "add" | "sub" | "mul" | "div" | "mod" | "less">;
-
-/** Where one element goes: into `result` at `at`, when `lo ≤ place` and `place < hi` (both absent: always). */
-export interface Target<I> {
-  readonly result: number;
-  readonly at: readonly I[];
-  readonly when?: { readonly place: I; readonly lo: Dim; readonly hi: Dim };
-}
-
-/** Where each element of one operand goes. */
-export interface Writes {
-  /** The operand whose elements move. */
-  readonly operand: number;
-  /** The places of the operand's element at `at`. */
-  targets<I>(
-    at: readonly I[],
-    math: IndexMath<I, unknown>,
-    context: Omit<ElementContext, "result">,
-  ): readonly Target<I>[];
 }
 
 /** How an axis is folded: from `identity` on, element by element. */

@@ -1,32 +1,31 @@
 // What an op promises by its traits, held against the types of one call. Passes and kernels rely on the promises and on
 // nothing else, so that an op of a user's is as good as one of ours, or is refused here by name.
-import { type Attrs, attrProblem } from "./attr.ts";
+import { attrProblem } from "./attr.ts";
+import { type CallTypes, elementFacts } from "./element-facts.ts";
 import type { Normalization, Op } from "./op.ts";
 import {
   addDims,
-  broadcastShapes,
   type Dim,
   dimEquals,
   printType,
   productOf,
   resolveAxis,
-  type Shape,
   shapeEquals,
   type TensorType,
   typeEquals,
 } from "./type.ts";
 
-/** The types of one call. */
-export interface CallTypes {
-  readonly operands: readonly TensorType[];
-  readonly attrs: Attrs;
-  readonly results: readonly TensorType[];
-}
-
-/** The first trait of the op whose promise a call breaks, and by which facts. */
-export function brokenPromise(op: Op, call: CallTypes): { readonly facts: string; readonly hint: string } | undefined {
+/**
+ * The first trait of the op whose promise a call breaks, and by which facts.
+ * @throws CompileError for an `element` that is none.
+ */
+export function brokenPromise(
+  op: Op,
+  call: CallTypes,
+  place: string,
+): { readonly facts: string; readonly hint: string } | undefined {
   for (const [trait, check] of Object.entries(CHECKS)) {
-    const facts = check(op, call);
+    const facts = check(op, call, place);
     if (facts !== undefined)
       return {
         facts,
@@ -36,24 +35,16 @@ export function brokenPromise(op: Op, call: CallTypes): { readonly facts: string
   return undefined;
 }
 
-type Check = (op: Op, call: CallTypes) => string | undefined;
+type Check = (op: Op, call: CallTypes, place: string) => string | undefined;
 
 const CHECKS: Readonly<Record<string, Check>> = {
-  pointwise({ traits }, { operands, results }) {
-    if (!traits.pointwise) return undefined;
-    const [first, ...others] = operands;
-    if (!first) return "has no operand to read elements of";
-    if (results.length !== 1) return `makes ${results.length} values, but its element is one`;
-    const shape = others.reduce<Shape | undefined>((s, t) => s && broadcastShapes(s, t.shape), first.shape);
-    const [result] = results;
-    return !result || !shape || shapeEquals(result.shape, shape)
-      ? undefined
-      : `is ${printType(result)}, but its operands broadcast to ${printType({ ...result, shape })}`;
+  element(op, call, place) {
+    // Invocations run side by side: what one of them overwrites, no other may read.
+    const reads = elementFacts(op, call, place)?.reads[0];
+    return op.traits.updatesFirstOperand && reads === "elsewhere"
+      ? `overwrites ${op.operands[0]}, but reads it at other places than the one that it writes`
+      : undefined;
   },
-  widens: ({ traits }, { results }) =>
-    traits.widens !== true || (results.length === 1 && results[0]?.dtype === "f32")
-      ? undefined
-      : `makes ${results.map(printType).join(", ")}, but what is stored widens to one tensor of f32`,
   reduces: ({ traits }, call) => (traits.reduces ? foldProblem(traits.reduces, call) : undefined),
   normalizes: ({ traits }, call) => (traits.normalizes ? normalizationProblem(traits.normalizes, call) : undefined),
   updatesFirstOperand({ traits }, { operands: [old], results: [fresh] }) {
@@ -83,7 +74,7 @@ const CHECKS: Readonly<Record<string, Check>> = {
 };
 
 /** Traits by which kernels compute an op that they know nothing else of. */
-const SHARED = ["pointwise", "reads", "writes", "reduces", "normalizes"] as const;
+const SHARED = ["element", "writes", "reduces", "normalizes"] as const;
 
 function foldProblem(
   fold: NonNullable<Op["traits"]["reduces"]>,

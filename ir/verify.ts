@@ -187,11 +187,7 @@ function verifyAnchor({ anchor }: Node, body: Graph, place: string): void {
 
 /** Ops that a region may hold besides its anchor; a normalisation may stand in a prologue, where kernels take it as a whole. */
 const isMember = ({ op: { traits } }: Node): boolean =>
-  traits.pointwise !== undefined ||
-  traits.reads !== undefined ||
-  traits.widens === true ||
-  traits.writes !== undefined ||
-  traits.normalizes !== undefined;
+  traits.element !== undefined || traits.writes !== undefined || traits.normalizes !== undefined;
 
 /** Whoever reads the old value must stand before the node that overwrites it. */
 function verifyUpdates(graph: Graph): void {

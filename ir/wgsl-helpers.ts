@@ -1,4 +1,13 @@
-// WGSL functions that pointwise ops share, and the number functions that JavaScript lacks.
+// WGSL functions that scalar functions call, and the number functions that JavaScript lacks.
+
+/** aᵇ as IEEE's pow has it; WGSL's own is undefined for a negative base. */
+export const SIGNED_POW_WGSL = `fn signed_pow(base: f32, exponent: f32) -> f32 {
+  if (exponent == 0.0) { return 1.0; }
+  let magnitude = pow(abs(base), exponent);
+  if (base >= 0.0) { return magnitude; }
+  if (exponent != floor(exponent)) { return sqrt(base); }
+  return select(magnitude, -magnitude, abs(exponent) - 2.0 * floor(abs(exponent) * 0.5) == 1.0);
+}`;
 
 /**
  * sin(x + quarter · π/2), off by 2⁻²³ at most for any finite x, and by a few units of the last place of x where |x| ≤ π/4.

@@ -7,10 +7,12 @@ import {
   type ElementMath,
   type GraphIndex,
   isLiteral,
-  type Op,
+  SCALARS,
+  type ScalarFunction,
+  scalarDType,
+  scalarMath,
   type Value,
 } from "../ir/index.ts";
-import { add, cast, greater, greaterEqual, less, lessEqual, mul, neg, sub } from "../ir/ops/index.ts";
 
 /** constant + Σ terms; the terms are products of symbols and the index names given by the caller. Null where it is not affine. */
 export type Form = ReadonlyMap<string, number> | null;
@@ -53,63 +55,80 @@ export const printForm = (a: Form): string =>
 
 /** Dtypes that count without wrapping at 0 or rounding at 2048. */
 const COUNTS: readonly DType[] = ["i32", "f32"];
-const counts = (v: Value): boolean => COUNTS.includes(v.type.dtype);
 
-/** The form that is ≥ 0 where the comparison holds; a < b is a + 1 ≤ b, for the numbers are whole. */
-const COMPARISONS = new Map<Op, (a: Form, b: Form) => Form>([
-  [lessEqual, (a, b) => plus(b, a, -1)],
-  [less, (a, b) => plus(plus(b, a, -1), constant(-1))],
-  [greaterEqual, (a, b) => plus(a, b, -1)],
-  [greater, (a, b) => plus(plus(a, b, -1), constant(-1))],
+/** What a function is of forms; of a comparison, the form that is ≥ 0 where it holds: a < b is a + 1 ≤ b, for the numbers are whole. */
+const FORMS = new Map<ScalarFunction, (a: Form, b: Form) => Form>([
+  [SCALARS.add, plus],
+  [SCALARS.sub, (a, b) => plus(a, b, -1)],
+  [SCALARS.neg, (a) => scaled(a, -1)],
+  [SCALARS.cast, (a) => a],
+  [SCALARS.mul, product],
+  [SCALARS.lessEqual, (a, b) => plus(b, a, -1)],
+  [SCALARS.less, (a, b) => plus(plus(b, a, -1), constant(-1))],
+  [SCALARS.greaterEqual, (a, b) => plus(a, b, -1)],
+  [SCALARS.greater, (a, b) => plus(plus(a, b, -1), constant(-1))],
 ]);
+
+function product(a: Form, b: Form): Form {
+  const [m, n] = [asNumber(a), asNumber(b)];
+  return m !== undefined ? scaled(b, m) : n !== undefined ? scaled(a, n) : null;
+}
+
+/** An element, as far as its number is known. */
+interface FormElement {
+  readonly dtype: DType;
+  readonly form: Form;
+}
+
+const whole = (value: number, dtype: DType): FormElement => ({
+  dtype,
+  form: COUNTS.includes(dtype) && Number.isInteger(value) ? constant(value) : null,
+});
 
 /**
  * The element of a value at `place`, whose entries are forms over names of the caller's choice; of a bool, the form that is
  * ≥ 0 where it is true. Whole numbers only: a cast would truncate a fraction on its way.
  */
 export function elementForm(index: GraphIndex, value: Value, place: readonly Form[]): Form {
-  if (!counts(value) && value.type.dtype !== "bool") return null;
-  if (isLiteral(value)) return counts(value) && Number.isInteger(value.literal) ? constant(value.literal) : null;
+  const { dtype } = value.type;
+  if (!COUNTS.includes(dtype) && dtype !== "bool") return null;
+  if (isLiteral(value)) return whole(value.literal, dtype).form;
   const node = index.producer(value);
-  if (!node) return null;
-  // A broadcast axis is read at 0.
-  const broadcast = (v: Value): readonly Form[] =>
-    v.type.shape.map((d, i) => (d === 1 ? constant(0) : at(place, i + place.length - v.type.shape.length)));
-  const operand = (i: number): Form => elementForm(index, at(node.operands, i), broadcast(at(node.operands, i)));
-  const { op, operands, attrs } = node;
-  if (op === add) return plus(operand(0), operand(1));
-  if (op === sub) return plus(operand(0), operand(1), -1);
-  if (op === neg) return scaled(operand(0), -1);
-  if (op === cast) return counts(value) && counts(at(operands, 0)) ? operand(0) : null;
-  const holds = COMPARISONS.get(op);
-  if (holds) return holds(operand(0), operand(1));
-  if (op === mul) {
-    const [a, b] = [operand(0), operand(1)];
-    const [m, n] = [asNumber(a), asNumber(b)];
-    return m !== undefined ? scaled(b, m) : n !== undefined ? scaled(a, n) : null;
-  }
-  if (!op.traits.reads) return null;
-  const math: ElementMath<Form, Form, never> = {
-    dim: ofDim,
-    add: plus,
-    sub: (a, b) => plus(a, b, -1),
-    mul: (a, b) =>
-      asNumber(a) !== undefined
-        ? scaled(b, asNumber(a) ?? 0)
-        : asNumber(b) !== undefined
-          ? scaled(a, asNumber(b) ?? 0)
-          : null,
-    div: (a, b) => (asNumber(b) === 1 ? a : null),
-    mod: (_, b) => (asNumber(b) === 1 ? constant(0) : null),
-    less: () => undefined as never,
-    load: (i, at0) => elementForm(index, at(operands, i), at0),
-    toIndex: (e) => e,
-    toElement: (i) => i,
-    select: () => null,
+  const { element } = node?.op.traits ?? {};
+  if (!node || !element) return null;
+  const { operands, attrs } = node;
+  const types = operands.map((v) => v.type);
+  const load = (i: number, at0: readonly Form[]): FormElement => {
+    const operand = at(operands, i);
+    return { dtype: operand.type.dtype, form: elementForm(index, operand, at0) };
   };
-  return op.traits.reads.element(place, math, {
-    types: operands.map((v) => v.type),
-    attrs,
-    result: node.results.indexOf(value),
-  });
+  return element(place, formMath(load), { types, attrs, result: node.results.indexOf(value) }).form;
 }
+
+const formMath = (
+  load: (operand: number, place: readonly Form[]) => FormElement,
+): ElementMath<Form, FormElement, undefined> => ({
+  load,
+  dim: ofDim,
+  add: plus,
+  sub: (a, b) => plus(a, b, -1),
+  mul: product,
+  div: (a, b) => (asNumber(b) === 1 ? a : null),
+  mod: (_, b) => (asNumber(b) === 1 ? constant(0) : null),
+  less: () => undefined,
+  toIndex: ({ form }) => form,
+  toElement: (form, dtype) => ({ dtype, form: COUNTS.includes(dtype) ? form : null }),
+  select: (_, whenTrue) => ({ dtype: whenTrue().dtype, form: null }),
+  scalar: scalarMath<FormElement, undefined>({
+    constant: whole,
+    holds: () => undefined,
+    call(f, args, attrs = {}) {
+      const dtypes = args.map((e) => e.dtype);
+      const dtype = scalarDType(f, dtypes, attrs);
+      const known = COUNTS.includes(dtype) || (dtype === "bool" && f !== SCALARS.cast);
+      const [a, b = a] = args.map((e) => (COUNTS.includes(e.dtype) ? e.form : null));
+      const form = FORMS.get(f);
+      return { dtype, form: known && form && a !== undefined && b !== undefined ? form(a, b) : null };
+    },
+  }),
+});

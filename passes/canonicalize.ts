@@ -3,12 +3,15 @@ import {
   type Attrs,
   at,
   attrOf,
+  CompileError,
   castNumber,
   type Dim,
   dimEquals,
   type GraphIndex,
   isFloat,
+  isPointwise,
   literal,
+  makeNode,
   type Node,
   resolveAxis,
   shapeEquals,
@@ -208,24 +211,30 @@ const RULES: readonly Rule[] = [
   respell(
     "repeat-to-broadcast",
     "add(expand(x), y) → add(x, y) where y is as wide",
-    (n) => n.op.traits.pointwise !== undefined && n.operands.length > 1,
+    (n) => n.operands.length > 1 && n.results.length === 1 && isPointwise(n),
     (m, emit) => {
       const { node, site } = m;
       const i = node.operands.findIndex((v) => m.index.producer(v)?.op === expand);
       if (i < 0 || !node.operands.some((v, k) => k !== i && shapeEquals(v.type.shape, site.type.shape)))
         return undefined;
       const narrow = producerOf(m, i)?.operands[0];
-      return (
-        narrow &&
-        emit(
-          node.op,
-          node.operands.map((v, k) => (k === i ? narrow : v)),
-          node.attrs,
-        )
-      );
+      const operands = node.operands.map((v, k) => (k === i && narrow ? narrow : v));
+      return broadcasts(node, operands) ? emit(node.op, operands, node.attrs) : undefined;
     },
   ),
 ];
+
+/** Whether the node's op is pointwise on these operands too, and gives what it gave. An op may take operands of one shape only. */
+function broadcasts({ op, attrs, results }: Node, operands: readonly Value[]): boolean {
+  const { name, type } = at(results, 0);
+  try {
+    const node = makeNode(op, operands, attrs, [name]);
+    return isPointwise(node) && typeEquals(at(node.results, 0).type, type);
+  } catch (error) {
+    if (error instanceof CompileError) return false;
+    throw error;
+  }
+}
 
 const permOf = (attrs: Attrs): readonly number[] => attrOf<readonly number[]>(attrs, "perm");
 

@@ -20,10 +20,8 @@ import { anchorOf, unfold } from "./region.ts";
 import { applyRules, type Match, predicate, type Rule } from "./rule.ts";
 
 /** What works element by element is computed by a kernel for any such op, and needs no asking. */
-const isElementwise = (node: Node): boolean => {
-  const { pointwise, reads, widens } = node.op.traits;
-  return pointwise !== undefined || reads !== undefined || widens === true || anchorOf(node) === POINTWISE_ANCHOR;
-};
+const isElementwise = (node: Node): boolean =>
+  node.op.traits.element !== undefined || anchorOf(node) === POINTWISE_ANCHOR;
 
 const expand = (refusal: (node: Node) => string | undefined): Rule => ({
   name: "expand",

@@ -1,29 +1,37 @@
-import { at, castNumber, isLiteral, literal } from "../ir/index.ts";
+import { at, type Graph, graphSymbols, interpret, isLiteral, literal, type Node } from "../ir/index.ts";
 import type { Pass } from "./pass.ts";
 import { applyOwnRules, predicate, type Rule } from "./rule.ts";
 
+/** What computes each element of one value, and has a number among its operands. */
+const isSite = ({ op, operands, results: [result, ...others] }: Node): boolean =>
+  op.traits.element !== undefined &&
+  op.reference !== undefined &&
+  result !== undefined &&
+  others.length === 0 &&
+  operands.some(isLiteral) &&
+  // Of numbers alone, a tensor is no literal.
+  (result.type.shape.length === 0 || !operands.every(isLiteral));
+
+/** The node as a graph without inputs. */
+const alone = (node: Node): Graph => ({ name: node.op.name, inputs: [], nodes: [node], results: node.results });
+
 const literalsOnly: Rule = {
   name: "literals-only",
-  summary: "a pointwise op on literals becomes a literal",
-  sites: (node) =>
-    node.op.traits.pointwise?.scalar && node.operands.length > 0 && node.operands.some(isLiteral) ? node.results : [],
+  summary: "an element computed of literals becomes a literal",
+  sites: (node) => (isSite(node) ? node.results : []),
   predicates: [
     predicate("operands-are-literals", (m) => {
       const other = m.node.operands.find((v) => !isLiteral(v));
       return other === undefined || `${other.name} is no literal`;
     }),
+    predicate("attributes-are-numbers", (m) => {
+      const [symbol] = graphSymbols(alone(m.node));
+      return symbol === undefined || `${m.site.name} depends on ${symbol.name}`;
+    }),
   ],
   replace(m) {
-    const { op, operands, attrs } = m.node;
-    const { dtype } = at(operands, -1).type;
-    const result = m.site.type.dtype;
-    const value =
-      op.traits.pointwise?.scalar?.(
-        operands.map((v) => v.literal ?? Number.NaN),
-        { attrs, dtype },
-      ) ?? Number.NaN;
-    // As the interpreter has it: f32 in full precision, all else as its dtype holds it.
-    const folded = literal(result === "f32" ? value : castNumber(value, result), result);
+    const [number] = interpret(alone(m.node), new Map());
+    const folded = literal(at(number?.data ?? [], 0), m.site.type.dtype);
     return { remove: [m.node], insert: [], values: new Map([[m.site, folded]]) };
   },
 };

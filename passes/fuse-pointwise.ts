@@ -8,8 +8,10 @@ import {
   isLiteral,
   type Node,
   type Op,
+  onlyMoves,
   POINTWISE_ANCHOR,
   printType,
+  readsInPlace,
   shapeEquals,
   updatedOperands,
   type Value,
@@ -42,19 +44,19 @@ export function storageBuffers(body: Graph): number {
   return body.inputs.length + body.results.length - body.inputs.filter(({ value }) => updated.has(value)).length;
 }
 
-const isElementwise = ({ op: { traits } }: Node): boolean =>
-  traits.pointwise !== undefined || traits.reads !== undefined || traits.widens === true;
+const isElementwise = (node: Node): boolean => node.op.traits.element !== undefined;
 
-/** The place of `v` in the node, where the node moves elements or works on each: what an epilogue can do with a stream. */
-function streams(node: Node, v: Value): boolean {
-  const { pointwise, writes } = node.op.traits;
-  return pointwise !== undefined || (writes !== undefined && node.operands[writes.operand] === v);
-}
+/** Whether the node works on each element of `v`, or moves each: what an epilogue can do with a stream. */
+const streams = (node: Node, v: Value): boolean => moves(node, v) || readsInPlace(node, v);
+const moves = ({ op: { traits }, operands }: Node, v: Value): boolean =>
+  traits.writes !== undefined && operands[traits.writes.operand] === v;
 
 /** What keeps the node from being computed element by element as its operand is made. */
-function whyNoStream({ op: { traits } }: Node): string {
-  if (traits.writes) return "moves the elements of another operand";
-  return traits.reads ? "does not say where each element goes" : "reads more than one element at a time";
+function whyNoStream(node: Node): string {
+  const { writes, element } = node.op.traits;
+  if (writes) return "moves the elements of another operand";
+  if (!element) return "reads more than one element at a time";
+  return onlyMoves(node) ? "does not say where each element goes" : "reads elements of other places than its own";
 }
 
 /** Whether the reader is built around an anchor that reads `v` itself, and normalises no rows so far. */
@@ -134,8 +136,7 @@ const epilogue = (policy: RegionPolicy): Rule => ({
     }),
     predicate("reader-keeps-the-shape", (m) => {
       const [result] = readerOf(m).results;
-      const same =
-        readerOf(m).op.traits.pointwise === undefined || !result || shapeEquals(result.type.shape, m.site.type.shape);
+      const same = moves(readerOf(m), m.site) || !result || shapeEquals(result.type.shape, m.site.type.shape);
       return same || `${result.name} is ${printType(result.type)}, but ${m.site.name} is ${printType(m.site.type)}`;
     }),
     predicate("other-operands-come-from-outside", (m) => {

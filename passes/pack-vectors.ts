@@ -1,5 +1,6 @@
 // The vectors among the weights that one kernel reads (gains, biases) lie one after another in one buffer: a stage binds few
 // buffers, and each that is bound costs the host a little in every step.
+import { DTYPE_BYTES } from "../base/dtype.ts";
 import {
   type Anchor,
   at,
@@ -28,61 +29,58 @@ interface Vector {
 }
 
 /**
- * Each node that reads two or more such weights of one dtype reads one instead, and takes it apart in its own body. Layers are
- * alike, and so are their shaders still: each packs what it reads in the same order. The policy may refuse a region.
+ * Each node that reads two or more such weights of one dtype, of `maxBytes` together at most, reads one instead, and takes it apart
+ * in its own body. Layers are alike, and so are their shaders still: each packs what it reads in the same order. The policy may
+ * refuse a region.
  */
-export function packVectors(policy: RegionPolicy): Pass {
+export function packVectors(policy: RegionPolicy, maxBytes = Number.POSITIVE_INFINITY): Pass {
   return {
     name: "pack-vectors",
     summary: "the vectors among the weights of a kernel, such as gains and biases, become one weight",
     role: "simplify",
     run(graph, report) {
       const index = indexGraph(graph);
-      const vectors = new Map(
-        graph.inputs.flatMap((input): readonly (readonly [Value, Vector])[] => {
-          const vector = index.isResult(input.value) ? undefined : vectorOf(input);
-          return vector ? [[input.value, vector]] : [];
-        }),
-      );
-      const packs = new Map<string, Input>();
-      const taken = new Set(
+      const free = graph.inputs.filter((i) => !index.isResult(i.value)).flatMap((i) => vectorOf(i) ?? []);
+      const vectors = new Map(free.map((v) => [v.value, v]));
+      const names = new Set(
         [...graph.inputs.map((i) => i.value), ...graph.nodes.flatMap((n) => n.results)].map((v) => v.name),
       );
+      const packs = new Map<string, Input>();
       const nodes = graph.nodes.map((node) => {
         const read = [...new Set(node.operands)].flatMap((v) => vectors.get(v) ?? []);
-        const dtypes = new Set(read.map(({ value }) => value.type.dtype));
-        const anchor = anchorOf(node) ?? (isElementwise(node) ? POINTWISE_ANCHOR : undefined);
-        if (read.length < 2 || dtypes.size > 1 || anchor === undefined) return node;
+        const anchor = anchorOf(node) ?? (node.op.traits.element ? POINTWISE_ANCHOR : undefined);
+        if (anchor === undefined || !areOne(read, maxBytes)) return node;
         const key = read.map(({ value }) => value.name).join(" ");
-        const pack = packs.get(key) ?? packOf(read, taken);
+        const pack = packs.get(key) ?? packOf(read, names);
         const made = readPacked(
           node,
           anchor,
           read.map((v) => v.value),
           pack.value,
         );
-        const refusal = made.body && policy.refuses(anchor, made.body);
-        const site = at(node.results, 0).name;
-        if (refusal !== undefined) {
-          report?.(
-            { rule: "vectors-of-a-kernel", site, refusal: { predicate: "kernel-takes-the-region", facts: refusal } },
-            graph,
-          );
-          return node;
-        }
-        report?.({ rule: "vectors-of-a-kernel", site }, graph);
+        const facts = made.body && policy.refuses(anchor, made.body);
+        const site = { rule: "vectors-of-a-kernel", site: at(node.results, 0).name };
+        report?.(facts === undefined ? site : { ...site, refusal: { predicate: "kernel-takes-it", facts } }, graph);
+        if (facts !== undefined) return node;
         packs.set(key, pack);
-        taken.add(pack.value.name);
+        names.add(pack.value.name);
         return made;
       });
       if (packs.size === 0) return graph;
-      const stillRead = new Set(nodes.flatMap((n) => n.operands));
+      const read = new Set(nodes.flatMap((n) => n.operands));
       const inputs = graph.inputs.filter(
-        ({ value }) => !vectors.has(value) || stillRead.has(value) || !index.users(value).length,
+        ({ value }) => read.has(value) || !vectors.has(value) || index.users(value).length === 0,
       );
       return { ...graph, inputs: [...inputs, ...packs.values()], nodes };
     },
   };
+}
+
+/** Whether these make one weight: several, of one dtype, that fit a binding. */
+function areOne(vectors: readonly Vector[], maxBytes: number): boolean {
+  const types = vectors.map(({ value }) => value.type);
+  const bytes = types.reduce((n, { dtype, shape }) => n + DTYPE_BYTES[dtype] * Number(shape[0]), 0);
+  return types.length > 1 && types.every((t) => t.dtype === types[0]?.dtype) && bytes <= maxBytes;
 }
 
 function vectorOf({ kind, value, recipe = wholeTensor(value) }: Input): Vector | undefined {
@@ -110,8 +108,6 @@ function joinedName(names: readonly string[]): string {
   while (alike < first.length - 1 && others.every((p) => p.length > alike + 1 && p[alike] === first[alike])) alike++;
   return [...first.slice(0, alike), paths.map((p) => p.slice(alike).join(".")).join("_")].join(".");
 }
-
-const isElementwise = ({ op }: Node): boolean => op.traits.pointwise !== undefined || op.traits.reads !== undefined;
 
 /** A plain node as the body of a region. */
 const bodyOf = (node: Node): Graph => ({

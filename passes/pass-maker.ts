@@ -19,6 +19,8 @@ export interface PassContext {
   readonly maxBuffers?: number;
   /** How matrices and tables lie in GPU memory. */
   readonly weights: WeightDType;
+  /** Whether the vectors that a kernel reads become one weight; each keeps a buffer of its name when absent. */
+  readonly packVectors?: boolean;
 }
 
 /** A pass that is made anew for each entry point and target. */

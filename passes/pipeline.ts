@@ -55,7 +55,9 @@ export const PASSES: readonly PassSpec[] = [
   // Each pointwise op that is left joins the kernel before or after it.
   made(fusePointwise(), ({ policy }) => fusePointwise(policy)),
   // Last: only now it is known what one kernel reads.
-  made(packVectors(defaultPolicy), ({ policy }) => packVectors(policy)),
+  made(packVectors(defaultPolicy), ({ policy, maxWeightBytes, packVectors: packs }) =>
+    packs ? packVectors(policy, maxWeightBytes) : undefined,
+  ),
 ];
 
 const OURS = new Set(PASSES);
@@ -79,7 +81,7 @@ export function pipeline(options: PipelineOptions = {}): readonly Pass[] {
     const pass = makePass(spec, context);
     return !pass ? [] : OURS.has(spec) ? ownPass(pass) : pass;
   });
-  const names = passes.map((p) => p.name);
+  const names = specs.map((p) => p.name);
   const unknown = disable.find((name) => !names.includes(name));
   if (unknown !== undefined)
     throw optionError("pipeline", `there is no pass ${unknown}`, `passes are ${names.join(", ")}`);

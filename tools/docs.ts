@@ -9,7 +9,7 @@
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
 import type { Command } from "commander";
 import { benchCommand } from "../cli/bench.ts";
@@ -59,14 +59,15 @@ export async function refresh(text: string, run: Runner): Promise<string> {
   });
 }
 
-/** What is wrong in a document beside its generated blocks, a line each. */
-export function findProblems(text: string, exists: (path: string) => boolean): string[] {
+/** What is wrong in a document beside its generated blocks, a line each. Links are relative to the document's `folder`. */
+export function findProblems(text: string, exists: (path: string) => boolean, folder = "."): string[] {
   const problems: string[] = [];
   const opened = text.match(/^<!-- generated: /gm)?.length ?? 0;
   const closed = [...text.matchAll(BLOCK)].length;
   if (opened !== closed) problems.push(`${opened} generated blocks begin, but ${closed} end with <!-- end -->`);
   for (const [, target = ""] of text.matchAll(/\]\(([^)#]+)[^)]*\)/g))
-    if (!/^https?:/.test(target) && !exists(target)) problems.push(`links to ${target}, which does not exist`);
+    if (!/^https?:/.test(target) && !exists(join(folder, target)))
+      problems.push(`links to ${target}, which does not exist`);
   for (const [, path = ""] of text.matchAll(SOURCE_PATH))
     if (!exists(path)) problems.push(`names ${path}, which does not exist`);
   for (const [, line = ""] of text.matchAll(/^(?:\/\/ )?\$ wgpt (.+)$/gm)) problems.push(...commandProblems(line));
@@ -125,7 +126,7 @@ async function main(check: boolean): Promise<void> {
   for (const name of DOCUMENTS) {
     const old = readFileSync(join(ROOT, name), "utf8");
     const fresh = await refresh(old, runCommand);
-    const problems = findProblems(fresh, (path) => existsSync(join(ROOT, path)));
+    const problems = findProblems(fresh, (path) => existsSync(join(ROOT, path)), dirname(name));
     if (fresh !== old && check) problems.push("a generated block is stale (run: npx tsx tools/docs.ts)");
     else if (fresh !== old) writeFileSync(join(ROOT, name), fresh);
     for (const problem of problems) console.error(`${name}: ${problem}`);

@@ -1,5 +1,5 @@
 // What the matmul kernels share: the operands and axes of a region's matmul, and how its operands are computed.
-import { at, attrOf, type Dim, type Node, unreachable, type Value } from "../../ir/index.ts";
+import { at, attrOf, type Dim, type Node, onlyMoves, unreachable, type Value } from "../../ir/index.ts";
 import { transpose } from "../../ir/ops/index.ts";
 import { constantDim } from "../kernel.ts";
 import type { Region } from "../region.ts";
@@ -52,11 +52,7 @@ const producerOf = (region: Region, v: Value): Node | undefined => region.body.n
 export function isComputed(region: Region, v: Value): boolean {
   if (region.isInput(v)) return false;
   const node = region.body.nodes.find((n) => n.results.includes(v));
-  return (
-    !node ||
-    node.op.traits.reads === undefined ||
-    node.operands.some((o) => o.literal === undefined && isComputed(region, o))
-  );
+  return !node || !onlyMoves(node) || node.operands.some((o) => o.literal === undefined && isComputed(region, o));
 }
 
 /** The row normalisation that makes `v`, when that is part of the region. */

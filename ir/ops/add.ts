@@ -1,4 +1,5 @@
 import { definePointwise } from "../define-pointwise.ts";
+import { SCALARS } from "../scalars.ts";
 
 /** y = a + b, with numpy broadcasting. */
 export const add = definePointwise({
@@ -6,6 +7,5 @@ export const add = definePointwise({
   summary: "sum of two tensors",
   operands: ["a", "b"],
   commutative: true,
-  scalar: ([a, b]) => a + b,
-  wgsl: ([a, b]) => `${a} + ${b}`,
+  computes: SCALARS.add,
 });

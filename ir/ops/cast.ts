@@ -1,7 +1,7 @@
-import { attr, attrOf } from "../attr.ts";
+import { attr } from "../attr.ts";
 import { definePointwise } from "../define-pointwise.ts";
-import { castNumber } from "../tensor.ts";
-import { DTYPES, type DType } from "../type.ts";
+import { SCALARS } from "../scalars.ts";
+import { DTYPES } from "../type.ts";
 
 /** y = x as another dtype: floats round to nearest even, float to integer truncates, to bool is x ≠ 0. */
 export const cast = definePointwise({
@@ -10,9 +10,7 @@ export const cast = definePointwise({
   operands: ["x"],
   attrs: { to: attr.dtype() },
   accepts: DTYPES,
-  result: (_, { to }) => to,
-  scalar: ([x], { attrs }) => castNumber(x, attrOf<DType>(attrs, "to")),
-  wgsl: ([x], { attrs }) => `${attrOf<DType>(attrs, "to")}(${x})`,
+  computes: SCALARS.cast,
   cases: [
     { types: ["i32[3, 7]"], attrs: { to: "f32" } },
     { types: ["f32[3, 7]"], attrs: { to: "i32" } },

@@ -1,10 +1,10 @@
 import { attr, attrOf } from "../attr.ts";
-import { defineReads } from "../define-reads.ts";
+import { defineElement } from "../define-element.ts";
 import { at, CompileError } from "../errors.ts";
 import { addDims, dimEquals, printType, resolveAxis, tensorType } from "../type.ts";
 
 /** The parts one after another along one axis. */
-export const concat = defineReads({
+export const concat = defineElement({
   name: "concat",
   summary: "tensors joined along one axis",
   operands: ["parts"],

@@ -1,5 +1,5 @@
 import { definePointwise } from "../define-pointwise.ts";
-import { SINE_WGSL } from "../wgsl-helpers.ts";
+import { SCALARS } from "../scalars.ts";
 
 /** y = cos x, x in radians. */
 export const cos = definePointwise({
@@ -7,7 +7,5 @@ export const cos = definePointwise({
   summary: "cosine",
   operands: ["x"],
   accepts: ["f32", "f16"],
-  scalar: ([x]) => Math.cos(x),
-  wgsl: ([x]) => `sine(abs(${x}), 1u)`,
-  helpers: [SINE_WGSL],
+  computes: SCALARS.cos,
 });

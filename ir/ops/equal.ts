@@ -1,12 +1,11 @@
 import { definePointwise } from "../define-pointwise.ts";
+import { SCALARS } from "../scalars.ts";
 
 /** Whether a = b. */
 export const equal = definePointwise({
   name: "equal",
   summary: "a = b",
   operands: ["a", "b"],
-  result: () => "bool",
   commutative: true,
-  scalar: ([a, b]) => (a === b ? 1 : 0),
-  wgsl: ([a, b]) => `${a} == ${b}`,
+  computes: SCALARS.equal,
 });

@@ -1,4 +1,5 @@
 import { definePointwise } from "../define-pointwise.ts";
+import { SCALARS } from "../scalars.ts";
 
 /** y = eˣ. */
 export const exp = definePointwise({
@@ -6,6 +7,5 @@ export const exp = definePointwise({
   summary: "exponential",
   operands: ["x"],
   accepts: ["f32", "f16"],
-  scalar: ([x]) => Math.exp(x),
-  wgsl: ([x]) => `exp(${x})`,
+  computes: SCALARS.exp,
 });

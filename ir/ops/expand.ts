@@ -1,10 +1,10 @@
 import { attr } from "../attr.ts";
-import { defineReads } from "../define-reads.ts";
+import { defineElement } from "../define-element.ts";
 import { at, CompileError } from "../errors.ts";
 import { broadcastShapes, printShape, printType, shapeEquals, tensorType } from "../type.ts";
 
 /** x repeated along axes of length 1, and along new leading axes, until it has the shape; PyTorch's `expand`. */
-export const expand = defineReads({
+export const expand = defineElement({
   name: "expand",
   summary: "repeat along axes of length 1",
   operands: ["x"],

@@ -1,9 +1,9 @@
-import { defineReads } from "../define-reads.ts";
+import { defineElement } from "../define-element.ts";
 import { at, CompileError } from "../errors.ts";
 import { printType, tensorType } from "../type.ts";
 
 /** y[i…, j…] = table[indices[i…], j…]: rows of `table`, one for each index. An index must lie in [0, rows). */
-export const gather = defineReads({
+export const gather = defineElement({
   name: "gather",
   summary: "rows of a table, by index",
   operands: ["table", "indices"],

@@ -4,6 +4,7 @@ import type { Op } from "../op.ts";
 import { add } from "./add.ts";
 import { argmax } from "./argmax.ts";
 import { cacheUpdate } from "./cache-update.ts";
+import { cacheWrite } from "./cache-write.ts";
 import { cast } from "./cast.ts";
 import { concat } from "./concat.ts";
 import { cos } from "./cos.ts";
@@ -48,6 +49,7 @@ export const OPS: readonly Op[] = [
   add,
   argmax,
   cacheUpdate,
+  cacheWrite,
   cast,
   concat,
   cos,
@@ -92,6 +94,7 @@ export {
   add,
   argmax,
   cacheUpdate,
+  cacheWrite,
   cast,
   concat,
   cos,

@@ -1,10 +1,10 @@
 import { attr, attrOf } from "../attr.ts";
-import { defineReads } from "../define-reads.ts";
+import { defineElement } from "../define-element.ts";
 import { at } from "../errors.ts";
 import { type Dim, tensorType } from "../type.ts";
 
 /** y[i] = start + i, as i32; positions and mask coordinates are made of it. */
-export const iota = defineReads({
+export const iota = defineElement({
   name: "iota",
   summary: "start, start + 1, …",
   operands: [],

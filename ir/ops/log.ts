@@ -1,4 +1,5 @@
 import { definePointwise } from "../define-pointwise.ts";
+import { SCALARS } from "../scalars.ts";
 
 /** y = ln x. */
 export const log = definePointwise({
@@ -6,6 +7,5 @@ export const log = definePointwise({
   summary: "natural logarithm",
   operands: ["x"],
   accepts: ["f32", "f16"],
-  scalar: ([x]) => Math.log(x),
-  wgsl: ([x]) => `log(${x})`,
+  computes: SCALARS.log,
 });

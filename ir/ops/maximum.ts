@@ -1,4 +1,5 @@
 import { definePointwise } from "../define-pointwise.ts";
+import { SCALARS } from "../scalars.ts";
 
 /** y = max(a, b); relu(x) is maximum(x, 0.0). */
 export const maximum = definePointwise({
@@ -6,6 +7,5 @@ export const maximum = definePointwise({
   summary: "the larger of two, element by element",
   operands: ["a", "b"],
   commutative: true,
-  scalar: ([a, b]) => Math.max(a, b),
-  wgsl: ([a, b]) => `max(${a}, ${b})`,
+  computes: SCALARS.max,
 });

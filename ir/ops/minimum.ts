@@ -1,4 +1,5 @@
 import { definePointwise } from "../define-pointwise.ts";
+import { SCALARS } from "../scalars.ts";
 
 /** y = min(a, b). */
 export const minimum = definePointwise({
@@ -6,6 +7,5 @@ export const minimum = definePointwise({
   summary: "the smaller of two, element by element",
   operands: ["a", "b"],
   commutative: true,
-  scalar: ([a, b]) => Math.min(a, b),
-  wgsl: ([a, b]) => `min(${a}, ${b})`,
+  computes: SCALARS.min,
 });

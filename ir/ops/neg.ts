@@ -1,4 +1,5 @@
 import { definePointwise } from "../define-pointwise.ts";
+import { SCALARS } from "../scalars.ts";
 
 /** y = −x. */
 export const neg = definePointwise({
@@ -6,6 +7,5 @@ export const neg = definePointwise({
   summary: "negation",
   operands: ["x"],
   accepts: ["f32", "f16", "i32"],
-  scalar: ([x]) => -x,
-  wgsl: ([x]) => `-${x}`,
+  computes: SCALARS.neg,
 });

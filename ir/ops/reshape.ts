@@ -1,7 +1,8 @@
 import { attr, attrOf } from "../attr.ts";
-import { defineReads } from "../define-reads.ts";
+import { defineElement } from "../define-element.ts";
+import type { IndexMath } from "../element.ts";
 import { at, CompileError } from "../errors.ts";
-import type { IndexMath } from "../op.ts";
+
 import { type Dim, printShape, printType, type Shape, sameElementCount, tensorType } from "../type.ts";
 
 /** The index in `to` of the element that stands at `index` in `from`, both row-major. */
@@ -28,7 +29,7 @@ function reindex<I, C>(index: readonly I[], from: Shape, to: Shape, math: IndexM
 }
 
 /** The same elements in the same row-major order under another shape. */
-export const reshape = defineReads({
+export const reshape = defineElement({
   name: "reshape",
   summary: "the same elements under another shape",
   operands: ["x"],

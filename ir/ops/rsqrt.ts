@@ -1,4 +1,5 @@
 import { definePointwise } from "../define-pointwise.ts";
+import { SCALARS } from "../scalars.ts";
 
 /** y = 1 / √x. */
 export const rsqrt = definePointwise({
@@ -6,6 +7,5 @@ export const rsqrt = definePointwise({
   summary: "reciprocal of the square root",
   operands: ["x"],
   accepts: ["f32", "f16"],
-  scalar: ([x]) => 1 / Math.sqrt(x),
-  wgsl: ([x]) => `inverseSqrt(${x})`,
+  computes: SCALARS.inverseSqrt,
 });

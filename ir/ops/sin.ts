@@ -1,5 +1,5 @@
 import { definePointwise } from "../define-pointwise.ts";
-import { SINE_WGSL } from "../wgsl-helpers.ts";
+import { SCALARS } from "../scalars.ts";
 
 /** y = sin x, x in radians. */
 export const sin = definePointwise({
@@ -7,7 +7,5 @@ export const sin = definePointwise({
   summary: "sine",
   operands: ["x"],
   accepts: ["f32", "f16"],
-  scalar: ([x]) => Math.sin(x),
-  wgsl: ([x]) => `sine(${x}, 0u)`,
-  helpers: [SINE_WGSL],
+  computes: SCALARS.sin,
 });

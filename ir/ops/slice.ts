@@ -1,10 +1,10 @@
 import { attr, attrOf } from "../attr.ts";
-import { defineReads } from "../define-reads.ts";
+import { defineElement } from "../define-element.ts";
 import { at, CompileError } from "../errors.ts";
 import { addDims, type Dim, printDim, printType, resolveAxis, tensorType } from "../type.ts";
 
 /** y = x[start : start + length] along one axis. */
-export const slice = defineReads({
+export const slice = defineElement({
   name: "slice",
   summary: "a contiguous range of one axis",
   operands: ["x"],

@@ -1,12 +1,12 @@
 import { attr, attrOf } from "../attr.ts";
-import { defineReads } from "../define-reads.ts";
+import { defineElement } from "../define-element.ts";
 import { at, CompileError } from "../errors.ts";
 import { addDims, type Dim, dimEquals, printDim, printType, resolveAxis, tensorType } from "../type.ts";
 
 const startOf = (sizes: readonly Dim[], part: number): Dim => sizes.slice(0, part).reduce(addDims, 0);
 
 /** Cuts one axis into parts of the given sizes: x → y0, y1, …; PyTorch's `split` with a list of sizes. */
-export const split = defineReads({
+export const split = defineElement({
   name: "split",
   summary: "cut one axis into parts",
   operands: ["x"],

@@ -1,4 +1,5 @@
 import { definePointwise } from "../define-pointwise.ts";
+import { SCALARS } from "../scalars.ts";
 
 /** y = √x; NaN where x < 0. */
 export const sqrt = definePointwise({
@@ -6,6 +7,5 @@ export const sqrt = definePointwise({
   summary: "square root",
   operands: ["x"],
   accepts: ["f32", "f16"],
-  scalar: ([x]) => Math.sqrt(x),
-  wgsl: ([x]) => `sqrt(${x})`,
+  computes: SCALARS.sqrt,
 });

@@ -1,5 +1,5 @@
 import { definePointwise } from "../define-pointwise.ts";
-import { TANH_WGSL } from "../wgsl-helpers.ts";
+import { SCALARS } from "../scalars.ts";
 
 /** y = tanh x. */
 export const tanh = definePointwise({
@@ -7,7 +7,5 @@ export const tanh = definePointwise({
   summary: "hyperbolic tangent",
   operands: ["x"],
   accepts: ["f32", "f16"],
-  scalar: ([x]) => Math.tanh(x),
-  wgsl: ([x]) => `tanh_of(${x})`,
-  helpers: [TANH_WGSL],
+  computes: SCALARS.tanh,
 });

@@ -1,10 +1,10 @@
 import { attr, attrOf } from "../attr.ts";
-import { defineReads } from "../define-reads.ts";
+import { defineElement } from "../define-element.ts";
 import { at, CompileError } from "../errors.ts";
 import { printType, tensorType } from "../type.ts";
 
 /** y's axis i is x's axis perm[i]; PyTorch's `permute`. */
-export const transpose = defineReads({
+export const transpose = defineElement({
   name: "transpose",
   summary: "axes in another order",
   operands: ["x"],

@@ -3,6 +3,7 @@
 
 import type { DType } from "../../base/dtype.ts";
 import type { PlanWeight } from "../../base/plan.ts";
+import { recipeTensors, recipeType } from "../../base/recipe.ts";
 import { fileError } from "../errors.ts";
 import { Assembler } from "./assemble.ts";
 import { CHUNK_BYTES, type Read, readsOf } from "./reads.ts";
@@ -23,7 +24,7 @@ export interface UploadOptions {
   readonly checkFinite?: boolean;
 }
 
-/** A weight, and how many of its values are NaN or infinite. */
+/** A weight, and how many of its values are NaN or infinite. Of vectors that lie in one weight, it is the tensor of each. */
 export interface NotFinite {
   readonly weight: string;
   readonly count: number;
@@ -65,18 +66,16 @@ export async function streamWeights(
     total += length;
     size = Math.max(size, length);
   }
-  const counts = new Map<string, number>();
+  const counts = new Map<PlanWeight, FiniteCount>();
   const assembler = new Assembler();
   const ahead = readAhead(source, reads(), size);
   let [done, window, previous] = [0, 0, Promise.resolve()];
   for (let next = await ahead.next(); next; next = await ahead.next()) {
     const { read, bytes } = next;
     const { weight } = read.band;
-    if (narrows(read)) counts.set(weight.name, counts.get(weight.name) ?? 0);
+    if ((options.checkFinite || narrows(read)) && !counts.has(weight)) counts.set(weight, new FiniteCount(weight));
     for (const { data, start } of assembler.take(bytes, read)) {
-      const known = counts.get(weight.name);
-      if (options.checkFinite || known !== undefined)
-        counts.set(weight.name, (known ?? 0) + countNotFinite(data, weight.dtype));
+      counts.get(weight)?.add(data, start);
       target.write(weight.buffer, data, start * (weight.dtype === "f16" ? 2 : 4));
       // What was read lies elsewhere now, but for the stretch that it is itself.
       if (read.whole) ahead.release();
@@ -93,7 +92,49 @@ export async function streamWeights(
   }
   await previous;
   await target.finish(`loading ${source.place}`);
-  return [...counts].filter(([, count]) => count > 0).map(([weight, count]) => ({ weight, count }));
+  return allNotFinite([...counts.values()]);
+}
+
+/** Every part once: a vector may lie in several weights, and is the same in each. */
+function allNotFinite(counts: readonly FiniteCount[]): readonly NotFinite[] {
+  const most = new Map<string, number>();
+  for (const { weight, count } of counts.flatMap((c) => c.notFinite))
+    most.set(weight, Math.max(count, most.get(weight) ?? 0));
+  return [...most].map(([weight, count]) => ({ weight, count }));
+}
+
+/** How many values of a weight are not finite, part by part. */
+class FiniteCount {
+  readonly #dtype: DType;
+  /** Where each part ends, in elements, and how many there are. */
+  readonly #parts: { readonly name: string; readonly end: number; count: number }[] = [];
+
+  constructor({ name, dtype, shape, recipe }: PlanWeight) {
+    this.#dtype = dtype;
+    const vectors = shape.length === 1 && recipe?.kind === "concat" ? recipe.of : [];
+    let end = 0;
+    for (const vector of vectors) {
+      end += recipeType(vector).shape[0] ?? 0;
+      this.#parts.push({ name: recipeTensors(vector)[0]?.name ?? name, end, count: 0 });
+    }
+    if (vectors.length === 0) this.#parts.push({ name, end: Number.POSITIVE_INFINITY, count: 0 });
+  }
+
+  /** Counts what stands from element `start` on. */
+  add(data: Uint8Array<ArrayBuffer>, start: number): void {
+    const bytes = this.#dtype === "f16" ? 2 : 4;
+    let [from, begin] = [0, start];
+    for (const part of this.#parts) {
+      const to = Math.min(data.byteLength, (part.end - start) * bytes);
+      if (part.end <= begin || to <= from) continue;
+      part.count += countNotFinite(data.subarray(from, to), this.#dtype);
+      [from, begin] = [to, part.end];
+    }
+  }
+
+  get notFinite(): readonly NotFinite[] {
+    return this.#parts.filter((p) => p.count > 0).map(({ name, count }) => ({ weight: name, count }));
+  }
 }
 
 function* allReads(

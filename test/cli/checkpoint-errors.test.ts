@@ -150,7 +150,7 @@ test("--debug adds the stack", async () => {
   const { code, stderr } = await others.debug;
   assert.is(code, 1);
   assert.match(stderr, /^wgpt: gpt2-xl: is a preset/);
-  assert.match(stderr, /\n {4}at .*open-model\.ts:\d+/);
+  assert.match(stderr, /\n {4}at .*open-model\.[jt]s:\d+/);
 });
 
 test.run();

@@ -5,8 +5,8 @@ import * as assert from "uvu/assert";
 import { compileEntries, standard } from "../../codegen/compile.ts";
 import type { Kernel } from "../../codegen/kernel.ts";
 import type { KernelChoice } from "../../codegen/select-kernel.ts";
+import { defineElement } from "../../ir/define-element.ts";
 import { definePointwise } from "../../ir/define-pointwise.ts";
-import { defineReads } from "../../ir/define-reads.ts";
 import { defineReduction } from "../../ir/define-reduction.ts";
 import { at, CompileError } from "../../ir/errors.ts";
 import type { Op } from "../../ir/op.ts";
@@ -72,8 +72,8 @@ test("helpers of two ops, or of an op and a template, that have one name", () =>
 });
 
 test("an element, or a fold, that throws or gives no text", () => {
-  const reads = (element: unknown): Op =>
-    defineReads({
+  const elements = (element: unknown): Op =>
+    defineElement({
       name: "own",
       summary: "none",
       operands: ["x"],
@@ -81,8 +81,9 @@ test("an element, or a fold, that throws or gives no text", () => {
       infer: ([x]) => x,
       element: element as () => never,
     });
-  refuses(() => compile(OWN, [reads(() => at([], 0))]), "own y", /^its element throws Error: index 0 of 0$/);
-  refuses(() => compile(OWN, [reads(() => undefined)]), "own y", /^its element gives nothing$/);
+  // Where the graph is read already.
+  refuses(() => compile(OWN, [elements(() => at([], 0))]), "line 1, own y", /^its element throws Error: index 0 of 0$/);
+  refuses(() => compile(OWN, [elements(() => undefined)]), "line 1, own y", /^its element is undefined, but its infer/);
   const fold = (combineWgsl: unknown): Op =>
     defineReduction({
       name: "own",

@@ -7,6 +7,7 @@ import type { Kernel } from "../../codegen/kernel.ts";
 import { targetByName } from "../../codegen/target.ts";
 import type { Op, OpCase } from "../../ir/op.ts";
 import { parseType } from "../../ir/parse.ts";
+import { type HostTensor, hostTensor } from "../../ir/tensor.ts";
 import { adapter, onGpu } from "../support/gpu.ts";
 import { graphOfOp } from "../support/run-op.ts";
 import { dispatched } from "../support/run-plan.ts";
@@ -26,12 +27,23 @@ const termsOf = (op: Op, { types }: OpCase): number =>
 
 const graphOf = (op: Op, { types, attrs }: OpCase) => graphOfOp(op, types, attrs);
 
+/** What the case says of its operands, by the names of the graph's inputs. */
+const givenOf = (op: Op, { types, given = {} }: OpCase): ReadonlyMap<string, HostTensor> =>
+  new Map(
+    op.operands.flatMap((name, i) => {
+      const numbers = given[name];
+      const { dtype, shape } = parseType(types[i] ?? "f32[]");
+      return numbers ? [[`x${i}`, hostTensor(dtype, shape.map(Number), numbers)] as const] : [];
+    }),
+  );
+
 for (const op of standard.ops)
   gpuTest(`${op.name}: each kernel gives the reference's numbers on the op's cases`, async (gpu) => {
     for (const opCase of op.cases)
       await checkKernels(gpu, graphOf(op, opCase), {
         disable: ALL_PASSES,
         terms: termsOf(op, opCase),
+        given: givenOf(op, opCase),
         // Where invocations share nothing, targets differ in the size of workgroups alone.
         targets: op.traits.anchor || op.traits.reduces || op.traits.updatesFirstOperand ? CHECKED_TARGETS : [DEFAULT],
       });

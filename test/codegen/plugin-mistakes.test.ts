@@ -115,12 +115,12 @@ const MISTAKES: readonly (readonly [what: string, spec: PluginSpec | readonly Pl
   [
     "a trait that is called something else",
     { ...named, ops: [made("mine", any({ pointWise: {} }))] },
-    /^plugin p: op mine has traits.pointWise, but traits are commutative, pointwise, /,
+    /^plugin p: op mine has traits.pointWise, but traits are commutative, element, writes, /,
   ],
   [
     "a trait that lacks something",
-    { ...named, ops: [made("mine", any({ pointwise: {} }))] },
-    /^plugin p: op mine has no traits.pointwise.wgsl$/,
+    { ...named, ops: [made("mine", any({ writes: { operand: 0 } }))] },
+    /^plugin p: op mine has no traits.writes.targets$/,
   ],
   [
     "ranges that are none",
@@ -188,7 +188,7 @@ const MISTAKES: readonly (readonly [what: string, spec: PluginSpec | readonly Pl
   [
     "a kernel for a kind that is never asked",
     { ...named, kernels: [kernelOf("k", gather)] },
-    /^plugin p: kernel k computes gather, but an op with the trait reads is computed by kernels of the kind pointwise$/,
+    /^plugin p: kernel k computes gather, but an op with the trait element is computed by kernels of the kind pointwise$/,
   ],
   [
     "two kernels of a name",

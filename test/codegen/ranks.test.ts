@@ -6,6 +6,7 @@ import { compileEntries, standard } from "../../codegen/compile.ts";
 import { candidates, selectKernel } from "../../codegen/select-kernel.ts";
 import { targetByName } from "../../codegen/target.ts";
 import type { Op, OpCase } from "../../ir/op.ts";
+import { computesInPlace } from "../support/element-calls.ts";
 import { onGpu } from "../support/gpu.ts";
 import { type RankCase, rankCases } from "../support/op-ranks.ts";
 import { graphOfOp } from "../support/run-op.ts";
@@ -45,7 +46,7 @@ for (const op of standard.ops)
 test("pointwise ops are tried at every rank, folds at every rank that has an axis", () => {
   const ranks = (op: Op, of: (c: RankCase) => readonly number[]) =>
     [...new Set(casesOf(op).flatMap(of))].sort((a, b) => a - b);
-  for (const op of standard.ops.filter(({ traits }) => traits.pointwise))
+  for (const op of standard.ops.filter(computesInPlace))
     assert.equal(
       ranks(op, (c) => c.resultRanks),
       [0, 1, 2, 3, 4],
@@ -65,7 +66,7 @@ test("pointwise ops are tried at every rank, folds at every rank that has an axi
   }
   const withoutAxis = standard.ops.filter((op) => casesOf(op).some((c) => c.resultRanks.includes(0)));
   assert.ok(
-    withoutAxis.some((op) => op.traits.anchor) && withoutAxis.some((op) => op.traits.reads),
+    withoutAxis.some((op) => op.traits.anchor) && withoutAxis.some((op) => op.traits.element),
     withoutAxis.map((op) => op.name).join(),
   );
 });

@@ -4,10 +4,7 @@ import * as assert from "uvu/assert";
 import { compileEntries, definePlugin, extend, type PluginSpec, standard } from "../../codegen/compile.ts";
 import type { Storage } from "../../codegen/storage.ts";
 import { at, CompileError } from "../../ir/errors.ts";
-import type { Op } from "../../ir/op.ts";
-import { tanh } from "../../ir/ops/index.ts";
 import { parseGraph } from "../../ir/parse.ts";
-import { withOps } from "../support/own-ops.ts";
 import { dequantizeInt8, int8, withCodes } from "../support/packed-codes.ts";
 import { matmul } from "./kernel-texts.ts";
 
@@ -54,16 +51,6 @@ const DEFINED: readonly (readonly [what: string, spec: PluginSpec, message: RegE
     { ...named, storages: [int8] },
     /^plugin p: storage int8 is that of dequantize_int8, which is no op of the toolkit$/,
   ],
-  [
-    "reads elements of an op that says itself how they are computed",
-    { ...named, storages: [{ ...int8, op: tanh }] },
-    /^plugin p: storage int8 has an element, but tanh has no trait widens$/,
-  ],
-  [
-    "is missing for an op that widens",
-    { ...named, ops: [dequantizeInt8] },
-    /^plugin p: op dequantize_int8 has the trait widens, but no storage reads its elements$/,
-  ],
 ];
 for (const [what, spec, message] of DEFINED)
   test(`a storage that ${what}`, () => refuses(() => extend(standard, definePlugin(spec)), message));
@@ -79,40 +66,5 @@ const GIVEN: readonly (readonly [what: string, members: Partial<Storage>, messag
 for (const [what, members, message] of GIVEN)
   test(`a storage whose ${what}`, () =>
     refuses(() => compileWith({ ...named, ops: [dequantizeInt8], storages: [{ ...int8, ...members }] }), message));
-
-test("a storage whose element is none", () => {
-  const toolkit = extend(
-    standard,
-    definePlugin({ ...named, ops: [dequantizeInt8], storages: [{ ...int8, element: () => any(undefined) }] }),
-  );
-  const graph = parseGraph(withCodes("graph g(w: f32[8, 32]) { y = neg(w) return y }", 8, 16), toolkit);
-  refuses(
-    () => compileEntries("g", [{ name: "run", graph, maxima: {} }], { toolkit }),
-    /^dequantize_int8 w: its element gives nothing$/,
-  );
-});
-
-test("an op that widens, where no toolkit has its storage", () => {
-  const graph = parseGraph(
-    withCodes("graph g(w: f32[8, 32]) { y = neg(w) return y }", 8, 16),
-    withOps([dequantizeInt8]),
-  );
-  refuses(
-    () => compileEntries("g", [{ name: "run", graph, maxima: {} }]),
-    /^dequantize_int8 w: has the trait widens, but no storage reads its elements$/,
-  );
-});
-
-test("an op that widens to what is no tensor of f32", () => {
-  const two: Op = { ...dequantizeInt8, infer: (types) => [...types] };
-  refuses(
-    () =>
-      parseGraph(
-        "graph g(codes: u32[2, 2], scales: f32[2, 1]) { w, v = dequantize_int8(codes, scales) return w }",
-        withOps([two]),
-      ),
-    /makes u32\[2, 2\], f32\[2, 1\], but what is stored widens to one tensor of f32/,
-  );
-});
 
 test.run();

@@ -11,7 +11,7 @@ import { candidates } from "../../codegen/select-kernel.ts";
 import { targetByName } from "../../codegen/target.ts";
 import { template } from "../../codegen/template-compiler.ts";
 import { dimIndex, indexName, indexOf, lessIndex, modIndex, mulIndex } from "../../codegen/wgsl-index.ts";
-import { defineReads } from "../../ir/define-reads.ts";
+import { defineElement } from "../../ir/define-element.ts";
 import { at, CompileError } from "../../ir/errors.ts";
 import { readGpt2Config } from "../../ir/models/gpt2/config.ts";
 import { parseGraph } from "../../ir/parse.ts";
@@ -235,7 +235,7 @@ test("what is known of symbols is what the text reads, in random graphs", () => 
 });
 
 test("a user's op that asks for lengths it has no use for binds nothing", () => {
-  const lengths = defineReads({
+  const lengths = defineElement({
     name: "lengths",
     summary: "x, by an index that asks for a length in vain",
     operands: ["x"],

@@ -4,11 +4,12 @@ import * as assert from "uvu/assert";
 import { attr } from "../../ir/attr.ts";
 import { GraphBuilder, makeNode } from "../../ir/builder.ts";
 import { definePointwise } from "../../ir/define-pointwise.ts";
+import type { Element } from "../../ir/element.ts";
 import { at, CompileError } from "../../ir/errors.ts";
 import { fused } from "../../ir/fused.ts";
 import { interpret } from "../../ir/interpret.ts";
 import { defineOp, type Op, type Traits } from "../../ir/op.ts";
-import { add, neg, reduceSum, tanh } from "../../ir/ops/index.ts";
+import { add, neg, reduceSum } from "../../ir/ops/index.ts";
 import { parseGraph, parseType } from "../../ir/parse.ts";
 import { hostTensor } from "../../ir/tensor.ts";
 import type { TensorType } from "../../ir/type.ts";
@@ -133,19 +134,81 @@ const promises = (traits: Traits, members: Partial<Op> = {}): Op =>
     ...(members as object),
   });
 const fold = { identity: 0, combine: () => 0, combineWgsl: () => "0.0" };
-const { pointwise } = tanh.traits;
-const elements = pointwise && { pointwise };
-const two = (types: readonly TensorType[]) => [at(types, 0), at(types, 0)];
+const element = (e: Element): Traits => ({ element: e });
+const strange = (e: unknown): Traits => ({ element: e as Element });
 const normalizes = { centre: "none", moment: "mean", eps: "eps" } as const;
 const writes = { operand: 0, targets: () => [] };
 
 const PROMISES: readonly (readonly [string, Op, readonly TensorType[], RegExp])[] = [
-  ["pointwise, with two results", promises(elements ?? {}, { infer: two }), [row], /^makes 2 values/],
   [
-    "pointwise, and narrower",
-    promises(elements ?? {}),
+    "loads an operand that it lacks",
+    promises(element((i, m) => m.load(1, i))),
+    [row],
+    /^its element loads operand 1 of 1$/,
+  ],
+  [
+    "loads at an index too few",
+    promises(element((i, m) => m.load(1, i))),
     [row, x.type],
-    /^is f32\[4\], but its operands broadcast to f32\[3, 4\]/,
+    /^its element loads operand 1 at 1 indices, but that is f32\[3, 4\]$/,
+  ],
+  [
+    "gives another dtype than its infer",
+    promises(element((i, m) => m.scalar.cast(m.load(0, i), "i32"))),
+    [row],
+    /^its element is i32, but its infer says f32\[4\]$/,
+  ],
+  ["gives no element", promises(strange(() => undefined)), [row], /^its element is undefined, but/],
+  ["gives a number", promises(strange(() => 1)), [row], /^its element is 1, but/],
+  ["throws", promises(element(() => at([], 1))), [row], /^its element throws Error: index 1 of 0$/],
+  [
+    "adds two dtypes",
+    promises(element((i, m) => m.scalar.add(m.load(0, i), m.toElement(i[0] as never, "i32")))),
+    [row],
+    /^its element computes with f32 and i32$/,
+  ],
+  [
+    "chooses between two dtypes",
+    promises(
+      element((i, m) =>
+        m.select(
+          m.less(m.dim(0), m.dim(1)),
+          () => m.load(0, i),
+          () => m.toElement(i[0] as never, "i32"),
+        ),
+      ),
+    ),
+    [row],
+    /^its element is f32 or i32$/,
+  ],
+  [
+    "chooses by a number",
+    promises(
+      element((i, m) =>
+        m.select(
+          m.scalar.holds(m.load(0, i)),
+          () => m.load(0, i),
+          () => m.load(0, i),
+        ),
+      ),
+    ),
+    [row],
+    /^its element chooses by f32$/,
+  ],
+  [
+    "makes an index of a float",
+    promises(element((i, m) => m.load(0, [m.toIndex(m.load(0, i), 4)]))),
+    [row],
+    /^its element makes an index of f32$/,
+  ],
+  [
+    "overwrites what its neighbours read",
+    promises({
+      ...element(([i], m) => m.load(0, [m.sub(m.dim(3), i as never)])),
+      updatesFirstOperand: true,
+    }),
+    [row],
+    /^overwrites a, but reads it at other places than the one that it writes$/,
   ],
   ["reduces, with two operands", promises({ reduces: fold }), [row, row], /^has 2 operands and 1 results/],
   ["reduces, and keeps the shape", promises({ reduces: fold }), [row], /^is f32\[4\], but folds axis 0 of f32\[4\]/],

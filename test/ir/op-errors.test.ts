@@ -5,6 +5,7 @@ import type { Attrs } from "../../ir/attr.ts";
 import { CompileError } from "../../ir/errors.ts";
 import type { Op } from "../../ir/op.ts";
 import { OPS } from "../../ir/ops/index.ts";
+import { computesInPlace } from "../support/element-calls.ts";
 import { graphOfOp } from "../support/run-op.ts";
 
 const test = suite("op errors");
@@ -24,6 +25,14 @@ const MISFITS: Readonly<Record<string, readonly Misfit[]>> = {
     [["f32[]", "f32[]"], { start: 0 }, ["rows are f32[]", "the cache is f32[]"]],
     [["f32[8, 5]", "f32[3, 5]"], { start: 6 }, ["rows 6 to 9", "the cache is f32[8, 5]"]],
     [["f32[8, 5]", "f32[3, 5]"], { start: -1 }, ["rows -1 to 2", "the cache is f32[8, 5]"]],
+  ],
+  cache_write: [
+    [["f32[8, 5]", "f32[1, 5]", "i32[1]"], { axis: 2 }, ["axis is 2", "the cache is f32[8, 5]"]],
+    [["f32[8, 5]", "f32[1, 4]", "i32[1]"], {}, ["rows are f32[1, 4]", "the cache is f32[8, 5]"]],
+    [["f32[8, 5]", "i32[1, 5]", "i32[1]"], {}, ["rows are i32[1, 5]", "the cache is f32[8, 5]"]],
+    [["f32[8, 5]", "f32[T, 5]", "i32[2]"], {}, ["slots are i32[2]", "rows are f32[T, 5]"]],
+    [["f32[8, 5]", "f32[2, 5]", "f32[2]"], {}, ["slots are f32[2]", "rows are f32[2, 5]"]],
+    [["f32[8, 5]", "f32[2, 5]", "i32[2, 1]"], {}, ["slots are i32[2, 1]", "rows are f32[2, 5]"]],
   ],
   concat: [
     [["f32[2, 3]", "f32[2, 4]"], {}, ["one part is f32[2, 4]", "the first is f32[2, 3]"]],
@@ -150,7 +159,7 @@ function pointwiseMisfits(op: Op): Misfit[] {
 }
 
 for (const op of OPS) {
-  const misfits = op.traits.pointwise ? pointwiseMisfits(op) : (MISFITS[op.name] ?? []);
+  const misfits = computesInPlace(op) ? pointwiseMisfits(op) : (MISFITS[op.name] ?? []);
   test(`${op.name} is asked for what it refuses`, () => {
     assert.ok(misfits.length > 0);
   });

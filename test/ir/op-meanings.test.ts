@@ -6,6 +6,7 @@ import type { Op } from "../../ir/op.ts";
 import {
   add,
   argmax,
+  cacheWrite,
   cast,
   concat,
   div,
@@ -271,6 +272,15 @@ test("slice, concat and transpose move elements as their summaries say", () => {
   expectTensor(apply(slice, [x], { axis: 1, start: 1, length: 2 }), "f32[2, 2]", [2, 3, 5, 6]);
   expectTensor(apply(concat, [x, ["f32[2, 1]", [7, 8]]], { axis: -1 }), "f32[2, 4]", [1, 2, 3, 7, 4, 5, 6, 8]);
   expectTensor(apply(transpose, [x], { perm: [1, 0] }), "f32[3, 2]", [1, 4, 2, 5, 3, 6]);
+});
+
+test("cache_write puts rows into slots, drops those that are none, and keeps the later of two", () => {
+  const cache: readonly [string, readonly number[]] = ["f32[3, 2]", [1, 2, 3, 4, 5, 6]];
+  const rows: readonly [string, readonly number[]] = ["f32[4, 2]", [10, 11, 20, 21, 30, 31, 40, 41]];
+  expectTensor(apply(cacheWrite, [cache, rows, ["i32[4]", [2, -1, 3, 0]]]), "f32[3, 2]", [40, 41, 3, 4, 10, 11]);
+  expectTensor(apply(cacheWrite, [cache, rows, ["i32[4]", [1, 1, 2, 1]]]), "f32[3, 2]", [1, 2, 40, 41, 30, 31]);
+  const columns: readonly [string, readonly number[]] = ["f32[3, 1]", [7, 8, 9]];
+  expectTensor(apply(cacheWrite, [cache, columns, ["u32[1]", [1]]], { axis: 1 }), "f32[3, 2]", [1, 7, 3, 8, 5, 9]);
 });
 
 test.run();

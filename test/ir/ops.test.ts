@@ -2,20 +2,20 @@
 import * as fc from "fast-check";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { completeAttrs } from "../../ir/builder.ts";
-import { numberMath } from "../../ir/define-reads.ts";
 import { at } from "../../ir/errors.ts";
+import { writtenTensors } from "../../ir/host-elements.ts";
 import type { Op } from "../../ir/op.ts";
 import { OPS, reshape, split, transpose } from "../../ir/ops/index.ts";
-import { countElements, forEachIndex, type HostTensor, stridesOf } from "../../ir/tensor.ts";
-import { evalDim, printType, typeEquals } from "../../ir/type.ts";
+import { countElements, type HostTensor } from "../../ir/tensor.ts";
+import { printType, typeEquals } from "../../ir/type.ts";
 import { verify } from "../../ir/verify.ts";
-import { type OpRun, runOp } from "../support/run-op.ts";
+import { callsOf, caseNodes, computesInPlace } from "../support/element-calls.ts";
+import { type OpRun, runCase, runOp } from "../support/run-op.ts";
 import { maxDifference } from "../support/tensors.ts";
 
 const test = suite("ops");
 
-const runCases = (op: Op): OpRun[] => op.cases.map(({ types, attrs }) => runOp(op, types, attrs));
+const runCases = (op: Op): OpRun[] => op.cases.map((opCase) => runCase(op, opCase));
 
 test("names are snake_case, and no two ops share one", () => {
   for (const { name } of OPS) assert.match(name, /^[a-z]+(_[a-z]+)*$/);
@@ -55,16 +55,14 @@ const WGSL_WORDS = new Set(
   ),
 );
 
-for (const op of OPS) {
-  const { pointwise } = op.traits;
-  if (!pointwise) continue;
+for (const op of OPS.filter(computesInPlace))
   test(`${op.name} prints as a WGSL expression that uses each operand and calls what there is`, () => {
-    const args = op.operands.map((_, i) => `arg${i}`);
-    for (const { attrs = {} } of op.cases) {
-      const text = pointwise.wgsl(args, { attrs: completeAttrs(op, attrs, op.name), dtype: "f32" });
+    for (const { f, dtypes, attrs } of caseNodes(op).flatMap(callsOf)) {
+      const args = dtypes.map((_, i) => `arg${i}`);
+      const text = f.wgsl(args, { attrs, dtype: "f32" });
       for (const arg of args) assert.ok(text.includes(arg), `${text} without ${arg}`);
       assert.not.match(text, /undefined|NaN|\[object|;/);
-      const helpers = pointwise.helpers ?? [];
+      const helpers = f.helpers ?? [];
       const named = new Set(helpers.map((helper) => /^fn (\w+)\(/.exec(helper)?.[1]));
       assert.is(named.size, helpers.length, "a helper is one function");
       for (const source of [text, ...helpers]) {
@@ -74,12 +72,11 @@ for (const op of OPS) {
       }
     }
   });
-}
 
-for (const op of OPS) {
-  const { scalar } = op.traits.pointwise ?? {};
-  if (!op.traits.commutative || !scalar) continue;
+for (const op of OPS.filter(({ traits }) => traits.commutative)) {
+  const scalar = caseNodes(op).flatMap(callsOf)[0]?.f.scalar;
   test(`${op.name} gives the same either way round`, () => {
+    if (!scalar) throw new Error(`${op.name} has no function`);
     const context = { attrs: {}, dtype: "f32" } as const;
     fc.assert(
       fc.property(fc.double(), fc.double(), (a, b) => {
@@ -90,31 +87,10 @@ for (const op of OPS) {
   });
 }
 
-/** What comes of sending every element of the moved operand to its targets; elsewhere stands the operand updated. */
-function scatter({ node, operands, results }: OpRun): readonly HostTensor[] {
-  const { writes, updatesFirstOperand } = node.op.traits;
-  if (!writes) throw new Error(`${node.op.name} writes nothing`);
-  const out = results.map((r) => {
-    const data = updatesFirstOperand
-      ? Float64Array.from(at(operands, 0).data)
-      : new Float64Array(r.data.length).fill(Number.NaN);
-    return { ...r, data };
-  });
-  const moved = at(operands, writes.operand);
-  forEachIndex(moved.shape, (index, flat) => {
-    for (const target of writes.targets(index, numberMath(operands), { types: operands, attrs: node.attrs })) {
-      const { place, lo, hi } = target.when ?? { place: 0, lo: 0, hi: 1 };
-      if (place < (evalDim(lo, {}) ?? 0) || place >= (evalDim(hi, {}) ?? 0)) continue;
-      const { shape, data } = at(out, target.result);
-      data[target.at.reduce((sum, i, axis) => sum + i * at(stridesOf(shape), axis), 0)] = at(moved.data, flat);
-    }
-  });
-  return out;
-}
-
-function expectScatterIsReference(run: OpRun): void {
-  scatter(run).forEach((tensor, i) => {
-    assert.is(maxDifference(tensor, at(run.results, i)), 0);
+/** What comes of sending every element of the moved operand to its targets is what the reference says. */
+function expectScatterIsReference({ node, operands, results }: OpRun): void {
+  writtenTensors(node.op, operands, node.attrs, results).forEach((tensor, i) => {
+    assert.is(maxDifference(tensor, at(results, i)), 0);
   });
 }
 

@@ -2,8 +2,10 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { compileEntries } from "../../codegen/compile.ts";
+import { compileGpt2 } from "../../codegen/compile-gpt2.ts";
 import { at } from "../../ir/errors.ts";
 import { printRecipe } from "../../ir/index.ts";
+import { type Gpt2Config, PRESETS } from "../../ir/models/gpt2/config.ts";
 import { parseGraph } from "../../ir/parse.ts";
 import { defaultPolicy, type RegionPolicy } from "../../passes/fuse-pointwise.ts";
 import { packVectors } from "../../passes/pack-vectors.ts";
@@ -105,6 +107,28 @@ test("leaves alone one vector, what is no weight, what the graph returns, and wh
   unchanged("graph g(weight ids: i32[4], weight t: f32[4]) { y = gather(t, ids) return y }");
 });
 
+test("leaves alone what is more than a binding together", () => {
+  const graph = parseGraph(`${NORM} y = layer_norm(x, h.0.ln.weight, h.0.ln.bias) return y }`);
+  assert.is(packVectors(defaultPolicy, 31).run(graph), graph);
+  assert.is.not(packVectors(defaultPolicy, 32).run(graph), graph);
+});
+
+test("a graph's weights keep their buffers by default, and a model's do not", () => {
+  const graph = parseGraph(`${NORM} y = layer_norm(x, h.0.ln.weight, h.0.ln.bias) return y }`);
+  const { plan } = compileEntries("g", [{ name: "run", graph, maxima: { T: 4 } }]);
+  assert.equal(
+    plan.weights.map((w) => w.name),
+    ["h.0.ln.weight", "h.0.ln.bias"],
+  );
+  const model = compileGpt2(PRESETS["gpt2"] as Gpt2Config, { entries: ["decode"], packVectors: false }).plan;
+  assert.ok(model.weights.some((w) => w.name === "ln_f.bias"));
+  assert.not.ok(
+    compileGpt2(PRESETS["gpt2"] as Gpt2Config, { entries: ["decode"] }).plan.weights.some(
+      (w) => w.name === "ln_f.bias",
+    ),
+  );
+});
+
 test("leaves alone what no kernel would take, and says so", () => {
   const reports: string[] = [];
   const graph = parseGraph(`${NORM} y = layer_norm(x, h.0.ln.weight, h.0.ln.bias) return y }`);
@@ -127,7 +151,7 @@ test("a plan binds one buffer for them, whichever the layer, with one shader for
   const graph = parseGraph(
     `graph g(x: f32[1, 64], ${weights.join(", ")}) {${layer(0, "x")}${layer(1, "x0")} return x1 }`,
   );
-  const { plan } = compileEntries("g", [{ name: "run", graph }]);
+  const { plan } = compileEntries("g", [{ name: "run", graph }], { packVectors: true });
   assert.is(plan.kernels.length, 1);
   assert.equal(
     at(plan.entries, 0).steps.map((s) => s.bindings.length),

@@ -20,6 +20,7 @@ import {
 } from "../../runtime/memory.ts";
 import { Model } from "../../runtime/model.ts";
 import { openRandomWeights } from "../../runtime/weights/random.ts";
+import { sourcesOf } from "../../runtime/weights/storage.ts";
 import { nullDevice } from "../support/gpu.ts";
 
 const test = suite("memory");
@@ -56,11 +57,7 @@ for (const [name, [config, options]] of Object.entries(MODELS))
     const gpu = await nullDevice();
     const made = plan(config, options);
     const need = memoryNeed(made);
-    const weights = openRandomWeights(
-      made.weights.map(({ name, shape }) => ({ name, shape })),
-      1,
-      "F32",
-    );
+    const weights = openRandomWeights(sourcesOf(made.weights), 1, "F32");
     let planned = 0;
     const bytes = await allocated(gpu, async () => {
       const model = await Model.load(gpu, made, weights);

@@ -11,14 +11,14 @@ import { memoryNeed, printNeed } from "../../runtime/memory.ts";
 import { Model } from "../../runtime/model.ts";
 import { ReplaceableDevice } from "../../runtime/replaceable-device.ts";
 import { openRandomWeights } from "../../runtime/weights/random.ts";
+import { sourcesOf } from "../../runtime/weights/storage.ts";
 import { countBuffers } from "../support/count-buffers.ts";
 
 const test = suite("out of memory");
 
 const planOf = (config: object): Plan => compileGpt2(readGpt2Config(config), { entries: ["decode"] }).plan;
 const load = (open: OpenDevice, plan: Plan, fail = false): Promise<Model> => {
-  const weights = plan.weights.map(({ name, shape }) => ({ name, shape }));
-  const source = openRandomWeights(weights, 1, "F32");
+  const source = openRandomWeights(sourcesOf(plan.weights), 1, "F32");
   const { place, tensors } = source;
   const read = () => Promise.reject(new RangeError("Array buffer allocation failed"));
   return Model.load(open, plan, fail ? { place, tensors, read, close: () => source.close() } : source);

@@ -196,11 +196,11 @@ test("what was written and never submitted is let go of: the last submit comes w
 
 test("an upload that WebGPU refuses says so, and frees what it made", async () => {
   const open = await nullDevice();
-  const large = countBuffers(open, (d) => (d.label === "ln_f.bias" ? { ...d, size: 2 ** 50 } : d));
+  const large = countBuffers(open, (d) => (d.label === "ln_f.weight_bias" ? { ...d, size: 2 ** 50 } : d));
   for (const load of [uploadWeights, Model.load.bind(Model)]) {
     await rejects(
       load(large.open, SMALL, sourceFor(SMALL)),
-      /^plan gpt2: Buffer size .1125899906842624. exceeds.*ln_f\.bias/s,
+      /^plan gpt2: Buffer size .1125899906842624. exceeds.*ln_f\.weight_bias/s,
     );
     assert.equal(large.labels(), []);
   }

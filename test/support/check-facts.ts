@@ -2,6 +2,7 @@
 // kind that is not known here fails, so that a new predicate brings its check along.
 import { targetByName } from "../../codegen/target.ts";
 import { makeNode } from "../../ir/builder.ts";
+import { onlyMoves, readsInPlace } from "../../ir/element-facts.ts";
 import { at } from "../../ir/errors.ts";
 import { anchorName, type Graph, type GraphIndex, indexGraph, type Node } from "../../ir/graph.ts";
 import { interpret } from "../../ir/interpret.ts";
@@ -273,6 +274,12 @@ const KINDS: Readonly<Record<string, readonly Kind[]>> = {
       (c, _, old) => updatedOperands(c.node).some((v) => v.name === old),
     ],
   ],
+  "attributes-are-numbers": [
+    [
+      /^(\S+) depends on (\w+)$/,
+      (c, name, symbol = "") => c.site.name === name && JSON.stringify(c.node.attrs).includes(`"${symbol}"`),
+    ],
+  ],
   "reader-works-element-by-element": [
     [
       /^(\S+) is a region already, around (\w+)$/,
@@ -280,14 +287,18 @@ const KINDS: Readonly<Record<string, readonly Kind[]>> = {
     ],
     [
       /^(\S+) is (\w+), which reads more than one element at a time$/,
-      (c, name, op) => nameOf(readerOf(c)) === name && readerOf(c).op.name === op && !readerOf(c).op.traits.reads,
+      (c, name, op) => nameOf(readerOf(c)) === name && readerOf(c).op.name === op && !readerOf(c).op.traits.element,
     ],
     [
       /^(\S+) is (\w+), which does not say where each element goes$/,
       (c, name, op) => {
         const { traits } = readerOf(c).op;
-        return nameOf(readerOf(c)) === name && readerOf(c).op.name === op && !!traits.reads && !traits.writes;
+        return nameOf(readerOf(c)) === name && readerOf(c).op.name === op && onlyMoves(readerOf(c)) && !traits.writes;
       },
+    ],
+    [
+      /^(\S+) is (\w+), which reads elements of other places than its own$/,
+      (c, name, op) => nameOf(readerOf(c)) === name && readerOf(c).op.name === op && !readsInPlace(readerOf(c), c.site),
     ],
     [
       /^(\S+) is (\w+), which moves the elements of another operand$/,

@@ -1,11 +1,15 @@
 // What hostile ops are tried in: alone, and beside anchors. Each graph's operands are seeded, and its results compared with the
 // interpreter's.
+import { hostTensor } from "../../ir/tensor.ts";
 import type { KernelCheck } from "../codegen/kernel-check.ts";
+import * as elements from "./element-ops.ts";
 import { withStir } from "./hostile-kernel.ts";
 import * as hostile from "./hostile-ops.ts";
 
-/** Every op of hostile-ops.ts. */
-export const HOSTILE_OPS = Object.values(hostile).filter((op) => typeof op === "object");
+/** Every op of hostile-ops.ts and element-ops.ts. */
+export const HOSTILE_OPS = [...Object.values(hostile), ...Object.values(elements)].filter(
+  (op) => typeof op === "object",
+);
 
 export interface HostileCase {
   readonly name: string;
@@ -157,6 +161,56 @@ computes(
 );
 
 computes(
+  "pairs of columns that are turned, alone and between other ops",
+  `graph g(x: f32[T, 32], cos: f32[T, 8], sin: f32[T, 8]) {
+    a = rotary(x, cos, sin)
+    n = neg(x)
+    t = tanh(n)
+    b = rotary(t, cos, sin)
+    c = mul(b, 0.5)
+    return a, c
+  }`,
+  { ...ROWS, ulps: 8, terms: 2 },
+);
+computes(
+  "codes with scales of their blocks, alone, and as a matmul's weight",
+  `graph g(codes: i32[64, 96], scales: f32[64, 3], x: f32[T, 64]) {
+    w = dequantize(codes, scales)
+    v = dequantize(codes, scales)
+    n = neg(v)
+    y = matmul(x, w)
+    return n, y
+  }`,
+  { ...ROWS, terms: 64 },
+);
+computes(
+  "a choice by data, of which one side lies beyond the other's end",
+  `graph g(keep: bool[T], a: f32[T], b: f32[T+9]) { n = neg(a) y = keep_or(keep, n, b, past=9) return y }`,
+  ROWS,
+);
+computes(
+  "several results that compute, and one that depends on its place",
+  `graph g(x: f32[T, 6], speed: f32[3]) { n = neg(x) a, b, c = wave(n, speed) d = add(a, b) return d, c }`,
+  { ...ROWS, ulps: 8, terms: 2 },
+);
+computes(
+  "several results that compute, behind a matmul",
+  `graph g(x: f32[T, 64], weight w: f32[64, 6], speed: f32[3]) {
+    m = matmul(x, w)
+    s = mul(m, 0.015625)
+    a, b, c = wave(s, speed)
+    n = neg(c)
+    return a, b, n
+  }`,
+  // Products are scaled to angles below 1, where sine and cosine pass an error on as it is.
+  { ...ROWS, ulps: 8, terms: 64 },
+);
+computes("all shared functions in one", "graph g(x: f32[T, 5], i: i32[T, 5]) { y = medley(x, i) return y }", {
+  ...ROWS,
+  ulps: 32,
+});
+
+computes(
   "integers divided by 0",
   `graph g(i: i32[4], j: i32[4], u: u32[4]) {
     z = sub(j, j)
@@ -165,6 +219,34 @@ computes(
     c = div(u, 0u)
     return a, b, c
   }`,
+);
+
+/** A projection whose keys and values go to the slots that the data says, as a joint QKV matmul's do. */
+export const SLOTS = `graph g(x: f32[4, 64], weight w: f32[64, 24], weight b: f32[24], state k: f32[9, 8], state v: f32[9, 2, 4], slots: i32[4]) {
+  m = matmul(x, w)
+  s = add(m, b)
+  q, keys, values = split(s, sizes=[8, 8, 8])
+  k1 = cache_write(k, keys, slots)
+  heads = reshape(values, shape=[4, 2, 4])
+  v1 = cache_write(v, heads, slots)
+  return q, k1, v1
+}`;
+const slots = new Map([["slots", hostTensor("i32", [4], [7, -1, 0, 9])]]);
+computes("rows that go from a matmul to slots that the data says", SLOTS, { terms: 64, given: slots });
+computes(
+  "the same for one row, whose slot is beyond the cache or in it",
+  SLOTS.replaceAll("[4,", "[1,").replace("i32[4]", "i32[1]"),
+  { terms: 64, given: new Map([["slots", hostTensor("i32", [1], [8])]]) },
+);
+computes(
+  "slots that are computed, along another axis, alone",
+  `graph g(state c: f32[2, 6, 3], rows: f32[2, 3, 3], i: i32[3]) {
+    j = sub(i, 1)
+    n = neg(rows)
+    y = cache_write(c, n, j, axis=1)
+    return y
+  }`,
+  { given: new Map([["i", hostTensor("i32", [3], [6, 0, 2])]]) },
 );
 
 /** States that are read as a whole, and then overwritten in other places than those that each element was computed from. */

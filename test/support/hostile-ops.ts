@@ -1,11 +1,12 @@
 // Ops of a user's that keep what their traits promise, each in a way that none of wgpt's own does.
 import { attr, attrOf } from "../../ir/attr.ts";
+import { defineElement } from "../../ir/define-element.ts";
 import { defineNormalization } from "../../ir/define-normalization.ts";
 import { definePointwise } from "../../ir/define-pointwise.ts";
-import { defineReads } from "../../ir/define-reads.ts";
 import { defineReduction } from "../../ir/define-reduction.ts";
+import type { ElementMath } from "../../ir/element.ts";
 import { at } from "../../ir/errors.ts";
-import { defineOp, type ElementMath, type Op } from "../../ir/op.ts";
+import { defineOp, type Op } from "../../ir/op.ts";
 import { add } from "../../ir/ops/index.ts";
 import type { HostTensor } from "../../ir/tensor.ts";
 import { type DType, tensorType } from "../../ir/type.ts";
@@ -89,7 +90,7 @@ export const reduceMin = defineReduction({
 type Math3<I, E, C> = ElementMath<I, E, C>;
 
 /** y[i] = x[i − by], and x's first element before that: compares numbers below 0. */
-export const delay = defineReads({
+export const delay = defineElement({
   name: "delay",
   summary: "later by some places",
   operands: ["x"],
@@ -106,7 +107,7 @@ export const delay = defineReads({
   },
 });
 /** y[i] = x[(i − 1) mod n]: divides numbers below 0. */
-export const roll = defineReads({
+export const roll = defineElement({
   name: "roll",
   summary: "each element one place on, the last one first",
   operands: ["x"],
@@ -116,7 +117,7 @@ export const roll = defineReads({
     m.load(0, [m.mod(m.sub(i as never, m.dim(1)), m.dim(at(at(types, 0).shape, 0))), ...rest]),
 });
 /** y[i] = ⌊(i − 3) / 2⌋ as a number of any dtype. */
-export const halves = defineReads({
+export const halves = defineElement({
   name: "halves",
   summary: "half a distance, rounded down",
   operands: [],
@@ -128,7 +129,7 @@ export const halves = defineReads({
   },
 });
 /** Rows in reverse, told from both sides, so that it may stand behind an anchor. */
-export const reverse = defineReads({
+export const reverse = defineElement({
   name: "reverse",
   summary: "columns from the last to the first",
   operands: ["x"],
@@ -148,7 +149,7 @@ export const accumulate: Op = {
   name: "accumulate",
   summary: "adds to a state, in place",
   operands: ["acc", "x"],
-  traits: { ...(sum.traits.pointwise && { pointwise: sum.traits.pointwise }), updatesFirstOperand: true },
+  traits: { ...(sum.traits.element && { element: sum.traits.element }), updatesFirstOperand: true },
 };
 
 /** A condition that comes last, and a result of another dtype than the operands. */

@@ -2,22 +2,28 @@
 // codes begin, so that a load of several elements takes the words one by one.
 import { definePlugin, extend, standard } from "../../codegen/compile.ts";
 import type { Storage, VectorSize } from "../../codegen/storage.ts";
-import { addIndex, divIndex, type Index, indexOf, modIndex, mulIndex } from "../../codegen/wgsl-index.ts";
+import { defineElement } from "../../ir/define-element.ts";
+import type { ScalarFunction } from "../../ir/element.ts";
 import { at, CompileError } from "../../ir/errors.ts";
 import type { Graph } from "../../ir/graph.ts";
-import { defineOp } from "../../ir/op.ts";
-import { countElements, type HostTensor } from "../../ir/tensor.ts";
+import type { HostTensor } from "../../ir/tensor.ts";
 import { printType, tensorType } from "../../ir/type.ts";
-import { codesFor } from "./packed-codes.ts";
+import { codeOf, codesFor } from "./packed-codes.ts";
 
 const CODES = 32;
 const WORDS = 9;
 
-const dequantizeBlocks = defineOp({
+/** The f32 whose bits a word is. */
+const floatOf: ScalarFunction = {
+  scalar: ([word = 0]) => new Float32Array(Uint32Array.of(word).buffer)[0] ?? 0,
+  wgsl: ([word]) => `bitcast<f32>(${word})`,
+  result: () => "f32",
+};
+
+const dequantizeBlocks = defineElement({
   name: "dequantize_blocks",
   summary: "codes of blocks times the scale of each",
   operands: ["blocks"],
-  traits: { widens: true },
   cases: [],
   infer([blocks]) {
     const words = Number(blocks.shape.at(-1));
@@ -29,16 +35,13 @@ const dequantizeBlocks = defineOp({
       );
     return tensorType("f32", [...blocks.shape.slice(0, -1), (words / WORDS) * CODES]);
   },
-  reference([blocks]) {
-    const shape = [...blocks.shape.slice(0, -1), (at(blocks.shape, -1) / WORDS) * CODES];
-    const words = Uint32Array.from(blocks.data);
-    const scales = new Float32Array(words.buffer);
-    const codes = new Int8Array(words.buffer);
-    const data = Float64Array.from({ length: countElements(shape) }, (_, i) => {
-      const block = WORDS * Math.floor(i / CODES);
-      return (codes[4 * (block + 1) + (i % CODES)] ?? 0) * (scales[block] ?? 0);
-    });
-    return { dtype: "f32", shape, data };
+  element(place, m) {
+    const [outer, j] = [place.slice(0, -1), at(place, -1)];
+    const [codes, four] = [m.dim(CODES), m.dim(4)];
+    const block = m.mul(m.div(j, codes), m.dim(WORDS));
+    const word = m.add(m.add(block, m.dim(1)), m.div(m.mod(j, codes), four));
+    const code = m.scalar.call(codeOf(8), [m.load(0, [...outer, word]), m.toElement(m.mod(j, four), "u32")]);
+    return m.scalar.mul(m.scalar.call(floatOf, [m.load(0, [...outer, block])]), code);
   },
 });
 
@@ -57,13 +60,6 @@ const blocks: Storage = {
       `let first = block + ${size / 4}u * (i % ${CODES / size}u);`,
       `return bitcast<f32>(${name}[block]) * ${size === 4 ? words[0] : `mat${size / 4}x4f(${words.join(", ")})`};`,
     ];
-  },
-  element(index: readonly Index[], { load, text }) {
-    const [outer, j] = [index.slice(0, -1), at(index, -1)];
-    const block = mulIndex(indexOf(WORDS), divIndex(j, indexOf(CODES)));
-    const word = addIndex(addIndex(block, indexOf(1)), divIndex(modIndex(j, indexOf(CODES)), indexOf(4)));
-    const code = `extractBits(bitcast<i32>(${load(0, [...outer, word])}), 8u * (${text(modIndex(j, indexOf(4)))}), 8u)`;
-    return `bitcast<f32>(${load(0, [...outer, block])}) * f32(${code})`;
   },
   helpers: [
     "fn block_codes(word: u32) -> vec4f { return vec4f((vec4i(bitcast<i32>(word)) << vec4u(24u, 16u, 8u, 0u)) >> vec4u(24u)); }",

@@ -1,11 +1,12 @@
 // Storages of a user's that are like none of wgpt's own: whole numbers of eight or four bits, packed in words, and a scale for each group of
 // neighbours on the last axis. Two buffers hold a tensor, and where a code has four bits, a word is more than the shortest load.
 import { definePlugin, extend, standard } from "../../codegen/compile.ts";
-import type { BoundPart, ElementReader, Storage, VectorSize } from "../../codegen/storage.ts";
-import { divIndex, type Index, indexOf, modIndex } from "../../codegen/wgsl-index.ts";
+import type { BoundPart, Storage, VectorSize } from "../../codegen/storage.ts";
+import { defineElement } from "../../ir/define-element.ts";
+import type { ScalarFunction } from "../../ir/element.ts";
 import { at, CompileError } from "../../ir/errors.ts";
 import type { Graph } from "../../ir/graph.ts";
-import { defineOp, type Op } from "../../ir/op.ts";
+import type { Op } from "../../ir/op.ts";
 import { countElements, type HostTensor, hostTensor } from "../../ir/tensor.ts";
 import { printType, type TensorType, tensorType } from "../../ir/type.ts";
 
@@ -19,13 +20,19 @@ function rowOf(bits: Bits, [codes, scales]: readonly TensorType[]): { readonly r
   return { row, group: row / Number(scales?.shape.at(-1)) };
 }
 
-/** y[…, j] = code j of row … times the scale of its group; codes are signed, the first in a word's lowest bits. */
+/** A code of a word, as a number; codes are signed, the first in a word's lowest bits. */
+export const codeOf = (bits: Bits): ScalarFunction => ({
+  scalar: ([word = 0, place = 0]) => (word << (32 - bits * (place + 1))) >> (32 - bits),
+  wgsl: ([word, place]) => `f32(extractBits(bitcast<i32>(${word}), ${bits}u * ${place}, ${bits}u))`,
+  result: () => "f32",
+});
+
+/** y[…, j] = the scale of its group times code j of row …. */
 const dequantize = (bits: Bits): Op =>
-  defineOp({
+  defineElement({
     name: `dequantize_int${bits}`,
     summary: `codes of ${bits} bits times the scales of their groups`,
     operands: ["codes", "scales"],
-    traits: { widens: true },
     cases: [],
     infer([codes, scales]) {
       const { row, group } = rowOf(bits, [codes, scales]);
@@ -37,15 +44,12 @@ const dequantize = (bits: Bits): Op =>
         );
       return tensorType("f32", [...codes.shape.slice(0, -1), row]);
     },
-    reference([codes, scales]) {
-      const { row, group } = rowOf(bits, [codes, scales]);
-      const shape = [...codes.shape.slice(0, -1), row];
-      const data = Float64Array.from({ length: countElements(shape) }, (_, i) => {
-        const word = at(codes.data, Math.floor(i / perWord(bits)));
-        const left = 32 - bits * ((i % perWord(bits)) + 1);
-        return ((word << left) >> (32 - bits)) * at(scales.data, Math.floor(i / group));
-      });
-      return { dtype: "f32", shape, data };
+    element(place, m, { types }) {
+      const [outer, j] = [place.slice(0, -1), at(place, -1)];
+      const [codes, group] = [m.dim(perWord(bits)), m.dim(rowOf(bits, types).group)];
+      const word = m.load(0, [...outer, m.div(j, codes)]);
+      const code = m.scalar.call(codeOf(bits), [word, m.toElement(m.mod(j, codes), "u32")]);
+      return m.scalar.mul(m.load(1, [...outer, m.div(j, group)]), code);
     },
   });
 
@@ -67,14 +71,6 @@ const packedCodes = (bits: Bits, op: Op): Storage => ({
   },
   widths: (size) => [Math.max(1, size / perWord(bits)), 1],
   load: bits === 8 ? loadBytes : loadNibbles,
-  element(index: readonly Index[], { types, load, text }: ElementReader) {
-    const [outer, j] = [index.slice(0, -1), at(index, -1)];
-    const { group } = rowOf(bits, types);
-    const word = load(0, [...outer, divIndex(j, indexOf(perWord(bits)))]);
-    const scale = load(1, [...outer, divIndex(j, indexOf(group))]);
-    const place = modIndex(j, indexOf(perWord(bits)));
-    return `${scale} * f32(extractBits(bitcast<i32>(${word}), ${bits}u * (${text(place)}), ${bits}u))`;
-  },
   helpers:
     bits === 8
       ? [`fn codes_of(word: u32) -> vec4f { return ${four(8, "word")}; }`]

@@ -4,9 +4,9 @@ import { GraphBuilder } from "../../ir/builder.ts";
 import { at } from "../../ir/errors.ts";
 import type { Graph, Node } from "../../ir/graph.ts";
 import { interpret } from "../../ir/interpret.ts";
-import type { Op } from "../../ir/op.ts";
+import type { Op, OpCase } from "../../ir/op.ts";
 import { parseType } from "../../ir/parse.ts";
-import type { HostTensor } from "../../ir/tensor.ts";
+import { type HostTensor, hostTensor } from "../../ir/tensor.ts";
 import { seededTensor } from "./tensors.ts";
 
 export interface OpRun {
@@ -25,12 +25,24 @@ export function graphOfOp(op: Op, types: readonly string[], attrs: Attrs = {}): 
   return b.build(b.emit(op, inputs, attrs, "y"));
 }
 
+/** The operands of a case: what it gives, and seeded numbers else. */
+export const seededOperands = ({ types, given = {} }: OpCase, names: readonly string[] = []): readonly HostTensor[] =>
+  types.map((text, i) => {
+    const type = parseType(text);
+    const numbers = given[names[i] ?? ""];
+    return numbers ? hostTensor(type.dtype, type.shape.map(Number), numbers) : seededTensor(type, {}, i + 1);
+  });
+
+/** Interprets the op in one of its cases. */
+export const runCase = (op: Op, opCase: OpCase): OpRun =>
+  runOp(op, opCase.types, opCase.attrs, seededOperands(opCase, op.operands));
+
 /** Interprets the op. Operands that are not given are seeded. */
 export function runOp(
   op: Op,
   types: readonly string[],
   attrs: Attrs = {},
-  given: readonly HostTensor[] = types.map((type, i) => seededTensor(parseType(type), {}, i + 1)),
+  given: readonly HostTensor[] = seededOperands({ types }),
 ): OpRun {
   const graph = graphOfOp(op, types, attrs);
   const results = interpret(graph, new Map(given.map((t, i) => [`x${i}`, t])));

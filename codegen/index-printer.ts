@@ -16,7 +16,7 @@ import {
 export class IndexPrinter {
   readonly #place: string;
   readonly #bound: ReadonlySet<string>;
-  readonly #read = new Set<string>();
+  #read = new Set<string>();
 
   /** `bound` are the symbols that there are; `place` is where an error is that asks for another. */
   constructor(place: string, bound: Iterable<string>) {
@@ -27,6 +27,23 @@ export class IndexPrinter {
   /** The symbols that what was printed so far reads. */
   get symbols(): ReadonlySet<string> {
     return this.#read;
+  }
+
+  /** What `print` gives, and the symbols that it reads, whether others have been read before or not. */
+  watch<X>(print: () => X): { readonly made: X; readonly symbols: ReadonlySet<string> } {
+    const before = this.#read;
+    this.#read = new Set();
+    try {
+      return { made: print(), symbols: this.#read };
+    } finally {
+      for (const s of this.#read) before.add(s);
+      this.#read = before;
+    }
+  }
+
+  /** Keeps account of symbols in a text that was printed before. */
+  keep(symbols: Iterable<string>): void {
+    for (const s of symbols) this.#read.add(s);
   }
 
   /**

@@ -42,7 +42,7 @@ export { MACHINES } from "./machines.ts";
 export { checkPlaces, type LargestBuffer, MemoryPlan } from "./plan-memory.ts";
 export { isPlugin } from "./plugin.ts";
 export { chooseKernel, type RankedKernel, rankKernels } from "./rank-kernels.ts";
-export { Region, type RegionOptions } from "./region.ts";
+export { type PrintedFunction, type PrintedFunctions, Region, type RegionOptions } from "./region.ts";
 export { renderShader, type Shader } from "./render-shader.ts";
 export {
   type Candidate,

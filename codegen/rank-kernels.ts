@@ -2,6 +2,7 @@
 import type { Node, SymbolValues } from "../ir/index.ts";
 import { demandOf, type Prediction, predict } from "./cost.ts";
 import type { ConfiguredKernel } from "./kernel.ts";
+import type { PrintedFunctions } from "./region.ts";
 import { regionKey } from "./region-key.ts";
 import { regionMemory } from "./region-memory.ts";
 import { renderShader } from "./render-shader.ts";
@@ -54,13 +55,14 @@ interface Ranked extends RankedKernel {
 }
 
 function findRanks(node: Node, target: Target, lengths: SymbolValues, toolkit: Kernels): readonly RankedKernel[] {
-  const all = candidates(node, target, toolkit).flatMap(({ kernel, configs }) =>
-    configs.map((config): Ranked => {
-      const shader = renderShader({ kernel, config }, node, target, undefined, toolkit);
+  const all = candidates(node, target, toolkit).flatMap(({ kernel, configs }) => {
+    const printed: PrintedFunctions = new Map();
+    return configs.map((config): Ranked => {
+      const shader = renderShader({ kernel, config }, node, target, undefined, toolkit, printed);
       const prediction = predict(demandOf(shader, lengths), target.machine);
       return { kernel, config, prediction, accounts: shader.account !== undefined };
-    }),
-  );
+    });
+  });
   const first = all[0]?.accounts === false ? all[0] : nearLeast(all.filter((r) => r.accounts));
   const others = all.filter((r) => r !== first).sort(byTime);
   return [...(first ? [first] : []), ...others].map(({ kernel, config, prediction }) => ({

@@ -35,6 +35,22 @@ export interface RegionOptions {
   readonly target?: Target | undefined;
   /** Where an error is: the kernel and its template. The node when absent. */
   readonly place?: string;
+  /**
+   * What regions of this node have printed before for the same kernel and target, whose configurations share most functions; each region
+   * prints for itself when absent.
+   */
+  readonly printed?: PrintedFunctions;
+}
+
+/** Functions of a region, by name and arguments. */
+export type PrintedFunctions = Map<string, PrintedFunction>;
+
+/** A function, and all that is known of a region that has it. */
+export interface PrintedFunction {
+  readonly text: string;
+  readonly symbols: ReadonlySet<string>;
+  readonly helpers: ReadonlySet<string>;
+  readonly stored: ReadonlySet<Value>;
 }
 
 /** What WGSL calls the features that it enables. */
@@ -55,18 +71,20 @@ export class Region {
   readonly print: IndexPrinter;
   readonly #names: ReadonlyMap<Value, string>;
   readonly #results: ReadonlyMap<Value, string>;
-  readonly #stored = new Set<Value>();
   readonly #storing = new Set<string>();
-  readonly #helpers = new Set<string>();
+  readonly #printed: PrintedFunctions | undefined;
+  #stored = new Set<Value>();
+  #helpers = new Set<string>();
 
   readonly #values: StoredValues;
   readonly #place: string;
 
   constructor(
     node: Node,
-    { vectors = new Map(), storages = STORAGES, target, place = placeOf(node) }: RegionOptions = {},
+    { vectors = new Map(), storages = STORAGES, target, place = placeOf(node), printed }: RegionOptions = {},
   ) {
     this.node = node;
+    this.#printed = printed;
     this.#place = place;
     this.body = node.body ?? asBody(node);
     this.#values = new StoredValues(this.body, { storages, target });
@@ -116,15 +134,17 @@ export class Region {
     index: readonly Index[] = args.map(indexName),
   ): string {
     this.#checkAxes(name, value, index);
-    const writer = this.#writer();
-    const result = writer.element(value, index);
-    return this.#function(
-      name,
-      args.map((a) => `${a}: u32`),
-      ` -> ${registerType(value.type.dtype)}`,
-      writer,
-      [`return ${result};`],
-    );
+    return this.#once(`load ${name} ${value.name}`, args, index, () => {
+      const writer = this.#writer();
+      const result = writer.element(value, index);
+      return this.#function(
+        name,
+        args.map((a) => `${a}: u32`),
+        ` -> ${registerType(value.type.dtype)}`,
+        writer,
+        [`return ${result};`],
+      );
+    });
   }
 
   /** How the elements of a body value lie in buffers; undefined where the region computes them of something else. */
@@ -152,15 +172,17 @@ export class Region {
   ): string {
     this.#checkAxes(name, anchorResult, index);
     this.#storing.add(name);
-    const writer = this.#writer();
-    const blocks = this.#epilogue(writer, anchorResult, index, this.anchor);
-    return this.#function(
-      name,
-      [...args.map((a) => `${a}: u32`), `value: ${anchorResult.type.dtype}`],
-      "",
-      writer,
-      blocks,
-    );
+    return this.#once(`store ${name} ${anchorResult.name}`, args, index, () => {
+      const writer = this.#writer();
+      const blocks = this.#epilogue(writer, anchorResult, index, this.anchor);
+      return this.#function(
+        name,
+        [...args.map((a) => `${a}: u32`), `value: ${anchorResult.type.dtype}`],
+        "",
+        writer,
+        blocks,
+      );
+    });
   }
 
   /** Statements that compute every element of `result` at `index` and store it, for a region without anchor. */
@@ -217,6 +239,29 @@ export class Region {
   /** The WGSL functions that the ops of the region call. */
   get helpers(): string {
     return [...this.#helpers].join("\n\n");
+  }
+
+  /** A function as it was printed before, or as it is printed now. */
+  #once(what: string, args: readonly string[], index: readonly Index[], print: () => string): string {
+    if (!this.#printed) return print();
+    const key = `${what} ${args} ${JSON.stringify(index)}`;
+    const made = this.#printed.get(key) ?? this.#watched(print);
+    this.#printed.set(key, made);
+    this.print.keep(made.symbols);
+    for (const h of made.helpers) this.#helpers.add(h);
+    for (const v of made.stored) this.#stored.add(v);
+    return made.text;
+  }
+
+  #watched(print: () => string): PrintedFunction {
+    const [helpers, stored] = [this.#helpers, this.#stored];
+    this.#helpers = new Set();
+    this.#stored = new Set();
+    const { made: text, symbols } = this.print.watch(print);
+    const found = { text, symbols, helpers: this.#helpers, stored: this.#stored };
+    this.#helpers = helpers;
+    this.#stored = stored;
+    return found;
   }
 
   #epilogue(writer: ElementWriter, start: Value, index: readonly Index[], skip: Node | undefined): string[] {

@@ -20,7 +20,7 @@ import {
   takingOf,
 } from "./kernel.ts";
 import { checkLowered, checkVectors, type Lowered } from "./lowered.ts";
-import { Region } from "./region.ts";
+import { type PrintedFunctions, Region } from "./region.ts";
 import type { Config } from "./space.ts";
 import type { Target } from "./target.ts";
 import type { Param } from "./template.ts";
@@ -48,7 +48,8 @@ export interface Shader {
 
 /**
  * The shader of a kernel for one node; with the first configuration that it takes the node with where it is given none. `symbols`
- * are the plan's, in the order of the uniform; the node's own when absent. Tensors may lie as the toolkit's storages say.
+ * are the plan's, in the order of the uniform; the node's own when absent. Tensors may lie as the toolkit's storages say. `printed` is shared
+ * by the configurations of one kernel; see `RegionOptions`.
  * @throws CompileError when the kernel does not take the node, fails, or gives its template what that does not read.
  */
 export function renderShader(
@@ -57,6 +58,7 @@ export function renderShader(
   target: Target,
   symbols: readonly string[] = symbolsOfNode(node),
   { storages }: Pick<Toolkit, "storages"> = standard,
+  printed?: PrintedFunctions,
 ): Shader {
   const { kernel, config: given } = configured(chosen);
   const plain = new Region(node, { storages });
@@ -82,7 +84,13 @@ export function renderShader(
   const vectors = callMember(place, "vectors", () => kernel.vectors?.(plain));
   checkVectors(vectors, plain, place);
   const asking = `${place}, template ${kernel.template.file}`;
-  const region = new Region(node, { vectors: vectors ?? new Map(), storages, target, place: asking });
+  const region = new Region(node, {
+    vectors: vectors ?? new Map(),
+    storages,
+    target,
+    place: asking,
+    ...(printed && { printed }),
+  });
   const lowered = callMember(place, "lower", () => kernel.lower(region, target, config));
   checkLowered(lowered, symbols, place);
   const title = titleOf(region);

@@ -171,6 +171,12 @@ export class ElementWriter {
 
   #math(node: Node): ElementMath<Index, TextElement, Fragment> {
     const base = node.op.name;
+    const scalar = () =>
+      scalarMath<TextElement, Fragment>({
+        constant: (value, dtype) => this.#constant(value, dtype),
+        holds: ({ text }) => ({ text }),
+        call: (f, args, attrs = {}) => this.#call(node, f, args, attrs),
+      });
     return {
       ...INDEX_MATH,
       less: lessIndex,
@@ -179,11 +185,10 @@ export class ElementWriter {
       toElement: (i, dtype) => ({ text: this.let(base, this.print.text(elementOf(i, dtype))), dtype }),
       select: (condition, whenTrue, whenFalse) =>
         this.#choose(base, condition, this.#side(whenTrue), this.#side(whenFalse)),
-      scalar: scalarMath({
-        constant: (value, dtype) => this.#constant(value, dtype),
-        holds: ({ text }) => ({ text }),
-        call: (f, args, attrs = {}) => this.#call(node, f, args, attrs),
-      }),
+      // Most elements are moved alone, and this is made for each.
+      get scalar() {
+        return scalar();
+      },
     };
   }
 

@@ -57,8 +57,22 @@ const SAME_DTYPE: ReadonlySet<unknown> = new Set(Object.values(SCALARS));
  */
 export function elementFacts(op: Pick<Op, "traits">, call: CallTypes, place: string): ElementFacts | undefined {
   const { element } = op.traits;
-  return element && callMember(place, "element", () => evaluate(element, call, place));
+  if (!element) return undefined;
+  const known = calls.get(element) ?? new Map<string, ElementFacts>();
+  calls.set(element, known);
+  const key = callKey(call);
+  const facts = known.get(key) ?? callMember(place, "element", () => evaluate(element, call, place));
+  known.set(key, facts);
+  return facts;
 }
+
+/** What was found for calls of these types, since the layers of a model are alike. */
+const calls = new WeakMap<Element, Map<string, ElementFacts>>();
+
+const callKey = ({ operands, attrs, results }: CallTypes): string => {
+  const values = Object.entries(attrs).map(([name, v]) => `${name}=${typeof v === "object" ? JSON.stringify(v) : v}`);
+  return [...operands.map(printType), ...values, "->", ...results.map(printType)].join(" ");
+};
 
 function evaluate(element: Element, call: CallTypes, place: string): ElementFacts {
   const reads = call.operands.map((): OperandRead => "never");

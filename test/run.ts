@@ -1,5 +1,5 @@
 // Runs every *.test.ts under test/: `npm test`, or `npm test -- fuse-gelu` for the files whose path has that in it. Two processes
-// share the files (`--jobs 1` for one), the longest first. What a file prints comes when it has ended, or at once where one process
+// share the files (`--jobs 1` for one), the longest first, and what is measured alone comes last. What a file prints comes when it has ended, or at once where one process
 // runs alone. The last line is `N passed, N failed`, `, N skipped` after it if any were.
 import { readdirSync } from "node:fs";
 import { availableParallelism } from "node:os";
@@ -7,7 +7,7 @@ import { join, sep } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import type { FileResult } from "./support/run-file.ts";
-import { inOrder } from "./support/schedule.ts";
+import { apart, inOrder } from "./support/schedule.ts";
 import { TestProcess } from "./support/test-process.ts";
 
 const SLOWEST = 12;
@@ -28,14 +28,16 @@ const files = readdirSync(dir, { recursive: true, encoding: "utf8" })
   .filter((name) => name.endsWith(".test.ts") && !name.split("/").includes("node_modules"))
   .filter((name) => positionals.length === 0 || positionals.some((pattern) => name.includes(pattern)));
 
-const queue = inOrder(files);
+const { shared, alone } = apart(files);
+const queue = inOrder(shared);
 const jobs = Math.max(1, Math.min(Number(values.jobs), queue.length));
 const results: FileResult[] = [];
-await Promise.all(Array.from({ length: jobs }, work));
+await Promise.all(Array.from({ length: jobs }, () => work(queue)));
+await work(inOrder(alone));
 finish();
 
 /** Takes one batch after the other from the queue. A process that a file took down is followed by another. */
-async function work(): Promise<void> {
+async function work(queue: (readonly string[])[]): Promise<void> {
   const options = { alone: jobs === 1, timeoutSeconds: Number(values.timeout) };
   let tests: TestProcess | undefined;
   for (let batch = queue.shift(); batch; batch = queue.shift())

@@ -3,9 +3,7 @@
 /** What takes a minute or about that, the longest first: begun late, one of them would run on alone. All others follow by name. */
 export const LONGEST: readonly string[] = [
   "package/",
-  "cli/inspect",
   "runtime/session",
-  "soak/soak",
   "runtime/graph-model",
   "cli/compile",
   "cli/generate",
@@ -21,6 +19,17 @@ export const TOGETHER: readonly (readonly string[])[] = [
   // The one has a folder among the sources for a moment, and the other copies the sources.
   ["runtime/graph-model", "tools/contributing"],
 ];
+
+/** Files that hold the processor's time or memory to bounds, which a second process on the same cores would make worse: after all others. */
+export const ALONE: readonly string[] = ["cli/inspect", "soak/soak"];
+
+/** Files that share the machine with others, and those that have it for themselves. */
+export const apart = (
+  files: readonly string[],
+): { readonly shared: readonly string[]; readonly alone: readonly string[] } => ({
+  shared: files.filter((name) => !begins(name, ALONE)),
+  alone: files.filter((name) => begins(name, ALONE)),
+});
 
 const begins = (name: string, starts: readonly string[]): boolean => starts.some((start) => name.startsWith(start));
 

@@ -6,7 +6,7 @@ import { join, sep } from "node:path";
 import { fileURLToPath } from "node:url";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { inOrder, LONGEST, TOGETHER } from "../support/schedule.ts";
+import { ALONE, apart, inOrder, LONGEST, TOGETHER } from "../support/schedule.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const SKIP = new URL("../support/skip.ts", import.meta.url).href;
@@ -117,14 +117,16 @@ test("two processes share the files, and what each file prints stands below its 
 
 test("begins with the longest, and keeps together what has to be, all of which there is", () => {
   const files = ["a", "package/a", "runtime/session", "package/b", "cli/inspect", "z"].map((name) => `${name}.test.ts`);
+  const { shared, alone } = apart(files);
   assert.equal(
-    inOrder(files).map((batch) => batch.join(" ")),
-    ["package/a.test.ts package/b.test.ts", "cli/inspect.test.ts", "runtime/session.test.ts", "a.test.ts", "z.test.ts"],
+    inOrder(shared).map((batch) => batch.join(" ")),
+    ["package/a.test.ts package/b.test.ts", "runtime/session.test.ts", "a.test.ts", "z.test.ts"],
   );
+  assert.equal(alone, ["cli/inspect.test.ts"]);
   const all = readdirSync(join(ROOT, "test"), { recursive: true, encoding: "utf8" }).map((name) =>
     name.split(sep).join("/"),
   );
-  for (const start of [...LONGEST, ...TOGETHER.flat()])
+  for (const start of [...LONGEST, ...TOGETHER.flat(), ...ALONE])
     assert.ok(
       all.some((name) => name.startsWith(start) && name.endsWith(".test.ts")),
       start,

@@ -52,7 +52,7 @@ for (const [name, config] of Object.entries(PRESETS))
 
 test("a vocabulary that the target can't bind is split, and says so in the plan", () => {
   const { plan } = compileGpt2(
-    { ...SMALL, n_layer: 1 },
+    { ...SMALL, n_layer: 1, n_ctx: 16 },
     {
       target: {
         ...targetByName("webgpu-default"),

@@ -75,8 +75,8 @@ const BEYOND: Readonly<Record<string, readonly [Gpt2Config, CompileOptions, fact
   "long caches": [
     { ...SMALL, n_ctx: 1024 },
     { target: limited({ maxStorageBufferBindingSize: 40_000 }), chunk: 8 },
-    /^h\.0\.attn\.k_?\w* takes 65536 bytes, but webgpu-default binds 40000 at most$/,
-    /^--context 512 makes it fit$/,
+    /^h\.0\.attn\.kv takes 131072 bytes, but webgpu-default binds 40000 at most$/,
+    /^--context 256 makes it fit$/,
   ],
   "a chunk that the command can't change": [
     SMALL,

@@ -57,8 +57,8 @@ test("02 shows one rule that fires and one that says no, and equal numbers", asy
 
 gpuTest("03 prints a kernel and its distance from the reference", async () => {
   const output = await run("03-one-kernel.ts");
-  assert.match(output, /\/\/ layer_norm_rows\.96\.wgsl\n/);
-  assert.match(output, /@compute @workgroup_size\(LANES\)/);
+  assert.match(output, /\/\/ layer_norm_\w+\.96\.wgsl\n/);
+  assert.match(output, /@compute @workgroup_size\(\w+\)/);
   assert.match(output, SMALL);
 });
 

@@ -49,7 +49,7 @@ export interface Shader {
 /**
  * The shader of a kernel for one node; with the first configuration that it takes the node with where it is given none. `symbols`
  * are the plan's, in the order of the uniform; the node's own when absent. Tensors may lie as the toolkit's storages say. `printed` is shared
- * by the configurations of one kernel; see `RegionOptions`.
+ * by the configurations of one kernel where they are only compared; see `RegionOptions`.
  * @throws CompileError when the kernel does not take the node, fails, or gives its template what that does not read.
  */
 export function renderShader(
@@ -103,6 +103,24 @@ export function renderShader(
     ...lowered.params,
   };
   const wgsl = renderAt(asking, () => kernel.template.render(params));
+  // What is only compared is checked when it is chosen.
+  if (!printed) checkText(wgsl, region, place, asking);
+  return {
+    kernel,
+    config,
+    region,
+    title,
+    wgsl,
+    usesSymbols,
+    features: [...new Set([...(kernel.features ?? []), ...region.features])],
+    workgroups: lowered.workgroups,
+    groups: (symbols) => lowered.workgroups.reduce((n, count) => n * evalPlanCount(count, symbols), 1),
+    ...(lowered.work && { account: accounting(lowered.work, region, lowered) }),
+  };
+}
+
+/** @throws CompileError for a shader's text that is not what the region and its kernel have agreed on. */
+function checkText(wgsl: string, region: Region, place: string, asking: string): void {
   const twice = declaredTwice(wgsl);
   if (twice !== undefined)
     throw new CompileError(
@@ -127,18 +145,6 @@ export function renderShader(
   const uncalled = uncalledFunction(wgsl, region.storeFunctions);
   if (uncalled !== undefined)
     throw new CompileError(asking, `never calls ${uncalled}`, "nothing would be stored: its template calls it");
-  return {
-    kernel,
-    config,
-    region,
-    title,
-    wgsl,
-    usesSymbols,
-    features: [...new Set([...(kernel.features ?? []), ...region.features])],
-    workgroups: lowered.workgroups,
-    groups: (symbols) => lowered.workgroups.reduce((n, count) => n * evalPlanCount(count, symbols), 1),
-    ...(lowered.work && { account: accounting(lowered.work, region, lowered) }),
-  };
 }
 
 const accounting =

@@ -71,8 +71,17 @@ const calls = new WeakMap<Element, Map<string, ElementFacts>>();
 
 const callKey = ({ operands, attrs, results }: CallTypes): string => {
   const values = Object.entries(attrs).map(([name, v]) => `${name}=${typeof v === "object" ? JSON.stringify(v) : v}`);
-  return [...operands.map(printType), ...values, "->", ...results.map(printType)].join(" ");
+  return [...operands.map(typeKey), ...values, "->", ...results.map(typeKey)].join(" ");
 };
+
+const typeKeys = new WeakMap<TensorType, string>();
+
+/** A type is that of a result, and of all that reads it. */
+function typeKey(type: TensorType): string {
+  const known = typeKeys.get(type) ?? printType(type);
+  typeKeys.set(type, known);
+  return known;
+}
 
 function evaluate(element: Element, call: CallTypes, place: string): ElementFacts {
   const reads = call.operands.map((): OperandRead => "never");

@@ -19,9 +19,8 @@ const inspect = (...args: readonly string[]) => runCli(["inspect", ...args]);
 
 const STAGE_ARGS = [[], ...["graph", "fused", "plan", "wgsl"].map((stage) => ["--stage", stage])] as const;
 
-/** One of them as it runs in a clone, where tsx takes a second of the processor of its own. */
-const inspectPreset = (preset: string, ...args: readonly string[]) =>
-  runCli(["inspect", preset, ...args], { fromSource: preset === "gpt2-xl" });
+/** As it is published: in a clone, tsx takes a second of the processor of its own. */
+const inspectPreset = (preset: string, ...args: readonly string[]) => runCli(["inspect", preset, ...args]);
 
 /** Cores share caches and units with whatever else runs, which costs time of the processor: one that takes too long is run twice again. */
 async function leastOf(seconds: number, preset: string, ...args: readonly string[]): Promise<number> {

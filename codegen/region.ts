@@ -5,6 +5,7 @@ import {
   type Anchor,
   anchorNode,
   at,
+  bodyOfNode,
   CompileError,
   type Graph,
   graphSymbols,
@@ -86,7 +87,7 @@ export class Region {
     this.node = node;
     this.#printed = printed;
     this.#place = place;
-    this.body = node.body ?? asBody(node);
+    this.body = node.body ?? bodyOfNode(node);
     this.#values = new StoredValues(this.body, { storages, target });
     this.operands = node.body ? node.operands : this.body.inputs.map((i) => i.value);
     this.kind = kindOf(node);
@@ -317,15 +318,6 @@ export class Region {
 }
 
 const placeOf = (node: Node): string => `${node.op.name} ${at(node.results, 0).name}`;
-
-/** A plain node as a body of one. */
-function asBody(node: Node): Graph {
-  const inputs = [...new Set(node.operands.filter((v) => v.literal === undefined))].map((value) => ({
-    kind: "input" as const,
-    value,
-  }));
-  return { name: node.op.name, inputs, nodes: [node], results: node.results };
-}
 
 function kindOf({ op, anchor }: Node): Anchor {
   if (anchor !== undefined) return anchor;

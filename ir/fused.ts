@@ -17,6 +17,14 @@ export const fused = defineOp({
   cases: [],
 });
 
+/** A plain node as the body of a region: it reads each operand once, and literals as they are. */
+export const bodyOfNode = (node: Node): Graph => ({
+  name: node.op.name,
+  inputs: [...new Set(node.operands)].filter((v) => v.literal === undefined).map((value) => ({ kind: "input", value })),
+  nodes: [node],
+  results: node.results,
+});
+
 /** A fused node over `body`, whose inputs stand for `operands`. `names` are the results' names. */
 export function fusedNode(anchor: Anchor, operands: readonly Value[], body: Graph, names: readonly string[]): Node {
   const results = body.results.map((r, i): Value => ({ name: names[i] ?? r.name, type: r.type }));

@@ -4,12 +4,11 @@ import { DTYPE_BYTES } from "../base/dtype.ts";
 import {
   type Anchor,
   at,
+  bodyOfNode,
   concatRecipe,
   fusedNode,
-  type Graph,
   type Input,
   indexGraph,
-  isLiteral,
   makeNode,
   type Node,
   POINTWISE_ANCHOR,
@@ -109,17 +108,9 @@ function joinedName(names: readonly string[]): string {
   return [...first.slice(0, alike), paths.map((p) => p.slice(alike).join(".")).join("_")].join(".");
 }
 
-/** A plain node as the body of a region. */
-const bodyOf = (node: Node): Graph => ({
-  name: node.op.name,
-  inputs: [...new Set(node.operands)].filter((v) => !isLiteral(v)).map((value) => ({ kind: "input", value })),
-  nodes: [node],
-  results: node.results,
-});
-
 /** The node as a region that reads the packed weight in place of the vectors. */
 function readPacked(node: Node, anchor: Anchor, vectors: readonly Value[], pack: Value): Node {
-  const body = node.body ?? bodyOf(node);
+  const body = node.body ?? bodyOfNode(node);
   const operands = node.body ? node.operands : body.inputs.map((i) => i.value);
   const inner = vectors.map((v) => at(body.inputs, operands.indexOf(v)).value);
   const names = new Set(

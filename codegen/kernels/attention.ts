@@ -3,9 +3,8 @@ import { scaledDotProductAttention } from "../../ir/ops/index.ts";
 import { constantDim, count, defineKernel } from "../kernel.ts";
 import type { Region } from "../region.ts";
 import { combinations, laneChoices, laneSpace } from "../space.ts";
-import type { VectorSize } from "../storage.ts";
 import { MAX_F32, wgslLiteral } from "../wgsl-element.ts";
-import { type Window, windowOf } from "../window.ts";
+import { cacheLoads, cacheParams, cacheVectors, refusesCache } from "./cache-windows.ts";
 import { kernelTemplate } from "./kernel-template.ts";
 import { elementsOf, linearGroups } from "./pointwise.ts";
 
@@ -60,37 +59,6 @@ function view(region: Region): View {
   return { query, keys, values, y, rows: at(query.type.shape, 0), length, params, mask };
 }
 
-/** Keys and values may lie in buffers of their own, or side by side in one. */
-function windows(region: Region): { readonly keys: Window; readonly values: Window } | undefined {
-  const { keys, values } = view(region);
-  const [k, v] = [windowOf(region, keys), windowOf(region, values)];
-  return k && v && { keys: k, values: v };
-}
-
-const cacheVectors = (region: Region): ReadonlyMap<Value, VectorSize> => {
-  const { keys, values } = windows(region) ?? {};
-  return new Map([keys, values].flatMap((w) => (w ? [[w.input, 4]] : [])));
-};
-
-/** What the templates that read keys and values as vectors are told of where these lie, in vectors. */
-function cacheParams(region: Region) {
-  const { keys, values } = windows(region) ?? unreachable("a cache that is refused is lowered");
-  return {
-    keys: region.nameOf(keys.input),
-    keyStart: keys.offset / 4,
-    keyStride: keys.stride / 4,
-    values: region.nameOf(values.input),
-    valueStart: values.offset / 4,
-    valueStride: values.stride / 4,
-  };
-}
-
-/** Loads by the names of their buffers, which may be one. */
-function cacheLoads(region: Region, each: number): Readonly<Record<string, number>> {
-  const { keys, values } = cacheParams(region);
-  return keys === values ? { [keys]: 2 * each } : { [keys]: each, [values]: each };
-}
-
 function refusesDtype(region: Region): string | undefined {
   const { dtype } = view(region).query.type;
   return dtype === "f32" ? undefined : `it computes f32, but the query is ${dtype}`;
@@ -102,27 +70,7 @@ function refusesVectors(region: Region): string | undefined {
   if (problem) return problem;
   const { params } = view(region);
   if (params.size % 4 !== 0) return `the head size ${params.size} is no multiple of 4`;
-  const found = windows(region);
-  if (!found) return "keys or values are computed on the way in";
-  const { keys, values } = found;
-  const uneven = [keys, values].find((w) => w.offset % 4 !== 0 || w.stride % 4 !== 0);
-  if (uneven) return `rows of ${uneven.stride} from ${uneven.offset} on are not whole vectors of 4`;
-  return readsOtherwise(region) ? "keys or values are read by something else in the region" : undefined;
-}
-
-/** Whether anything but the anchor's keys and values is made of the buffers that are bound as vectors for these. */
-function readsOtherwise(region: Region): boolean {
-  const { anchor, body } = region;
-  const { query, keys, values } = view(region);
-  const on = new Set([keys, values]);
-  // Nodes stand before their readers: from the last one on, all that keys and values are made of.
-  const way = body.nodes.toReversed().filter((n) => {
-    if (n === anchor || !n.results.some((r) => on.has(r))) return false;
-    for (const v of n.operands) on.add(v);
-    return true;
-  });
-  const others = body.nodes.filter((n) => n !== anchor && !way.includes(n)).flatMap((n) => n.operands);
-  return [query, ...others, ...body.results].some((v) => on.has(v));
+  return refusesCache(region);
 }
 
 /** Keys that blocks of `blockRows` query rows see, added up: those of a block's last row. */

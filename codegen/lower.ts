@@ -18,6 +18,7 @@ import {
 } from "../ir/index.ts";
 import type { ConfiguredKernel, Kernel } from "./kernel.ts";
 import { chooseKernel } from "./rank-kernels.ts";
+import { regionKey } from "./region-key.ts";
 import { renderShader, type Shader } from "./render-shader.ts";
 import type { KernelChoice } from "./select-kernel.ts";
 import type { Target } from "./target.ts";
@@ -85,29 +86,56 @@ export interface ComputedNode extends ConfiguredKernel {
   readonly node: Node;
 }
 
+/** A node that was lowered, for those after it that differ from it in names at most. */
+interface LoweredNode {
+  readonly node: Node;
+  readonly chosen: Kernel | ConfiguredKernel;
+  readonly shader: Shader;
+}
+
 /** The steps of one entry point, in the order of its nodes. */
-export const lowerGraph = (graph: Graph, lowering: Lowering): readonly LoweredStep[] =>
-  graph.nodes
+export function lowerGraph(graph: Graph, lowering: Lowering): readonly LoweredStep[] {
+  const known = new Map<string, LoweredNode>();
+  return graph.nodes
     .flatMap(perResult)
     .filter(hasElements)
-    .map((node) => lowerNode(node, lowering));
+    .map((node) => lowerNode(node, lowering, known));
+}
 
 /** A result without elements is there already; WGSL would not divide by its lengths. */
 const hasElements = (node: Node): boolean => node.results.some((r) => !r.type.shape.includes(0));
 
-function lowerNode(node: Node, lowering: Lowering): LoweredStep {
-  const { entry, places, target, toolkit, lengths, symbols, table, kernelFor } = lowering;
+function lowerNode(node: Node, lowering: Lowering, known: Map<string, LoweredNode>): LoweredStep {
+  const { entry, places, target, toolkit, lengths, table, kernelFor } = lowering;
   const place = `${node.op.name} ${at(node.results, 0).name}`;
   const chosen = kernelFor
     ? callMember(place, "kernelFor", () => kernelFor(node, target))
     : chooseKernel(node, target, lengths, toolkit);
-  checkChosen(chosen, place);
-  const shader = renderShader(chosen, node, target, symbols, toolkit);
-  const bound = shader.region.bindings.map((b) => b.value);
+  const key = regionKey(node);
+  const twin = known.get(key);
+  const lowered = twin && twin.chosen === chosen ? twin : lowerFirst(node, chosen, lowering);
+  known.set(key, lowered);
+  const { shader } = lowered;
+  const bound = shader.region.bindings.map((b) => counterpart(b.value, lowered.node, node));
   const bindings = bound.map((v) => places.get(v) ?? v.name);
   const added = table.add(kernelName(node, shader.kernel.name), entry, shader);
   const step = { kernel: added.name, label: at(node.results, 0).name, bindings, workgroups: shader.workgroups };
   return { step, bound, computed: { node, kernel: shader.kernel, config: shader.config } };
+}
+
+function lowerFirst(
+  node: Node,
+  chosen: Kernel | ConfiguredKernel,
+  { target, symbols, toolkit }: Lowering,
+): LoweredNode {
+  checkChosen(chosen, `${node.op.name} ${at(node.results, 0).name}`);
+  return { node, chosen, shader: renderShader(chosen, node, target, symbols, toolkit) };
+}
+
+/** What is to `node` what the operand or result `v` is to another node that is alike. */
+function counterpart(v: Value, of: Node, node: Node): Value {
+  const i = of.operands.indexOf(v);
+  return i < 0 ? at(node.results, of.results.indexOf(v)) : at(node.operands, i);
 }
 
 /** @throws CompileError for what a `kernelFor` of a user's gives that is no kernel, with or without a configuration. */

@@ -1,5 +1,5 @@
 // What is alike of two regions: ops, attributes, types, literals, and who reads what. Names of values are not.
-import { isLiteral, type Node, type Op, printType, type Value } from "../ir/index.ts";
+import { type Anchor, type Graph, isLiteral, type Node, type Op, printType, type Value } from "../ir/index.ts";
 
 const numbers = new WeakMap<Op, number>();
 let count = 0;
@@ -13,7 +13,11 @@ function numberOf(op: Op): number {
 }
 
 /** The same text for nodes that differ in names at most. */
-export function regionKey(node: Node): string {
+export const regionKey = (node: Node): string =>
+  bodyKey(node.anchor, node.body ?? { inputs: [], nodes: [node], results: [] });
+
+/** The same for the body of a region around the anchor; for a node alone when that is absent. */
+export function bodyKey(anchor: Anchor | undefined, body: Omit<Graph, "name">): string {
   const places = new Map<Value, number>();
   const place = (v: Value): string => {
     if (isLiteral(v)) return `${v.literal}:${typeKey(v)}`;
@@ -22,12 +26,11 @@ export function regionKey(node: Node): string {
     places.set(v, places.size);
     return `${places.size - 1}:${typeKey(v)}`;
   };
-  const { body, anchor } = node;
   const parts = [anchor === undefined ? "" : typeof anchor === "string" ? anchor : numberOf(anchor)];
-  for (const { value } of body?.inputs ?? []) parts.push(place(value));
-  for (const { op, operands, attrs, results } of body?.nodes ?? [node])
+  for (const { value } of body.inputs) parts.push(place(value));
+  for (const { op, operands, attrs, results } of body.nodes)
     parts.push(numberOf(op), attrsKey(attrs), ...operands.map(place), "=", ...results.map(place));
-  parts.push("return", ...(body?.results ?? []).map(place));
+  parts.push("return", ...body.results.map(place));
   return parts.join(" ");
 }
 

@@ -23,7 +23,14 @@ import {
   printGraph,
   printType,
 } from "../../ir/index.ts";
-import { type Compilation, type CompileOptions, compileEntries, compileModel } from "../compile.ts";
+import {
+  type Compilation,
+  type CompileOptions,
+  type CompileSource,
+  compileSource,
+  modelSource,
+} from "../compile-source.ts";
+import { FusedGraphs } from "../fused-graphs.ts";
 import { targetByName } from "../target.ts";
 import { withWayOut } from "../way-out.ts";
 
@@ -98,8 +105,7 @@ export function compileBundle(entries: readonly EntrySpec[], options: Omit<Bundl
     ...(fixed && { fixed }),
     ...(maxima && { maxima }),
   }));
-  const compile = (given: CompileOptions): Compilation => compileEntries(name, entries, given);
-  return compileVariants(name, compile, (recorded) => ({ graphs, options: recorded }), options);
+  return compileVariants(name, { name, entries }, (recorded) => ({ graphs, options: recorded }), options);
 }
 
 /** What a graph's module offers besides its entry points. */
@@ -127,7 +133,7 @@ export function compileModelBundle<C extends ModelConfig>(
   return withWayOut(config, options, (c, given) =>
     compileVariants(
       given.name ?? family.name,
-      (o) => compileModel(family, c, { ...o, ways: [] }),
+      modelSource(family, c, given),
       (recorded) => ({ family: family.name, config: c, options: recorded }),
       given,
     ),
@@ -136,7 +142,7 @@ export function compileModelBundle<C extends ModelConfig>(
 
 function compileVariants(
   name: string,
-  compileFor: (options: CompileOptions) => Compilation,
+  source: CompileSource,
   sourceOf: (recorded: object) => BundleSource,
   options: BundleOptions,
 ): Bundle {
@@ -145,14 +151,16 @@ function compileVariants(
   checkPrintable(name);
   checkPrintable(target.name);
   const files = new KernelFiles();
+  const graphs = new FusedGraphs();
   const made: { readonly variant: UnhashedVariant; readonly compilation: Compilation }[] = [];
   for (const variant of variants) {
-    const compilation = compileFor({
+    const compiling = {
       ...compile,
       target: { ...target, features: VARIANTS[variant] },
-      // Passes do not see features: the first variant's graphs are every variant's.
+      // The base variant's graphs are those that a bundle shows.
       ...(observe && made.length === 0 && { observe }),
-    });
+    };
+    const compilation = compileSource(source, compiling, graphs);
     const kernels = compilation.plan.kernels.map((k) => files.add(k, variant));
     const next = variantOf(variant, compilation.plan, kernels);
     if (!made.some(({ variant: v }) => sameKernels(v, next))) made.push({ variant: next, compilation });

@@ -1,5 +1,5 @@
-// The epilogue of a region: one element of the anchor's result is followed through the nodes that read it, down to its
-// stores. What only some elements go through stands in a block of its own.
+// The epilogue of a region: elements of the anchor's result, one or a few neighbours, are followed through the nodes that read them,
+// down to their stores. What only some elements go through stands in a block of its own.
 import {
   at,
   CompileError,
@@ -13,32 +13,30 @@ import {
   type Value,
 } from "../ir/index.ts";
 import { indent } from "./indent.ts";
-import type { ElementWriter } from "./wgsl-element.ts";
-import { dimIndex, type Fragment, type Index, indexOf, rangeIndex } from "./wgsl-index.ts";
+import type { ElementWriter, InHand } from "./wgsl-element.ts";
+import { dimIndex, type Fragment, type Index, indexOf, isWithin, placed, rangeIndex } from "./wgsl-index.ts";
 
 export interface Epilogue {
   /** The region, for messages, and its body. */
   readonly node: Node;
   readonly body: Graph;
-  /** The value that the kernel hands over as `value`, and where its element lies. */
+  /** The value of which the kernel hands over elements. */
   readonly start: Value;
-  readonly index: readonly Index[];
+  /** Those, and where each of them lies. */
+  readonly given: readonly InHand[];
   /** The anchor, whose own node is no part of the epilogue. */
   readonly skip: Node | undefined;
   /** The statement that stores an element of `v`; undefined if `v` is not a result. */
   readonly store: (v: Value, expression: string, place: readonly Index[]) => string | undefined;
 }
 
-/** What a kernel calls the element that it hands over. */
-const VALUE = "value";
-
-/** The statements, in order. Throws a CompileError for a body that can't be computed from one element in hand. */
+/** The statements, in order. Throws a CompileError for a body that can't be computed from the elements in hand. */
 export function writeEpilogue(writer: ElementWriter, epilogue: Epilogue): string[] {
-  const { node: region, body, start, index, skip, store } = epilogue;
+  const { node: region, body, start, given, skip, store } = epilogue;
   const root: Block = { guard: { text: "" }, lines: [] };
-  const streams = new Map<Value, Stream>();
+  const streams = new Map<Value, readonly Stream[]>();
   const stored = new Set<Value>();
-  const emit = (v: Value, { expression, index: place, block }: Stream) => {
+  const emit = (v: Value, { expression, place, block }: Stream) => {
     block.lines.push(...writer.lines.splice(0));
     const line = store(v, expression, place);
     if (line === undefined) return;
@@ -46,50 +44,43 @@ export function writeEpilogue(writer: ElementWriter, epilogue: Epilogue): string
     stored.add(v);
   };
   const follow = (v: Value, stream: Stream) => {
-    streams.set(v, stream);
-    writer.setStream(v, stream.expression, stream.index);
+    streams.set(v, [...(streams.get(v) ?? []), stream]);
+    writer.addStream(v, stream);
     emit(v, stream);
   };
-  follow(start, { expression: VALUE, index, block: root });
+  for (const element of given) follow(start, { ...element, block: root });
   for (const node of body.nodes) {
     const source = node.operands.find((v) => streams.has(v));
-    const stream = source && streams.get(source);
-    if (!source || !stream || node === skip) continue;
-    writer.enter(stream.block);
-    const { writes } = node.op.traits;
-    if (node.operands[writes?.operand ?? -1] !== source && readsInPlace(node, source)) {
-      checkStreams(node, source, stream, streams);
-      for (const result of node.results) {
-        const next = { ...stream, expression: writer.compute(node, result, stream.index) };
-        follow(result, next);
+    if (!source || node === skip) continue;
+    if (!moved(node, source) && readsInPlace(node, source)) {
+      for (const stream of streams.get(source) ?? []) {
+        writer.enter(stream.block);
+        checkStreams(node, source, stream, streams);
+        for (const result of node.results)
+          follow(result, { ...stream, expression: writer.compute(node, result, stream.place) });
       }
       continue;
     }
-    if (!writes || node.operands[writes.operand] !== source)
+    const outside = node.op.traits.writes?.operand === "each" ? node.operands.find((v) => !streams.has(v)) : undefined;
+    if (outside || !moved(node, source))
       throw new CompileError(
         `${node.op.name} ${at(node.results, 0).name}`,
-        "stands in an epilogue, but neither works element by element nor moves elements",
+        outside
+          ? `joins ${source.name}, which its kernel makes, and ${outside.name}, which it does not`
+          : "stands in an epilogue, but neither works element by element nor moves elements",
       );
-    const math = writer.placeMath(node);
-    const types = node.operands.map((v) => v.type);
-    const short = stream.index.map((i) => writer.short(i));
-    stream.block.lines.push(...writer.lines.splice(0));
-    const label = `${node.op.name} ${at(node.results, 0).name}`;
-    const targets = callMember(label, "targets", () => writes.targets(short, math, { types, attrs: node.attrs }));
-    stream.block.lines.push(...writer.lines.splice(0));
-    for (const { result: i, at: place, when } of targets) {
-      const result = node.results[i];
-      if (!result || place.length !== result.type.shape.length)
-        throw new CompileError(
-          label,
-          `its targets name ${place.length} axes of result ${i}, but its results are ${printTypes(node.results.map((r) => r.type))}`,
-          "a place has an index for each axis",
-        );
-      const ranges = place.map((i, axis) => ({ i, lo: indexOf(0), hi: dimIndex(at(result.type.shape, axis)) }));
-      const guards = ranges.filter(({ i }) => i.data).map(({ i, lo, hi }) => rangeIndex(i, lo, hi));
-      if (when) guards.unshift(rangeIndex(when.place, dimIndex(when.lo), dimIndex(when.hi)));
-      const block = guards.reduce(innerBlock, stream.block);
-      follow(result, { expression: stream.expression, index: place, block });
+    // All places are named before a block is opened, in which neighbours may meet.
+    const targets = node.operands.flatMap((v, operand) =>
+      moved(node, v, operand)
+        ? (streams.get(v) ?? []).flatMap((stream) =>
+            targetsOf(writer, node, operand, stream).map((target) => ({ ...target, stream })),
+          )
+        : [],
+    );
+    const blocks = new Map<Block, Block[]>();
+    for (const { result, place, guards, stream } of targets) {
+      const block = guards.reduce((outer, guard) => innerBlock(outer, guard, blocks), stream.block);
+      follow(result, { expression: stream.expression, place, block });
     }
   }
   const others = new Set(skip?.results.filter((r) => r !== start));
@@ -110,22 +101,74 @@ function comesFrom(v: Value, sources: ReadonlySet<Value>, body: Graph): boolean 
   return producer?.operands.some((o) => comesFrom(o, sources, body)) ?? false;
 }
 
+/** Whether the node moves the elements of `v`, as that operand or any. */
+function moved({ op: { traits }, operands }: Node, v: Value, operand = operands.indexOf(v)): boolean {
+  const { writes } = traits;
+  return (
+    writes !== undefined && (writes.operand === "each" || operands[writes.operand] === v) && operands[operand] === v
+  );
+}
+
+/** Where an element goes, and what has to hold for it to go there. */
+interface Guarded {
+  readonly result: Value;
+  readonly place: readonly Index[];
+  readonly guards: readonly Fragment[];
+}
+
+function targetsOf(
+  writer: ElementWriter,
+  node: Node,
+  operand: number,
+  { place: from, block }: Stream,
+): readonly Guarded[] {
+  writer.enter(block);
+  const math = writer.placeMath(node);
+  const types = node.operands.map((v) => v.type);
+  const short = from.map((i) => writer.short(i));
+  block.lines.push(...writer.lines.splice(0));
+  const label = `${node.op.name} ${at(node.results, 0).name}`;
+  const { writes } = node.op.traits;
+  const context = { types, attrs: node.attrs, operand };
+  const targets = callMember(label, "targets", () => writes?.targets(short, math, context)) ?? [];
+  block.lines.push(...writer.lines.splice(0));
+  return targets.flatMap(({ result: i, at: place, when }) => {
+    const result = node.results[i];
+    if (!result || place.length !== result.type.shape.length)
+      throw new CompileError(
+        label,
+        `its targets name ${place.length} axes of result ${i}, but its results are ${printTypes(node.results.map((r) => r.type))}`,
+        "a place has an index for each axis",
+      );
+    const ranges = place.map((i, axis) => ({ i, lo: indexOf(0), hi: dimIndex(at(result.type.shape, axis)) }));
+    const guards = ranges.filter(({ i }) => i.data).map(({ i, lo, hi }) => rangeIndex(i, lo, hi));
+    const [lo, hi] = [dimIndex(when?.lo ?? 0), dimIndex(when?.hi ?? 0)];
+    const within = when ? isWithin(when.place, lo, hi) : true;
+    if (within === false) return [];
+    if (when && within === undefined) guards.unshift(rangeIndex(when.place, lo, hi));
+    return { result, place: place.map(placed), guards };
+  });
+}
+
 /** Statements, and inner blocks where they stand. */
 interface Block {
   readonly guard: Fragment;
   readonly lines: (string | Block)[];
 }
 
-/** A value of an epilogue: what it is for the element at hand, where that element lies, and which block knows it. */
-interface Stream {
-  readonly expression: string;
-  readonly index: readonly Index[];
+/** A value of an epilogue: what it is for an element at hand, where that lies, and which block knows it. */
+interface Stream extends InHand {
   readonly block: Block;
 }
 
-function innerBlock(outer: Block, guard: Fragment): Block {
+/** One block for all neighbours that go the same way under the same guard; `blocks` are those of the node at hand. */
+function innerBlock(outer: Block, guard: Fragment, blocks: Map<Block, Block[]>): Block {
+  const inner = blocks.get(outer) ?? [];
+  const known = inner.find((b) => b.guard.text === guard.text);
+  if (known) return known;
   const block: Block = { guard, lines: [] };
   outer.lines.push(block);
+  blocks.set(outer, [...inner, block]);
   return block;
 }
 
@@ -137,8 +180,8 @@ const printBlock = ({ lines }: Block, print: (guard: Fragment) => string): strin
     return inner.length === 0 ? [] : [`if (${print(line.guard)}) {\n${indent(inner.join("\n"))}\n}`];
   });
 
-/** An epilogue has one element in hand: every value that it combines must be at the same place. */
-function checkStreams(node: Node, source: Value, stream: Stream, streams: ReadonlyMap<Value, Stream>): void {
+/** Every value that a node combines must be in hand at the same place. */
+function checkStreams(node: Node, source: Value, stream: Stream, streams: ReadonlyMap<Value, readonly Stream[]>): void {
   const result = at(node.results, 0);
   const place = `${node.op.name} ${result.name}`;
   if (!shapeEquals(result.type.shape, source.type.shape))
@@ -146,11 +189,9 @@ function checkStreams(node: Node, source: Value, stream: Stream, streams: Readon
       place,
       `is ${printType(result.type)}, but ${source.name}, which the kernel makes element by element, is ${printType(source.type)}`,
     );
-  const text = (s: Stream) => s.index.map((i) => i.text).join();
-  const other = node.operands.find((v) => {
-    const s = streams.get(v);
-    return s !== undefined && (s.block !== stream.block || text(s) !== text(stream));
-  });
+  const text = (s: Stream) => s.place.map((i) => i.text).join();
+  const isHere = (s: Stream) => s.block === stream.block && text(s) === text(stream);
+  const other = node.operands.find((v) => streams.get(v)?.some(isHere) === false);
   if (other)
     throw new CompileError(
       place,

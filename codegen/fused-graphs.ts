@@ -54,10 +54,12 @@ type Ask = (policy: RegionPolicy) => string | undefined;
 /** A policy that remembers what it was asked and what it said: once for all regions that differ in names at most. */
 class AskedPolicy implements RegionPolicy {
   readonly #policy: RegionPolicy;
+  readonly combinesPlaces: boolean;
   readonly #said = new Map<string, { readonly ask: Ask; readonly refusal: string | undefined }>();
 
   constructor(policy: RegionPolicy) {
     this.#policy = policy;
+    this.combinesPlaces = policy.combinesPlaces ?? false;
   }
 
   refuses: RegionPolicy["refuses"] = (anchor, body) =>

@@ -39,6 +39,7 @@ export { isComputed, type MatmulView, matmulOf, normalizationOf } from "./kernel
 export { linearGroups } from "./kernels/pointwise.ts";
 export type { Machine, SoftwareCosts } from "./machine.ts";
 export { MACHINES } from "./machines.ts";
+export type { Neighbours } from "./neighbours.ts";
 export { checkPlaces, type LargestBuffer, MemoryPlan } from "./plan-memory.ts";
 export { isPlugin } from "./plugin.ts";
 export { chooseKernel, type RankedKernel, rankKernels } from "./rank-kernels.ts";
@@ -75,5 +76,6 @@ export {
   indexOf,
   modIndex,
   mulIndex,
+  type Steps,
 } from "./wgsl-index.ts";
 export type { Accesses, Account, Traffic, Work, WorkOf } from "./work.ts";

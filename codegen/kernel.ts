@@ -44,6 +44,8 @@ export interface Kernel {
   readonly features?: readonly string[];
   /** Takes a row normalisation into its region, as a prologue. */
   readonly takesNormalization?: boolean;
+  /** Stores two neighbouring columns at a time where the region's epilogue combines them; see `Region.neighbours`. */
+  readonly storesPairs?: boolean;
   /** Values that lie in buffers and are read several elements a load, and how many; see `Region.vectorFunction`. */
   readonly vectors?: (region: Region) => ReadonlyMap<Value, VectorSize>;
   /** Parameters, functions and workgroups for a region that it does not refuse. */
@@ -138,7 +140,8 @@ function generalRefusal(kernel: Kernel, region: Region, target: Target): string 
   if (missing.length > 0) return `${target.name} has no ${missing.join(", ")}`;
   // A normalisation besides the anchor is a prologue, which only kernels made for it can take.
   const normalizes = region.body.nodes.some((n) => n !== region.anchor && n.op.traits.normalizes !== undefined);
-  return normalizes && kernel.takesNormalization !== true ? "it can't normalise a row on the way in" : undefined;
+  if (normalizes && kernel.takesNormalization !== true) return "it can't normalise a row on the way in";
+  return region.neighbours > 1 && kernel.storesPairs !== true ? "it hands over one element at a time" : undefined;
 }
 
 /** Why the kernel does not take the region so. */

@@ -57,6 +57,7 @@ const CALL = plain("a function", (x) => typeof x === "function");
 const TEXT = plain("a text", isText);
 const FLAG = plain("true or false", (x) => typeof x === "boolean");
 const PLACE = plain("the number of an operand", (x) => Number.isInteger(x));
+const MOVED = plain('the number of an operand, or "each"', (x) => x === "each" || Number.isInteger(x));
 const NUMBER = plain("a number", (x) => typeof x === "number");
 const NAMES = plain(
   "a list of names, each once",
@@ -68,7 +69,7 @@ const oneOf = (words: readonly string[]): Member =>
 const TRAITS = {
   commutative: may(FLAG),
   element: may(CALL),
-  writes: may(record({ operand: PLACE, targets: CALL })),
+  writes: may(record({ operand: MOVED, targets: CALL })),
   ranges: may(CALL),
   updatesFirstOperand: may(FLAG),
   readsBeforeResults: may(NAMES),
@@ -110,6 +111,7 @@ const KERNEL = {
   lower: CALL,
   features: may(listOf("names of features", isText)),
   takesNormalization: may(FLAG),
+  storesPairs: may(FLAG),
   vectors: may(CALL),
 } satisfies Members<Exclude<keyof Kernel, "summary" | "kind">>;
 

@@ -19,11 +19,12 @@ import type { Binding } from "./binding.ts";
 import { writeEpilogue } from "./epilogue.ts";
 import { indent } from "./indent.ts";
 import { IndexPrinter } from "./index-printer.ts";
+import { handedType, inHand, type Neighbours, neighboursOf } from "./neighbours.ts";
 import { type Storage, type Stored, VECTOR_TYPES, type VectorSize } from "./storage.ts";
 import { STORAGES } from "./storages/index.ts";
 import { StoredValues } from "./stored-values.ts";
 import type { Target } from "./target.ts";
-import { ElementWriter, registerType } from "./wgsl-element.ts";
+import { ElementWriter, type InHand, registerType } from "./wgsl-element.ts";
 import { flatIndex, type Index, indexName, symbolMember } from "./wgsl-index.ts";
 
 /** Who asks for a region, and how it is to be bound. */
@@ -74,6 +75,7 @@ export class Region {
   readonly #results: ReadonlyMap<Value, string>;
   readonly #storing = new Set<string>();
   readonly #printed: PrintedFunctions | undefined;
+  #neighbours: Neighbours | undefined;
   #stored = new Set<Value>();
   #helpers = new Set<string>();
 
@@ -164,7 +166,11 @@ export class Region {
     return `fn ${name}(i: u32) -> ${VECTOR_TYPES[size]} {\n${indent(body.join("\n"))}\n}`;
   }
 
-  /** `fn name(args…, value)`: what the region does with the anchor's element at that index, down to its stores. */
+  /**
+   * `fn name(args…, value)`: what the region does with the anchor's element at that index, down to its stores. Where it combines
+   * neighbours (`neighbours` > 1), `value` is a vector of as many elements along the last axis, of which `args` name the first; that
+   * stands at a multiple of their number.
+   */
   storeFunction(
     name: string,
     anchorResult: Value,
@@ -175,15 +181,24 @@ export class Region {
     this.#storing.add(name);
     return this.#once(`store ${name} ${anchorResult.name}`, args, index, () => {
       const writer = this.#writer();
-      const blocks = this.#epilogue(writer, anchorResult, index, this.anchor);
-      return this.#function(
-        name,
-        [...args.map((a) => `${a}: u32`), `value: ${anchorResult.type.dtype}`],
-        "",
-        writer,
-        blocks,
-      );
+      const n = this.neighbours;
+      const given = inHand(index, n);
+      const blocks = this.#epilogue(writer, anchorResult, given, this.anchor);
+      const value = `value: ${handedType(anchorResult.type.dtype, n)}`;
+      return this.#function(name, [...args.map((a) => `${a}: u32`), value], "", writer, blocks);
     });
+  }
+
+  /**
+   * How many neighbours along the last axis of the anchor's result the epilogue combines: 1, or 2 where it needs pairs.
+   * @throws CompileError where it can be computed from neither.
+   */
+  get neighbours(): Neighbours {
+    // What is tried leaves no trace but symbols, which the epilogue reads in any case.
+    this.#neighbours ??= neighboursOf(this.anchor, this.body, (y, given) => {
+      this.#watched(() => this.#epilogue(this.#writer(), y, given, this.anchor).join("\n"));
+    });
+    return this.#neighbours;
   }
 
   /** Statements that compute every element of `result` at `index` and store it, for a region without anchor. */
@@ -199,7 +214,7 @@ export class Region {
   moveFunction(name: string, moved: Value, args: readonly string[], index: readonly Index[]): string {
     this.#storing.add(name);
     const writer = this.#writer();
-    const blocks = this.#epilogue(writer, moved, index, undefined);
+    const blocks = this.#epilogue(writer, moved, inHand(index, 1), undefined);
     return this.#function(name, [...args.map((a) => `${a}: u32`), `value: ${moved.type.dtype}`], "", writer, blocks);
   }
 
@@ -258,17 +273,19 @@ export class Region {
     const [helpers, stored] = [this.#helpers, this.#stored];
     this.#helpers = new Set();
     this.#stored = new Set();
-    const { made: text, symbols } = this.print.watch(print);
-    const found = { text, symbols, helpers: this.#helpers, stored: this.#stored };
-    this.#helpers = helpers;
-    this.#stored = stored;
-    return found;
+    try {
+      const { made: text, symbols } = this.print.watch(print);
+      return { text, symbols, helpers: this.#helpers, stored: this.#stored };
+    } finally {
+      this.#helpers = helpers;
+      this.#stored = stored;
+    }
   }
 
-  #epilogue(writer: ElementWriter, start: Value, index: readonly Index[], skip: Node | undefined): string[] {
+  #epilogue(writer: ElementWriter, start: Value, given: readonly InHand[], skip: Node | undefined): string[] {
     const store = (v: Value, expression: string, place: readonly Index[]) =>
       this.#results.has(v) ? this.#store(v, expression, place) : undefined;
-    return writeEpilogue(writer, { node: this.node, body: this.body, start, index, skip, store });
+    return writeEpilogue(writer, { node: this.node, body: this.body, start, given, skip, store });
   }
 
   #store(result: Value, expression: string, index: readonly Index[]): string {

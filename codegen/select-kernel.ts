@@ -78,9 +78,10 @@ export function kernelPolicy(target: Target, toolkit: Kernels = standard): Regio
       : undefined;
   };
   return {
+    combinesPlaces: true,
     refuses(anchor, body) {
       if (body.nodes.length > MOST_OPS) return `a kernel computes ${MOST_OPS} ops at most`;
-      const problem = tooMany(storageBuffers(body));
+      const problem = tooMany(storageBuffers(body)) ?? epilogueProblem(regionNode(anchor, body), toolkit);
       if (problem !== undefined) return problem;
       const { chosen, why } = firstTaker(regionNode(anchor, body), target, toolkit);
       if (!chosen) return why;
@@ -96,6 +97,17 @@ export function kernelPolicy(target: Target, toolkit: Kernels = standard): Regio
       return tooMany(storageBuffers(body)) ?? (chosen ? undefined : why);
     },
   };
+}
+
+/** Why what follows the anchor can't be computed from the elements that a kernel hands over. */
+function epilogueProblem(node: Node, { storages }: Kernels): string | undefined {
+  try {
+    void new Region(node, { storages }).neighbours;
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof CompileError)) throw error;
+    return `${error.place}: ${error.facts}`;
+  }
 }
 
 interface Choice {

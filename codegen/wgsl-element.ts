@@ -74,7 +74,7 @@ interface Side extends TextElement {
 }
 
 /** An element that a kernel has in hand, and where it lies. */
-interface InHand {
+export interface InHand {
   readonly expression: string;
   readonly place: readonly Index[];
 }
@@ -103,7 +103,7 @@ export class ElementWriter {
   readonly #blocks = new Map<object, Map<string, string>>();
   #known = new Map<string, string>();
   readonly #counts = new Map<string, number>();
-  readonly #streams = new Map<Value, InHand>();
+  readonly #streams = new Map<Value, readonly InHand[]>();
   /** How many loads have been printed. */
   #loads = 0;
 
@@ -115,18 +115,22 @@ export class ElementWriter {
     this.#values = values;
   }
 
-  /** From here on, `value` is this expression at that place, and has no other: what an anchor hands to its epilogue. */
-  setStream(value: Value, expression: string, place: readonly Index[]): void {
-    this.#streams.set(value, { expression, place });
+  /** From here on, `value` is this expression at that place, and has no others than those added so: what an anchor hands over. */
+  addStream(value: Value, { expression, place }: InHand): void {
+    this.#streams.set(value, [...(this.#streams.get(value) ?? []), { expression, place }]);
   }
 
-  #inHand(value: Value, { expression, place }: InHand, index: readonly Index[]): string {
+  #inHand(value: Value, all: readonly InHand[], index: readonly Index[]): string {
     // An axis of length 1 has one place.
-    const other = index.findIndex((i, axis) => value.type.shape[axis] !== 1 && !this.#isSame(i, at(place, axis)));
-    if (other < 0) return expression;
+    const otherAxis = ({ place }: InHand): number =>
+      index.findIndex((i, axis) => value.type.shape[axis] !== 1 && !this.#isSame(i, at(place, axis)));
+    const found = all.find((s) => otherAxis(s) < 0);
+    if (found) return found.expression;
+    const first = at(all, 0);
+    const other = otherAxis(first);
     throw new CompileError(
       this.#place,
-      `reads ${value.name} at ${at(index, other).text}, but its element at ${at(place, other).text} is in hand`,
+      `reads ${value.name} at ${at(index, other).text}, but its element at ${at(first.place, other).text} is in hand`,
       "leave what reads it elsewhere outside of the region",
     );
   }
@@ -145,8 +149,8 @@ export class ElementWriter {
   /** An expression (a name, a literal or a load) for the element of `value` at `index`. */
   element(value: Value, index: readonly Index[]): string {
     if (isLiteral(value)) return this.#constant(value.literal, value.type.dtype).text;
-    const stream = this.#streams.get(value);
-    if (stream) return this.#inHand(value, stream, index);
+    const inHand = this.#streams.get(value);
+    if (inHand) return this.#inHand(value, inHand, index);
     const key = `${value.name}[${index.map((i) => i.text).join()}]`;
     const known = this.#known.get(key);
     if (known !== undefined) return known;
@@ -284,8 +288,8 @@ export class ElementWriter {
   #named(index: Index): Index {
     const name = this.#known.get(index.text) ?? this.let("at", this.print.text(index));
     this.#known.set(index.text, name);
-    const { signed, data } = index;
-    return { ...indexName(name), ...(signed && { signed }), ...(data && { data }) };
+    const { signed, data, steps } = index;
+    return { ...indexName(name), ...(signed && { signed }), ...(data && { data }), ...(steps && { steps }) };
   }
 
   #make(value: Value, index: readonly Index[]): string {

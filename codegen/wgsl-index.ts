@@ -17,6 +17,18 @@ export interface Index extends Fragment {
   readonly signed?: boolean;
   /** Whether it was read from a buffer, and so may be anything. */
   readonly data?: boolean;
+  /** What is known of how it was made. */
+  readonly steps?: Steps;
+}
+
+/** count · size + offset, with 0 ≤ offset < size: what divides by the size, or by a multiple or divisor of it, is told by the parts. */
+export interface Steps {
+  /** How many whole steps. */
+  readonly count: Index;
+  /** How long one is. */
+  readonly size: number;
+  /** What is left. */
+  readonly offset: number;
 }
 
 /** A constant. */
@@ -46,18 +58,51 @@ const join = (a: Index, sign: string, b: Index): Index => ({
   ...symbolsOf(a, b),
 });
 
+/** The place `offset` among each `size` neighbours, of which `name` is the first and stands at a multiple of the size. */
+export function neighbourOf(name: string, size: number, offset: number): Index {
+  const count = divIndex(indexName(name), indexOf(size));
+  return { ...addIndex(indexName(name), indexOf(offset)), steps: { count, size, offset } };
+}
+
+/** The index in steps of `size`, where that can be told. */
+function inSteps({ value, signed, data, steps }: Index, size: number): Steps | undefined {
+  if (value !== undefined && value >= 0)
+    return { count: indexOf(Math.floor(value / size)), size, offset: value % size };
+  if (!steps || signed || data || steps.size % size !== 0) return undefined;
+  const count = addIndex(mulIndex(steps.count, indexOf(steps.size / size)), indexOf(Math.floor(steps.offset / size)));
+  return { count, size, offset: steps.offset % size };
+}
+
+/** What is known of a sum of two. */
+function stepsOfSum(a: Index, b: Index): Pick<Index, "steps"> {
+  const sizes = [a, b].flatMap((i) => (i.steps ? [i.steps.size] : []));
+  const size = sizes.reduce(greatestDivisor, sizes[0] ?? 1);
+  const [s, t] = size > 1 ? [inSteps(a, size), inSteps(b, size)] : [];
+  return s && t && s.offset + t.offset < size
+    ? { steps: { count: addIndex(s.count, t.count), size, offset: s.offset + t.offset } }
+    : {};
+}
+
+const greatestDivisor = (a: number, b: number): number => (b === 0 ? a : greatestDivisor(b, a % b));
+
 /** a + b */
 export function addIndex(a: Index, b: Index): Index {
   if (a.value !== undefined && b.value !== undefined) return indexOf(a.value + b.value);
   if (a.value === 0) return b;
   if (b.value === 0) return a;
   if (b.value !== undefined && b.value < 0) return { ...join(a, "-", indexOf(-b.value)), ...SIGNED };
-  return { ...join(a, "+", b), text: `${a.text} + ${wrap(b)}` };
+  return { ...join(a, "+", b), text: `${a.text} + ${wrap(b)}`, ...stepsOfSum(a, b) };
 }
 
 export function subIndex(a: Index, b: Index): Index {
   if (a.value !== undefined && b.value !== undefined) return indexOf(a.value - b.value);
-  return b.value === 0 ? a : { ...join(a, "-", b), ...SIGNED };
+  return b.value === 0 ? a : { ...join(a, "-", b), ...SIGNED, ...stepsOfDifference(a, b) };
+}
+
+/** What is known of a difference whose second part is a whole number of steps. It may be below 0, as its count then is. */
+function stepsOfDifference({ steps }: Index, { value }: Index): Pick<Index, "steps"> {
+  if (!steps || value === undefined || value < 0 || value % steps.size !== 0) return {};
+  return { steps: { ...steps, count: subIndex(steps.count, indexOf(value / steps.size)) } };
 }
 
 /** a · b */
@@ -65,13 +110,31 @@ export function mulIndex(a: Index, b: Index): Index {
   if (a.value !== undefined && b.value !== undefined) return indexOf(a.value * b.value);
   if (a.value === 0 || b.value === 0) return indexOf(0);
   if (a.value === 1) return b;
-  return b.value === 1 ? a : join(a, "*", b);
+  if (b.value === 1) return a;
+  const [factor, by] = a.value === undefined ? [b.value, a] : [a.value, b];
+  const known = factor !== undefined && factor > 1 && !by.signed && !by.data;
+  return { ...join(a, "*", b), ...(known && { steps: { count: by, size: factor, offset: 0 } }) };
+}
+
+/** How an index that goes in steps divides by a length: by whole steps, or by a length of so many steps. */
+type Division =
+  | { readonly of: "whole"; readonly steps: Steps }
+  | { readonly of: "part"; readonly steps: Steps; readonly length: Index };
+
+function stepsTo(a: Index, { value: length }: Index): Division | undefined {
+  if (!a.steps || length === undefined || a.signed || a.data) return undefined;
+  const whole = inSteps(a, length);
+  if (whole) return { of: "whole", steps: whole };
+  const { size } = a.steps;
+  return length % size === 0 ? { of: "part", steps: a.steps, length: indexOf(length / size) } : undefined;
 }
 
 /** ⌊a / b⌋ */
 export function divIndex(a: Index, b: Index): Index {
   if (a.value !== undefined && b.value !== undefined) return indexOf(Math.floor(a.value / b.value));
   if (b.value === 1) return a;
+  const known = stepsTo(a, b);
+  if (known) return known.of === "whole" ? known.steps.count : divIndex(known.steps.count, known.length);
   // Rounded down, also below 0: what is left of a without its remainder divides evenly.
   if (a.signed)
     return {
@@ -88,6 +151,13 @@ export function divIndex(a: Index, b: Index): Index {
 export function modIndex(a: Index, b: Index): Index {
   if (a.value !== undefined && b.value !== undefined) return indexOf(a.value - b.value * Math.floor(a.value / b.value));
   if (b.value === 1) return indexOf(0);
+  const known = stepsTo(a, b);
+  if (known) {
+    const { count, size, offset } = known.steps;
+    if (known.of === "whole") return indexOf(offset);
+    const left = modIndex(count, known.length);
+    return { ...addIndex(mulIndex(left, indexOf(size)), indexOf(offset)), steps: { count: left, size, offset } };
+  }
   return a.signed
     ? { text: `u32(${floorMod(a, b)})`, atom: true, ...dataOf(a, b), ...symbolsOf(a, b) }
     : join(a, "%", b);
@@ -111,8 +181,24 @@ export const withinIndex = (text: string, length: Index): Index => {
   return { text: `min(${text}, ${last.text})`, atom: true, ...symbolsOf(last) };
 };
 
-/** Whether a place lies in a range. */
+/** An index that names a place there is, and so is not below 0, whatever it was made of. */
+export function placed(i: Index): Index {
+  if (!i.signed || i.data) return i;
+  return { ...i, signed: false, ...(i.steps && { steps: { ...i.steps, count: placed(i.steps.count) } }) };
+}
+
+/** Whether a place lies in a range, where that is known: of a constant. */
+export const isWithin = (place: Index, lo: Index, hi: Index): boolean | undefined =>
+  place.value === undefined || lo.value === undefined || hi.value === undefined
+    ? undefined
+    : place.value >= lo.value && place.value < hi.value;
+
+/** Whether a place lies in a range. Neighbours in one step lie in it together, and are asked in one text, where its ends are whole steps. */
 export function rangeIndex(place: Index, lo: Index, hi: Index): Fragment {
+  const { count, size, offset } = place.signed || place.data ? {} : (place.steps ?? {});
+  const ends = [lo.value, hi.value].map((n) => (n === undefined || size === undefined ? 1 : n % size));
+  if (count && size !== undefined && offset !== undefined && ends.every((n) => n === 0))
+    return rangeIndex(count, divIndex(lo, indexOf(size)), divIndex(hi, indexOf(size)));
   const p = wrap(place);
   const below = `${p} < ${hi.text}`;
   return {

@@ -16,7 +16,7 @@ export interface ElementSpec<N extends readonly string[], S extends AttrSpecs> {
   infer: OpSpec<N, S>["infer"];
   /** The element of a result at an index. */
   element: Element;
-  /** Where each element of the first operand goes, for an op that can be run from that side. */
+  /** Where each element of the first operand goes, of a variadic op each operand's, for an op that can be run from that side. */
   readonly targets?: Writes["targets"];
   /** Ranges of operands' axes that it reads, where the attributes say which. */
   readonly ranges?: Traits["ranges"];
@@ -36,7 +36,7 @@ export function defineElement<const N extends readonly string[], S extends AttrS
     traits: {
       element: (index, math, context) => spec.element(index, math, context),
       ...(spec.ranges && { ranges: spec.ranges }),
-      ...(spec.targets && { writes: { operand: 0, targets: spec.targets } }),
+      ...(spec.targets && { writes: { operand: spec.variadic ? "each" : 0, targets: spec.targets } }),
     },
     cases: spec.cases,
     infer: (types, attrs) => spec.infer(types, attrs),

@@ -132,12 +132,18 @@ export interface PlaceMath<I, E> extends IndexMath<I, unknown> {
   toIndex(e: E, length: Dim): I;
 }
 
-/** Where each element of one operand goes. */
-export interface Writes {
-  /** The operand whose elements move. */
+/** What a target may depend on besides places. */
+export interface TargetContext extends Omit<ElementContext, "result"> {
+  /** Which operand the element is of. */
   readonly operand: number;
+}
+
+/** Where each element of one operand goes, or of every operand. */
+export interface Writes {
+  /** The operand whose elements move; `each` where every operand's do. */
+  readonly operand: number | "each";
   /** The places of the operand's element at `at`. One that data leads out of the result is not written. */
-  targets<I, E>(at: readonly I[], math: PlaceMath<I, E>, context: Omit<ElementContext, "result">): readonly Target<I>[];
+  targets<I, E>(at: readonly I[], math: PlaceMath<I, E>, context: TargetContext): readonly Target<I>[];
 }
 
 /**

@@ -55,6 +55,7 @@ export class GraphIndex {
   readonly #producers = new Map<Value, Node>();
   readonly #users = new Map<Value, Node[]>();
   readonly #results: ReadonlySet<Value>;
+  #places: ReadonlyMap<Node, number> | undefined;
 
   constructor(graph: Graph) {
     this.graph = graph;
@@ -76,6 +77,11 @@ export class GraphIndex {
   /** The nodes that read `v`, each once, in topological order. */
   users(v: Value): readonly Node[] {
     return this.#users.get(v) ?? [];
+  }
+  /** How many nodes stand before the node. */
+  place(node: Node): number {
+    this.#places ??= new Map(this.graph.nodes.map((n, i) => [n, i]));
+    return this.#places.get(node) ?? -1;
   }
   /** Whether the graph returns `v`. */
   isResult(v: Value): boolean {

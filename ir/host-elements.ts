@@ -1,7 +1,7 @@
 // Elements over numbers: what makes an op's `element`, or its `targets`, the reference. An op says once what all its elements are;
 // what it says is kept as functions, which are then called for each place.
 import type { Attrs } from "./attr.ts";
-import { type ElementMath, scalarDType } from "./element.ts";
+import { type ElementMath, scalarDType, type Writes } from "./element.ts";
 import { at, CompileError } from "./errors.ts";
 import type { Op } from "./op.ts";
 import { scalarMath } from "./scalars.ts";
@@ -142,7 +142,7 @@ export function elementTensors(
 }
 
 /**
- * What an op's `writes` makes of host tensors: each element of the moved operand is put in its places, one after another. Elsewhere
+ * What an op's `writes` makes of host tensors: each element of a moved operand is put in its places, one after another. Elsewhere
  * stands the first operand, where the op updates that, or NaN.
  */
 export function writtenTensors(
@@ -158,10 +158,25 @@ export function writtenTensors(
     const old = updatesFirstOperand && i === 0 ? at(args, 0).data : new Float64Array(count).fill(Number.NaN);
     return { dtype, shape: shape.map(Number), data: Float64Array.from(old) };
   });
-  const moved = at(args, writes.operand);
+  const moved = writes.operand === "each" ? args.map((_, i) => i) : [writes.operand];
+  for (const operand of moved) moveElements({ op: op.name, writes, operand, args, attrs }, results);
+  return results;
+}
+
+/** What of an op moves the elements of one operand. */
+interface Move {
+  readonly op: string;
+  readonly writes: Writes;
+  readonly operand: number;
+  readonly args: readonly HostTensor[];
+  readonly attrs: Attrs;
+}
+
+function moveElements({ op, writes, operand, args, attrs }: Move, results: readonly HostTensor[]): void {
+  const moved = at(args, operand);
   const places = new Places();
-  const math = hostMath(op.name, args, places);
-  const targets = writes.targets(places.axes(moved.shape.length), math, { types: args, attrs });
+  const math = hostMath(op, args, places);
+  const targets = writes.targets(places.axes(moved.shape.length), math, { types: args, attrs, operand });
   const moves = targets.map(({ result, at: index, when }) => {
     const { shape, data } = at(results, result);
     const strides = stridesOf(shape);
@@ -182,5 +197,4 @@ export function writtenTensors(
   places.visit(moved.shape, (flat) => {
     for (const move of moves) move(at(moved.data, flat));
   });
-  return results;
 }

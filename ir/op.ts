@@ -53,7 +53,7 @@ export interface Traits {
    */
   readonly element?: Element;
   /**
-   * The other side: each element of one operand goes to one place of one result. No element of a result comes from elsewhere,
+   * The other side: each element of one operand, or of each, goes to one place of one result. No element of a result comes from elsewhere,
    * but where `updatesFirstOperand` keeps it.
    */
   readonly writes?: Writes;

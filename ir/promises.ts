@@ -64,12 +64,13 @@ const CHECKS: Readonly<Record<string, Check>> = {
   },
   writes({ traits }, { operands, results }) {
     if (!traits.writes) return undefined;
-    const moved = operands[traits.writes.operand];
-    if (!moved) return `has ${operands.length} operands, but moves the elements of operand ${traits.writes.operand}`;
+    const { operand } = traits.writes;
+    const moved = operand === "each" ? operands : operands.slice(operand, operand + 1);
+    if (moved.length === 0) return `has ${operands.length} operands, but moves the elements of operand ${operand}`;
     if (traits.updatesFirstOperand) return undefined;
-    return dimEquals(countOf([moved]), countOf(results))
+    return dimEquals(countOf(moved), countOf(results))
       ? undefined
-      : `moves the elements of ${printType(moved)}, but makes ${results.map(printType).join(", ")}: some would come from nowhere`;
+      : `moves the elements of ${moved.map(printType).join(", ")}, but makes ${results.map(printType).join(", ")}: some would come from nowhere`;
   },
 };
 

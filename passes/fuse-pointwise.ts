@@ -5,6 +5,7 @@ import {
   anchorName,
   at,
   type Graph,
+  type GraphIndex,
   isLiteral,
   type Node,
   type Op,
@@ -16,10 +17,11 @@ import {
   updatedOperands,
   type Value,
 } from "../ir/index.ts";
+import { jointReaders } from "./joint-epilogue.ts";
 import type { Pass } from "./pass.ts";
 import { describeReaders } from "./pattern.ts";
 import type { Replacement } from "./rebuild.ts";
-import { anchorOf, dependsOn, mergeRegion, trialBody } from "./region.ts";
+import { anchorOf, dependsOn, mergeRegion, movedOperands, trialBody } from "./region.ts";
 import { applyOwnRules, type Match, type Predicate, predicate, type Rule } from "./rule.ts";
 
 /** What kernels can take into a region. */
@@ -28,6 +30,8 @@ export interface RegionPolicy {
   refuses(anchor: Anchor, body: Graph): string | undefined;
   /** Why no kernel computes the node as it stands, or nothing. Absent where nothing is known of kernels. */
   refusesNode?(node: Node): string | undefined;
+  /** Whether `refuses` knows of bodies that combine elements of several places; none such is asked about where it is absent. */
+  readonly combinesPlaces?: boolean;
 }
 
 /** Accepts what fits the bindings that every WebGPU device has. */
@@ -48,8 +52,10 @@ const isElementwise = (node: Node): boolean => node.op.traits.element !== undefi
 
 /** Whether the node works on each element of `v`, or moves each: what an epilogue can do with a stream. */
 const streams = (node: Node, v: Value): boolean => moves(node, v) || readsInPlace(node, v);
-const moves = ({ op: { traits }, operands }: Node, v: Value): boolean =>
-  traits.writes !== undefined && operands[traits.writes.operand] === v;
+const moves = (node: Node, v: Value): boolean => {
+  const moved = movedOperands(node);
+  return moved.length > 0 && moved.every((o) => o === v);
+};
 
 /** What keeps the node from being computed element by element as its operand is made. */
 function whyNoStream(node: Node): string {
@@ -149,6 +155,29 @@ const epilogue = (policy: RegionPolicy): Rule => ({
   replace: fuseBoth,
 });
 
+/** What reads several of a region's values together joins it at once. */
+const jointEpilogue = (policy: RegionPolicy): Rule => {
+  const readersOf = (index: GraphIndex, region: Node, site: Value): readonly Node[] =>
+    jointReaders(index, region, site, policy.combinesPlaces === true);
+  const readers = (m: Match): readonly Node[] => readersOf(m.index, m.node, m.site);
+  const anchor = (m: Match): Anchor => anchorOf(m.node) ?? POINTWISE_ANCHOR;
+  const body = (m: Match): Graph => trialBody(m.index, anchor(m), [m.node, ...readers(m)]);
+  return {
+    name: "joint-epilogue",
+    summary: "what combines several values that a region makes is computed where they are made",
+    sites: (node, index) =>
+      anchorOf(node) === undefined || anchorOf(node) === POINTWISE_ANCHOR
+        ? []
+        : node.results.filter((r) => readersOf(index, node, r).length > 0),
+    predicates: [
+      makesEveryElement,
+      predicate("overwrites-nothing-it-reads", (m) => readsWhatItOverwrites(body(m)) ?? true),
+      predicate("kernel-takes-it", (m) => policy.refuses(anchor(m), body(m)) ?? true),
+    ],
+    replace: (m) => mergeRegion(m.index, anchor(m), [m.node, ...readers(m)]),
+  };
+};
+
 /** The site's producer joins the node that reads it: computed on the way in. */
 const prologue = (policy: RegionPolicy): Rule => ({
   name: "prologue",
@@ -183,6 +212,9 @@ export function fusePointwise(policy: RegionPolicy = defaultPolicy): Pass {
     name: "fuse-pointwise",
     summary: "grow regions: pointwise epilogues and prologues join their anchor's kernel",
     role: "fuse",
-    run: (graph, report) => applyOwnRules(applyOwnRules(graph, [epilogue(policy)], report), [prologue(policy)], report),
+    run(graph, report) {
+      const grown = applyOwnRules(graph, [epilogue(policy), jointEpilogue(policy)], report);
+      return applyOwnRules(grown, [prologue(policy)], report);
+    },
   };
 }

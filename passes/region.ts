@@ -87,12 +87,20 @@ export function trialBody(index: GraphIndex, anchor: Anchor, members: readonly N
   return mergeRegion(index, anchor, members).insert[0]?.body ?? unreachable("a merged region has no body");
 }
 
+/** The operands whose elements the node moves to places of its results; none for most nodes. */
+export function movedOperands({ op: { traits }, operands }: Node): readonly Value[] {
+  if (!traits.writes) return [];
+  const { operand } = traits.writes;
+  return operand === "each" ? operands : operands.slice(operand, operand + 1);
+}
+
 /** Whether `v` is computed, however indirectly, from a result of `node`. */
 export function dependsOn(index: GraphIndex, v: Value, node: Node): boolean {
   const seen = new Set<Node>();
   const visit = (value: Value): boolean => {
     const producer = index.producer(value);
-    if (!producer || seen.has(producer)) return false;
+    // What stands before the node is computed from nothing of it.
+    if (!producer || seen.has(producer) || index.place(producer) < index.place(node)) return false;
     seen.add(producer);
     return producer === node || producer.operands.some(visit);
   };

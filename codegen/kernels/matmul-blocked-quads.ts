@@ -19,8 +19,10 @@ export const matmulBlockedQuads = defineKernel({
     "blockRows",
     "lanes",
     "height",
+    "pairs",
   ]),
   features: ["subgroups"],
+  storesPairs: true,
   space: (_region, target) => quadSpace(target),
   vectors: (region) => new Map([...leftVectors(region), ...weightVectors(region)]),
   refuses(region, _target, { lanes }) {
@@ -42,6 +44,7 @@ export const matmulBlockedQuads = defineKernel({
         blockRows,
         lanes,
         height: region.print.dim(rows),
+        pairs: region.neighbours === 2,
       },
       functions: [
         ...leftFunctions(region),
@@ -56,7 +59,7 @@ export const matmulBlockedQuads = defineKernel({
           calls: {
             load_a4: (held * blockRows * constantDim(inner)) / 16,
             load_b4: held * constantDim(inner),
-            store_result: length(rows) * constantDim(columns),
+            store_result: (length(rows) * constantDim(columns)) / region.neighbours,
           },
           ahead: { load_a4: blockRows / 4, load_b4: 4 },
           alike: { load_a4: lanes / 4 },

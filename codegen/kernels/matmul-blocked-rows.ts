@@ -2,7 +2,7 @@ import { matmul } from "../../ir/ops/index.ts";
 import { constantDim, count, defineKernel } from "../kernel.ts";
 import { transposedBlockSpace } from "./block-space.ts";
 import { kernelTemplate } from "./kernel-template.ts";
-import { matmulOf, refusesShapes, refusesVectors, refusesWidth } from "./matmul.ts";
+import { matmulOf, refusesPairs, refusesShapes, refusesVectors, refusesWidth } from "./matmul.ts";
 import { weightFunction, weightVectors } from "./matmul-vectors.ts";
 
 /** Many rows times a weight that lies as [columns, inner]: all logits of a prompt, of any vocabulary size. */
@@ -20,13 +20,20 @@ export const matmulBlockedRows = defineKernel({
     "columns",
     "lanes",
     "height",
+    "pairs",
   ]),
+  storesPairs: true,
   space: (_region, target) => transposedBlockSpace(target),
   vectors: weightVectors,
   refuses(region, _target, { columns, lanes }) {
     const view = matmulOf(region);
     if (view.rows === 1) return "the left operand has one row";
-    return refusesShapes(view, region, true) ?? refusesVectors(view, region, 4) ?? refusesWidth(view, lanes * columns);
+    return (
+      refusesShapes(view, region, true) ??
+      refusesVectors(view, region, 4) ??
+      refusesPairs(region, columns) ??
+      refusesWidth(view, lanes * columns)
+    );
   },
   lower(region, _target, { blockRows, columns: kept, lanes: most }) {
     const { a, y, rows, inner, columns } = matmulOf(region);
@@ -39,6 +46,7 @@ export const matmulBlockedRows = defineKernel({
         columns: kept,
         lanes,
         height: region.print.dim(rows),
+        pairs: region.neighbours === 2,
       },
       functions: [
         region.loadFunction("load_a", a, ["row", "k"]),
@@ -53,7 +61,7 @@ export const matmulBlockedRows = defineKernel({
           calls: {
             load_a: held * blockRows * constantDim(inner),
             load_b4: (held * kept * constantDim(inner)) / 4,
-            store_result: length(rows) * constantDim(columns),
+            store_result: (length(rows) * constantDim(columns)) / region.neighbours,
           },
           ahead: { load_a: 4 * blockRows, load_b4: kept },
           alike: { load_a: lanes },

@@ -20,7 +20,9 @@ export const matmulBlocked = defineKernel({
     "vectors",
     "lanes",
     "height",
+    "pairs",
   ]),
+  storesPairs: true,
   space: (_region, target) => blockSpace(target),
   vectors: weightVectors,
   refuses(region, _target, { vectors, lanes }) {
@@ -42,6 +44,7 @@ export const matmulBlocked = defineKernel({
         vectors,
         lanes,
         height: region.print.dim(rows),
+        pairs: region.neighbours === 2,
       },
       functions: [
         region.loadFunction("load_a", a, ["row", "k"]),
@@ -56,7 +59,7 @@ export const matmulBlocked = defineKernel({
           calls: {
             load_a: held * blockRows * constantDim(inner),
             load_b4: held * vectors * constantDim(inner),
-            store_result: length(rows) * constantDim(columns),
+            store_result: (length(rows) * constantDim(columns)) / region.neighbours,
           },
           ahead: { load_a: blockRows, load_b4: vectors },
           alike: { load_a: lanes },

@@ -27,8 +27,10 @@ export const matmulGemvNormalized = defineKernel({
     "lanes",
     "split",
     "block",
+    "pairs",
   ]),
   takesNormalization: true,
+  storesPairs: true,
   space: vectorsSpace,
   vectors: longWeightVectors,
   refuses(region, { limits }, { vectors, lanes, split }) {
@@ -66,6 +68,7 @@ export const matmulGemvNormalized = defineKernel({
         lanes,
         split,
         block: lanes * vectors * size,
+        pairs: region.neighbours === 2,
       },
       functions: [
         region.loadFunction("load_x", at(norm.operands, 0), ["row", "column"]),
@@ -87,7 +90,7 @@ export const matmulGemvNormalized = defineKernel({
             load_weight: groups * n,
             load_bias: groups * n,
             load_b: loads,
-            store_result: constantDim(columns),
+            store_result: constantDim(columns) / region.neighbours,
           },
           ahead: { load_b: vectors },
           multiplyAdds: loads * size + 3 * groups * n,

@@ -3,7 +3,7 @@ import { matmul } from "../../ir/ops/index.ts";
 import { constantDim, count, defineKernel } from "../kernel.ts";
 import { rowsSpace } from "./gemv-space.ts";
 import { kernelTemplate } from "./kernel-template.ts";
-import { matmulOf, refusesShapes, refusesVectors } from "./matmul.ts";
+import { matmulOf, refusesPairs, refusesShapes, refusesVectors } from "./matmul.ts";
 import {
   leftFunctions,
   leftVectors,
@@ -30,14 +30,16 @@ export const matmulGemvRows = defineKernel({
     "split",
     "lanes",
     "shared",
+    "pairs",
   ]),
+  storesPairs: true,
   // Rows that an invocation keeps use what it has loaded of the left operand.
   space: (_region, target) => rowsSpace(target),
   vectors: (region) => new Map([...leftVectors(region), ...longWeightVectors(region)]),
-  refuses(region) {
+  refuses(region, _target, { rows }) {
     const view = matmulOf(region);
     if (view.rows !== 1) return `the left operand has ${printDim(view.rows)} rows`;
-    return refusesShapes(view, region, true) ?? refusesVectors(view, region);
+    return refusesShapes(view, region, true) ?? refusesVectors(view, region) ?? refusesPairs(region, rows);
   },
   lower(region, _target, { rows, lanes, split }) {
     const { y, inner, columns } = matmulOf(region);
@@ -52,6 +54,7 @@ export const matmulGemvRows = defineKernel({
         split,
         lanes,
         shared: split > 1,
+        pairs: region.neighbours === 2,
       },
       functions: [
         ...leftFunctions(region),
@@ -65,7 +68,7 @@ export const matmulGemvRows = defineKernel({
         const vectors = constantDim(inner) / size;
         const loads = held * rows * vectors;
         return {
-          calls: { load_x: held * vectors, load_b: loads, store_result: constantDim(columns) },
+          calls: { load_x: held * vectors, load_b: loads, store_result: constantDim(columns) / region.neighbours },
           ahead: { load_b: rows },
           multiplyAdds: loads * size,
           shared: held * rows * split + constantDim(columns) * split,

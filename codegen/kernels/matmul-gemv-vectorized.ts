@@ -23,7 +23,9 @@ export const matmulGemvVectorized = defineKernel({
     "lanes",
     "split",
     "shared",
+    "pairs",
   ]),
+  storesPairs: true,
   space: vectorsSpace,
   vectors: longWeightVectors,
   refuses(region) {
@@ -46,6 +48,7 @@ export const matmulGemvVectorized = defineKernel({
         lanes,
         split,
         shared: split > 1,
+        pairs: region.neighbours === 2,
       },
       functions: [
         region.loadFunction("load_a", a, ["row", "k"]),
@@ -58,7 +61,11 @@ export const matmulGemvVectorized = defineKernel({
         const held = Math.ceil(width / vectors);
         const loads = held * vectors * constantDim(inner);
         return {
-          calls: { load_a: held * constantDim(inner), load_b: loads, store_result: constantDim(columns) },
+          calls: {
+            load_a: held * constantDim(inner),
+            load_b: loads,
+            store_result: constantDim(columns) / region.neighbours,
+          },
           ahead: { load_b: vectors },
           alike: { load_a: lanes },
           multiplyAdds: loads * size,

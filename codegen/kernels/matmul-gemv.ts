@@ -3,7 +3,7 @@ import { matmul } from "../../ir/ops/index.ts";
 import { constantDim, count, defineKernel } from "../kernel.ts";
 import { columnsSpace } from "./gemv-space.ts";
 import { kernelTemplate } from "./kernel-template.ts";
-import { matmulOf, refusesShapes } from "./matmul.ts";
+import { matmulOf, refusesPairs, refusesShapes } from "./matmul.ts";
 
 /** The decode step's matmul: one row, a weight as [inner, columns] of any width. */
 export const matmulGemv = defineKernel({
@@ -19,12 +19,14 @@ export const matmulGemv = defineKernel({
     "columns",
     "lanes",
     "split",
+    "pairs",
   ]),
+  storesPairs: true,
   space: (_region, target) => columnsSpace(target),
-  refuses(region) {
+  refuses(region, _target, { columns: kept }) {
     const view = matmulOf(region);
     if (view.rows !== 1) return `the left operand has ${printDim(view.rows)} rows`;
-    return refusesShapes(view, region, false);
+    return refusesShapes(view, region, false) ?? refusesPairs(region, kept);
   },
   lower(region, _target, { columns: kept, lanes: most, split }) {
     const { a, b, y, inner, columns } = matmulOf(region);
@@ -37,6 +39,7 @@ export const matmulGemv = defineKernel({
         columns: kept,
         lanes,
         split,
+        pairs: region.neighbours === 2,
       },
       functions: [
         region.loadFunction("load_a", a, ["row", "k"]),
@@ -48,7 +51,7 @@ export const matmulGemv = defineKernel({
         const held = Math.ceil(width / (lanes * kept)) * lanes;
         const products = held * kept * constantDim(inner);
         return {
-          calls: { load_a: held * constantDim(inner), load_b: products, store_result: width },
+          calls: { load_a: held * constantDim(inner), load_b: products, store_result: width / region.neighbours },
           ahead: { load_b: kept },
           alike: { load_a: lanes },
           multiplyAdds: products,

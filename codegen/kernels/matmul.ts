@@ -94,6 +94,10 @@ export function refusesVectors(
   return refusals.includes(undefined) ? undefined : `the weight lies as ${stored.storage.name}: ${refusals[0]}`;
 }
 
+/** Pairs of columns are stored by an invocation that keeps both. */
+export const refusesPairs = (region: Region, kept: number): string | undefined =>
+  region.neighbours > 1 && kept % 2 !== 0 ? `what follows combines pairs, but an invocation keeps ${kept}` : undefined;
+
 /** How often the region's nodes read a value. */
 const readsOf = (region: Region, v: Value): number =>
   region.body.nodes.flatMap((n) => n.operands).filter((operand) => operand === v).length;

@@ -1,4 +1,4 @@
-import { at, unreachable } from "../../ir/index.ts";
+import { unreachable } from "../../ir/index.ts";
 import { indent } from "../indent.ts";
 import { count, defineKernel } from "../kernel.ts";
 import { laneSpace } from "../space.ts";
@@ -21,10 +21,15 @@ export const scatterKernel = defineKernel({
     "stored",
   ]),
   space: (_region, target) => laneSpace(target),
-  refuses: ({ anchor }) => (anchor?.op.traits.writes ? undefined : "nothing in it writes"),
+  refuses({ anchor }) {
+    const { writes } = anchor?.op.traits ?? {};
+    if (!writes) return "nothing in it writes";
+    return writes.operand === "each" ? "it moves the elements of one operand" : undefined;
+  },
   lower(region, _target, { lanes }) {
     const { anchor } = region;
-    const moved = anchor?.op.traits.writes && at(anchor.operands, anchor.op.traits.writes.operand);
+    const { operand } = anchor?.op.traits.writes ?? {};
+    const moved = typeof operand === "number" ? anchor?.operands[operand] : undefined;
     if (!moved) return unreachable("scatter without a writing op");
     const lines: string[] = [];
     const index = region.print.unravel("index", moved.type.shape, lines);

@@ -1,7 +1,7 @@
 import { attr, attrOf } from "../attr.ts";
 import { defineElement } from "../define-element.ts";
 import { at, CompileError } from "../errors.ts";
-import { addDims, dimEquals, printType, resolveAxis, tensorType } from "../type.ts";
+import { addDims, type Dim, dimEquals, printType, resolveAxis, tensorType } from "../type.ts";
 
 /** The parts one after another along one axis. */
 export const concat = defineElement({
@@ -57,5 +57,10 @@ export const concat = defineElement({
       return math.select(math.less(place, math.dim(end)), here, () => pick(p + 1, end));
     };
     return pick(0, 0);
+  },
+  targets(index, math, { types, attrs, operand }) {
+    const k = resolveAxis(attrOf<number>(attrs, "axis"), at(types, 0).shape.length) ?? 0;
+    const start = types.slice(0, operand).reduce<Dim>((n, t) => addDims(n, at(t.shape, k)), 0);
+    return [{ result: 0, at: index.map((i, axis) => (axis === k ? math.add(i, math.dim(start)) : i)) }];
   },
 });

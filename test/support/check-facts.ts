@@ -12,11 +12,13 @@ import { printDim, printType, type SymbolValues } from "../../ir/type.ts";
 import { isLiteral, type Value } from "../../ir/value.ts";
 import { updatedOperands } from "../../ir/verify.ts";
 import { storageBuffers } from "../../passes/fuse-pointwise.ts";
+import { jointReaders } from "../../passes/joint-epilogue.ts";
 import { anchorOf, trialBody } from "../../passes/region.ts";
 import type { SiteReport } from "../../passes/rule.ts";
 import { assertClose, seededTensor } from "./tensors.ts";
 
 interface Context {
+  readonly rule: string;
   readonly index: GraphIndex;
   readonly site: Value;
   readonly node: Node;
@@ -49,7 +51,7 @@ export function checkFacts(report: SiteReport, graph: Graph): void {
       .exec(facts)
       ?.slice(1)
       .map((part) => part ?? "") ?? [];
-  check(isTrue({ index, site, node }, ...parts), `${label}: is not so`);
+  check(isTrue({ rule: report.rule, index, site, node }, ...parts), `${label}: is not so`);
 }
 
 const names = new WeakMap<GraphIndex, ReadonlyMap<string, Value>>();
@@ -121,8 +123,9 @@ function equalsTerms(c: Context, v: Value, text: string): boolean {
 }
 
 /** The two nodes that would be one region. */
-function bodyOfBoth(c: Context): Graph {
-  const members = [c.node, readerOf(c)];
+function bodyOfBoth(c: Context, anyPlace = true): Graph {
+  const joint = c.rule === "joint-epilogue";
+  const members = [c.node, ...(joint ? jointReaders(c.index, c.node, c.site, anyPlace) : [readerOf(c)])];
   const anchor = members.map(anchorOf).findLast((a) => a !== undefined && a !== "pointwise") ?? "pointwise";
   return trialBody(c.index, anchor, members);
 }
@@ -304,7 +307,8 @@ const KINDS: Readonly<Record<string, readonly Kind[]>> = {
       /^(\S+) is (\w+), which moves the elements of another operand$/,
       (c, name, op) => {
         const reader = readerOf(c);
-        const moved = reader.operands[reader.op.traits.writes?.operand ?? -1];
+        const { operand } = reader.op.traits.writes ?? {};
+        const moved = typeof operand === "number" ? reader.operands[operand] : undefined;
         return nameOf(reader) === name && reader.op.name === op && moved !== c.site;
       },
     ],
@@ -343,7 +347,7 @@ const KINDS: Readonly<Record<string, readonly Kind[]>> = {
       /^the region needs (\d+) storage buffers, but (\S+|a stage) (?:binds|has) (\d+)$/,
       (c, needs, target = "", limit) => {
         const most = target === "a stage" ? 8 : targetByName(target).limits.maxStorageBuffersPerShaderStage;
-        return storageBuffers(bodyOfBoth(c)) === Number(needs) && most === Number(limit);
+        return storageBuffers(bodyOfBoth(c, target !== "a stage")) === Number(needs) && most === Number(limit);
       },
     ],
     [/^(.+)$/, kernelsSay],

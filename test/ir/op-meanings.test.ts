@@ -19,6 +19,7 @@ import {
   reduceMax,
   reduceMean,
   reduceSum,
+  rmsNorm,
   scaledDotProductAttention,
   select,
   slice,
@@ -80,6 +81,19 @@ test("layer_norm is (x − mean) / √(variance + eps) · weight + bias, with th
       const mean = sum(width, (j) => at(x.data, row + j)) / width;
       const variance = sum(width, (j) => (at(x.data, row + j) - mean) ** 2) / width;
       return ((value - mean) / Math.sqrt(variance + eps)) * at(weight.data, i % width) + at(bias.data, i % width);
+    });
+    assertClose(at(results, 0), { ...x, data: wanted }, F64, types.join());
+  }
+});
+
+test("rms_norm is x / √(mean of x² + eps) · weight", () => {
+  for (const { types, attrs } of [...rmsNorm.cases, { types: ["f32[3, 7]", "f32[7]"], attrs: { eps: 0.25 } }]) {
+    const { operands, results } = runOp(rmsNorm, types, attrs);
+    const [x, weight] = [at(operands, 0), at(operands, 1)];
+    const width = weight.data.length;
+    const wanted = x.data.map((value, i) => {
+      const power = sum(width, (j) => at(x.data, i - (i % width) + j) ** 2) / width;
+      return (value / Math.sqrt(power + Number(attrs?.["eps"] ?? 1e-6))) * at(weight.data, i % width);
     });
     assertClose(at(results, 0), { ...x, data: wanted }, F64, types.join());
   }

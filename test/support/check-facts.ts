@@ -377,6 +377,9 @@ const KINDS: Readonly<Record<string, readonly Kind[]>> = {
   deviation: MADE,
   "deviation-from-the-mean-over-the-last-axis": MADE,
   "scaled-and-shifted": ROOT,
+  "root-of-mean-square-plus-epsilon": MADE,
+  "mean-over-the-last-axis": MADE,
+  scaled: ROOT,
   "intermediates-are-private": [
     [
       /^(\S+) is also read by (\S+)$/,

@@ -85,6 +85,16 @@ const MISFITS: Readonly<Record<string, readonly Misfit[]>> = {
   ],
   scaled_dot_product_attention: [
     [
+      ["f32[3, 24]", "f32[9, 8]", "f32[9, 8]"],
+      { n_head: 6, n_kv_head: 4, length: 8, scale: 1 },
+      ["n_kv_head is 4", "n_head is 6"],
+    ],
+    [
+      ["f32[3, 24]", "f32[9, 8]", "f32[9, 24]"],
+      { n_head: 6, n_kv_head: 2, length: 8, scale: 1 },
+      ["values is f32[9, 24]", "query is f32[3, 24]"],
+    ],
+    [
       ["f32[T, 8]", "f32[9, 8]", "f32[9, 8]"],
       { n_head: 2, length: 9, scale: 1 },
       ["query is f32[T, 8]", "length is 9"],

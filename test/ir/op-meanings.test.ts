@@ -127,16 +127,18 @@ test("scaled_dot_product_attention is softmax(scale · q kᵀ) v over the keys u
     const [rows, width] = [at(q.shape, 0), at(q.shape, 1)];
     const [heads, length, scale] = [Number(attrs?.["n_head"]), Number(attrs?.["length"]), Number(attrs?.["scale"])];
     const size = width / heads;
+    const keyWidth = at(k.shape, 1);
     const wanted = q.data.map((_, flat) => {
       const [i, column] = [Math.floor(flat / width), flat % width];
       const head = Math.floor(column / size) * size;
+      const keyHead = Math.floor((Math.floor(column / size) * keyWidth) / width) * size;
       const seen = length - rows + i + 1;
       const score = (j: number) =>
         j < seen
-          ? scale * sum(size, (c) => at(q.data, i * width + head + c) * at(k.data, j * width + head + c))
+          ? scale * sum(size, (c) => at(q.data, i * width + head + c) * at(k.data, j * keyWidth + keyHead + c))
           : Number(attrs?.["mask_value"] ?? Number.NEGATIVE_INFINITY);
       const total = sum(length, (j) => Math.exp(score(j)));
-      return sum(length, (j) => (Math.exp(score(j)) / total) * at(v.data, j * width + column));
+      return sum(length, (j) => (Math.exp(score(j)) / total) * at(v.data, j * keyWidth + keyHead + (column % size)));
     });
     assertClose(at(results, 0), { ...q, data: wanted }, F64, `${types.join()} ${JSON.stringify(attrs)}`);
   }

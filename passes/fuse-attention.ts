@@ -6,7 +6,6 @@ import {
   dimEquals,
   isLiteral,
   isNeverNegative,
-  type Node,
   printDim,
   printType,
   subDims,
@@ -25,11 +24,11 @@ import {
   select,
   slice,
   sub,
-  transpose,
 } from "../ir/ops/index.ts";
 import { constant, elementForm, ofDim, plus, printForm, sameForm, variable } from "./affine-elements.ts";
 import { polynomial, printTerms } from "./algebra.ts";
 import { Emitter } from "./emit.ts";
+import { type HeadAxes, headsOf, isSideBySide, isView, seenThrough, type View, wholeView } from "./head-views.ts";
 import type { Pass } from "./pass.ts";
 import { describe, has, isPrivate, on, onWhere, overLastAxis } from "./pattern.ts";
 import { applyOwnRules, type Match, predicate, type Rule } from "./rule.ts";
@@ -79,7 +78,11 @@ function maskIsCausal(m: Match): true | string {
   const [mask, scores] = [m.value("mask"), m.value("scores")];
   const { shape } = mask.type;
   const [rows, columns] = [at(scores.type.shape, -2), at(scores.type.shape, -1)];
-  const names = ["h", "i", "j"].slice(-scores.type.shape.length);
+  const names = [
+    ...scores.type.shape.slice(2).map((_, n, batch) => (n === batch.length - 1 ? "h" : `h${n}`)),
+    "i",
+    "j",
+  ];
   if (shape.length > names.length) return `${mask.name} is ${printType(mask.type)}, which widens the scores`;
   const place = shape.map((d, k) => (d === 1 ? constant(0) : variable(at(names, k + names.length - shape.length))));
   const says = elementForm(m.index, mask, place);
@@ -120,36 +123,28 @@ function scaledProduct(m: Match): true | string {
   const [only, ...more] = terms ?? [];
   if (node?.op !== matmul || !only || more.length > 0 || only.powers.get(product) !== 1)
     return `${m.value("scores").name} is ${describe(m.index, m.value("scores"))}, not a matmul times a number`;
+  m.set("product", product);
   m.set("q", at(node.operands, 0));
   m.set("k", at(node.operands, 1));
   m.set("scale", only.coefficient);
   return true;
 }
 
-/** transpose(reshape(rows, [n, H, D]), perm): rows seen head by head. */
-function headsOf(m: Match, name: string, perm: string): Node | string {
-  const v = m.value(name);
-  const turned = m.index.producer(v);
-  const split = turned?.operands[0] && m.index.producer(turned.operands[0]);
-  if (turned?.op !== transpose || String(turned.attrs["perm"]) !== perm || split?.op !== reshape)
-    return `${v.name} is ${describe(m.index, v)}, not transpose(reshape(rows), [${perm}])`;
-  const rows = at(split.operands, 0);
-  if (rows.type.shape.length !== 2) return `${v.name} is made of ${printType(rows.type)}, not of rows`;
-  const cut = at(split.results, 0).type;
-  // [6, 4] as [3, 2, 4] has the same elements, but a head's would come from two rows.
-  return dimEquals(at(cut.shape, 0), at(rows.type.shape, 0))
-    ? split
-    : `${v.name} is cut from ${printType(rows.type)} into ${printType(cut)}, which are other rows`;
-}
-
-const heads = (predicateName: string, name: string, rowsName: string, perm: string) =>
-  predicate(predicateName, (m) => {
-    const split = headsOf(m, name, perm);
-    if (typeof split === "string") return split;
-    m.set(rowsName, at(split.operands, 0));
-    m.set(`${name}.heads`, Number(attrOf<readonly Dim[]>(split.attrs, "shape")[1]));
+/** Tensors of heads that are rows seen head by head, as transpose(reshape(rows, [n, H, D]), perm) is. */
+const heads = (name: string, rowsName: string, axes: Omit<HeadAxes, "batch">, perm: string) =>
+  predicate(`${WHAT[name]}-heads`, (m) => {
+    const v = m.value(name);
+    const batch = m.value(name === "v" ? "mixed" : "product").type.shape.slice(0, -2);
+    const found = headsOf(m.index, v, { ...axes, batch });
+    if (!found || (name === "q" && found.repeats > 1))
+      return `${v.name} is ${describe(m.index, v)}, not transpose(reshape(rows), [${perm}]) or alike`;
+    m.set(rowsName, found.source);
+    m.set(`${name}.heads`, found.heads);
+    m.set(`${name}.width`, found.heads * Number(at(v.type.shape, axes.column)));
     return true;
   });
+
+const WHAT: Readonly<Record<string, string>> = { q: "query", k: "key", v: "value" };
 
 /** The first rows of a cache, or a whole tensor. */
 const cacheOf = (predicateName: string, rowsName: string, cacheName: string) =>
@@ -168,35 +163,31 @@ const readersByOp = ({ index }: Match, v: Value): string => {
   return `${index.isResult(v) ? "returned by the graph and " : ""}read by ${ops.join(", ") || "nothing"}`;
 };
 
-/** reshape(transpose(p · v, [1, 0, 2]), [T, C]). */
+/** The heads' rows side by side, as reshape(transpose(p · v, [1, 0, 2]), [T, C]) has them. */
 function mergesHeads(m: Match): true | string {
-  let v = m.value("mixed");
-  for (const [op, wanted] of [
-    [transpose, "transpose with perm=[1, 0, 2]"],
-    [reshape, "reshape"],
-  ] as const) {
+  const mixed = m.value("mixed");
+  const wanted = { ...mixed.type, shape: [at(mixed.type.shape, -2), m.number("q.width")] };
+  let v = mixed;
+  let view: View | undefined = wholeView(mixed.type.shape);
+  while (view) {
     const [user, ...more] = m.index.users(v);
     const result = user?.results[0];
-    if (
-      user?.op !== op ||
-      more.length > 0 ||
-      !result ||
-      m.index.isResult(v) ||
-      (op === transpose && String(user.attrs["perm"]) !== "1,0,2")
-    )
-      return `${v.name} is ${readersByOp(m, v)}, not by one ${wanted} alone`;
+    if (!user || !result || more.length > 0 || m.index.isResult(v) || !isView(user)) break;
+    view = seenThrough(user, view);
     v = result;
+    if (!view || !typeEquals(v.type, wanted) || !isSideBySide(view, mixed.type.shape)) continue;
+    m.set("root", v);
+    return true;
   }
-  const rows = m.value("query");
-  if (!typeEquals(v.type, rows.type))
-    return `${v.name} is ${printType(v.type)}, but the query rows are ${printType(rows.type)}`;
-  m.set("root", v);
-  return true;
+  if (v === mixed) return `${v.name} is ${readersByOp(m, v)}, not by one transpose alone`;
+  return typeEquals(v.type, wanted)
+    ? `${v.name} is ${describe(m.index, v)}, not the heads side by side`
+    : `${v.name} is ${printType(v.type)}, but the query rows are ${printType(wanted)}`;
 }
 
 const sameHeads = predicate("same-heads-and-length", (m) => {
-  const [q, k, v] = ["q.heads", "k.heads", "v.heads"].map((n) => m.number(n));
-  if (q !== k || k !== v) return `query, keys and values have ${q}, ${k} and ${v} heads`;
+  const [q = 0, k = 0, v = 0] = ["q.heads", "k.heads", "v.heads"].map((n) => m.number(n));
+  if (k !== v || q % k !== 0) return `query, keys and values have ${q}, ${k} and ${v} heads`;
   const [keys, values] = [m.value("key_rows"), m.value("value_rows")];
   return (
     dimEquals(at(keys.type.shape, 0), at(values.type.shape, 0)) ||
@@ -206,7 +197,7 @@ const sameHeads = predicate("same-heads-and-length", (m) => {
 
 const causalSoftmax: Rule = {
   name: "causal-softmax",
-  summary: "softmax(mask(scale · q kᵀ)) v, head by head → scaled_dot_product_attention",
+  summary: "softmax(mask(scale · q kᵀ)) v, head by head or in groups → scaled_dot_product_attention",
   sites: (node) => (node.op === exp ? node.results : []),
   predicates: [
     has(
@@ -220,8 +211,8 @@ const causalSoftmax: Rule = {
     predicate("mask-is-causal", maskIsCausal),
     seesAKey,
     predicate("scaled-product-of-query-and-keys", scaledProduct),
-    heads("query-heads", "q", "query", "1,0,2"),
-    heads("key-heads", "k", "key_rows", "1,2,0"),
+    heads("q", "query", { row: -2, column: -1 }, "1,0,2"),
+    heads("k", "key_rows", { row: -1, column: -2 }, "1,2,0"),
     predicate("mixes-values", (m) => {
       const p = m.value("p");
       const user = m.index.users(p).find((u) => u.op === matmul && u.operands[0] === p);
@@ -230,7 +221,7 @@ const causalSoftmax: Rule = {
       m.set("mixed", at(user.results, 0));
       return true;
     }),
-    heads("value-heads", "v", "value_rows", "1,0,2"),
+    heads("v", "value_rows", { row: -2, column: -1 }, "1,0,2"),
     sameHeads,
     cacheOf("keys-start-at-the-first-row", "key_rows", "keys"),
     cacheOf("values-start-at-the-first-row", "value_rows", "values"),
@@ -240,13 +231,24 @@ const causalSoftmax: Rule = {
   replace(m) {
     const root = m.value("root");
     const emitter = new Emitter(m.index, root);
+    const [n_head, n_kv_head] = [m.number("q.heads"), m.number("k.heads")];
     const attrs = {
-      n_head: m.number("q.heads"),
+      n_head,
+      ...(n_kv_head !== n_head && { n_kv_head }),
       length: addDims(at(m.value("key_rows").type.shape, 0), 0),
       scale: m.number("scale"),
       mask_value: m.number("mask_value"),
     };
-    const operands = [m.value("query"), m.value("keys"), m.value("values")];
+    /** As rows, where it has its columns in several axes. */
+    const rows = (name: string, width: number): Value => {
+      const v = m.value(name);
+      return v.type.shape.length === 2 ? v : emitter.op(reshape, [v], { shape: [at(v.type.shape, 0), width] });
+    };
+    const operands = [
+      rows("query", m.number("q.width")),
+      rows("keys", m.number("k.width")),
+      rows("values", m.number("v.width")),
+    ];
     return emitter.replace([m.producer(root)], emitter.op(scaledDotProductAttention, operands, attrs));
   },
 };

@@ -1,11 +1,11 @@
 import { type Attrs, at, dimEquals, isLiteral, type Value } from "../ir/index.ts";
 import { add, layerNorm, mul, neg, pow, reduceMean, rsqrt, sqrt, sub } from "../ir/ops/index.ts";
-import { polynomial, printTerms, sameTerms } from "./algebra.ts";
 import { Emitter } from "./emit.ts";
 import type { Pass } from "./pass.ts";
-import { climb, either, has, isPrivate, literalOf, on, onWhere, overLastAxis } from "./pattern.ts";
+import { either, has, isPrivate, literalOf, on, onWhere, overLastAxis } from "./pattern.ts";
 import { dependsOn } from "./region.ts";
 import { applyOwnRules, type Match, predicate, type Rule } from "./rule.ts";
+import { scaledRow } from "./scaled-row.ts";
 
 /** A gain or shift: one axis, as long as the last axis of `x`, and no part of the formula where `x` is but a row itself. */
 const isRow = (m: Match, v: Value): boolean =>
@@ -14,34 +14,18 @@ const isRow = (m: Match, v: Value): boolean =>
   dimEquals(at(v.type.shape, 0), m.value("x").type.shape.at(-1) ?? -1) &&
   !dependsOn(m.index, v, m.producer(m.value("d")));
 
-/** Climbs from the normalised row until the value is d · rstd · gain + shift, in whatever order it is written. */
-function scaledAndShifted(m: Match): true | string {
-  const d = m.value("d");
-  const power = m.node.op === rsqrt ? 1 : -1;
-  const wanted = `${d.name}·${m.site.name}${power === 1 ? "" : "^-1"}·gain + shift`;
-  let closest = `${m.site.name} is not multiplied into ${d.name}`;
-  for (const root of climb(m.index, m.site)) {
-    const terms = polynomial(m.index, root, (v) => v === d || v === m.site || isRow(m, v));
-    if (!terms) continue;
-    if (root !== m.site) closest = `${root.name} is ${printTerms(terms)}, not ${wanted}`;
-    const rows = [...new Set(terms.flatMap((t) => [...t.powers.keys()]))].filter((v) => v !== d && v !== m.site);
-    for (const [gain, shift] of [rows, rows.toReversed()]) {
-      if (
-        !gain ||
-        !shift ||
-        rows.length !== 2 ||
-        !sameTerms(terms, [
-          [1, [d, 1], [m.site, power], [gain, 1]],
-          [1, [shift, 1]],
-        ])
-      )
-        continue;
-      for (const [name, v] of Object.entries({ root, gain, shift })) m.set(name, v);
-      return true;
-    }
-  }
-  return closest;
-}
+/** Climbs from the root until the value is d · rstd · gain + shift, in whatever order it is written. */
+const scaledAndShifted = (m: Match): true | string =>
+  scaledRow(m, {
+    row: "d",
+    vectors: ["gain", "shift"],
+    isVector: (v) => isRow(m, v),
+    terms: (normalized, [gain, shift]) => [
+      [1, ...normalized, [gain, 1]],
+      [1, [shift, 1]],
+    ],
+    formula: (normalized) => `${normalized}·gain + shift`,
+  });
 
 const normalizedRows: Rule = {
   name: "normalized-rows",

@@ -14,6 +14,7 @@ export { fuseGelu } from "./fuse-gelu.ts";
 export { fuseLayerNorm } from "./fuse-layer-norm.ts";
 export { fuseLinear } from "./fuse-linear.ts";
 export { defaultPolicy, fusePointwise, type RegionPolicy, storageBuffers } from "./fuse-pointwise.ts";
+export { fuseRmsNorm } from "./fuse-rms-norm.ts";
 export * from "./observers.ts";
 export {
   PASS_ROLES,

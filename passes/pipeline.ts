@@ -11,6 +11,7 @@ import { fuseGelu } from "./fuse-gelu.ts";
 import { fuseLayerNorm } from "./fuse-layer-norm.ts";
 import { fuseLinear } from "./fuse-linear.ts";
 import { defaultPolicy, fusePointwise } from "./fuse-pointwise.ts";
+import { fuseRmsNorm } from "./fuse-rms-norm.ts";
 import { packVectors } from "./pack-vectors.ts";
 import { ownPass, type Pass } from "./pass.ts";
 import { makePass, type PassContext, type PassMaker, type PassSpec } from "./pass-maker.ts";
@@ -44,6 +45,8 @@ export const PASSES: readonly PassSpec[] = [
   // The named patterns, largest first: attention's softmax and scale must not be taken apart by the general fusion.
   fuseAttention,
   fuseLayerNorm,
+  // After layer norms: a layer norm without its shift is the RMS norm of the deviations.
+  fuseRmsNorm,
   fuseGelu,
   // Weights' transposes and biases go into their matmul before the general fusion asks who may grow.
   fuseLinear,

@@ -4,6 +4,7 @@ import { constantDim, count, defineKernel } from "../kernel.ts";
 import type { Region } from "../region.ts";
 import { combinations, laneChoices, laneSpace } from "../space.ts";
 import { MAX_F32, wgslLiteral } from "../wgsl-element.ts";
+import { addIndex, divIndex, type Index, indexName, indexOf, modIndex, mulIndex } from "../wgsl-index.ts";
 import { cacheLoads, cacheParams, cacheVectors, refusesCache } from "./cache-windows.ts";
 import { kernelTemplate } from "./kernel-template.ts";
 import { elementsOf, linearGroups } from "./pointwise.ts";
@@ -17,6 +18,8 @@ interface View {
   /** How many keys there are. */
   readonly length: Dim;
   readonly params: { readonly heads: number; readonly size: number; readonly scale: number };
+  /** How many heads of queries read each head of keys and values. */
+  readonly group: number;
   readonly mask: Mask;
 }
 
@@ -49,6 +52,7 @@ function view(region: Region): View {
   const [query, keys, values] = [region.operand("query"), region.operand("keys"), region.operand("values")];
   const y = at(anchor.results, 0);
   const heads = attrOf<number>(anchor.attrs, "n_head");
+  const shared = attrOf<number>(anchor.attrs, "n_kv_head") || heads;
   const params = {
     heads,
     size: constantDim(query.type.shape.at(-1)) / heads,
@@ -56,7 +60,18 @@ function view(region: Region): View {
   };
   const length = attrOf<Dim>(anchor.attrs, "length");
   const mask = maskOf(attrOf<number>(anchor.attrs, "mask_value"));
-  return { query, keys, values, y, rows: at(query.type.shape, 0), length, params, mask };
+  return { query, keys, values, y, rows: at(query.type.shape, 0), length, params, group: heads / shared, mask };
+}
+
+/** The head of keys that `head` reads. */
+const keyHead = (group: number): string => (group === 1 ? "head" : `head / ${group}u`);
+
+/** Where a column of the query's head lies in the keys and values. */
+function keyColumn({ group, params: { size } }: View): readonly Index[] {
+  const column = indexName("column");
+  const head = divIndex(column, indexOf(group * size));
+  const place = addIndex(mulIndex(head, indexOf(size)), modIndex(column, indexOf(size)));
+  return [indexName("row"), group === 1 ? column : place];
 }
 
 function refusesDtype(region: Region): string | undefined {
@@ -102,7 +117,8 @@ export const attentionNaive = defineKernel({
   space: (_region, target) => laneSpace(target),
   refuses: refusesDtype,
   lower(region, _target, { lanes }) {
-    const { query, keys, values, y, rows, length, params, mask } = view(region);
+    const found = view(region);
+    const { query, keys, values, y, rows, length, params, mask } = found;
     return {
       params: {
         ...params,
@@ -113,8 +129,8 @@ export const attentionNaive = defineKernel({
       },
       functions: [
         region.loadFunction("load_query", query, ["row", "column"]),
-        region.loadFunction("load_key", keys, ["row", "column"]),
-        region.loadFunction("load_value", values, ["row", "column"]),
+        region.loadFunction("load_key", keys, ["row", "column"], keyColumn(found)),
+        region.loadFunction("load_value", values, ["row", "column"], keyColumn(found)),
         region.storeFunction("store_result", y, ["row", "column"]),
       ],
       workgroups: [linearGroups(y.type.shape, lanes), count(), count()],
@@ -145,6 +161,7 @@ export const attentionDecode = defineKernel({
     "functions",
     "size",
     "scale",
+    "keyHead",
     "lanes",
     "tile",
     "parts",
@@ -170,11 +187,12 @@ export const attentionDecode = defineKernel({
     );
   },
   lower(region, _target, { lanes, tile }) {
-    const { query, y, length, params } = view(region);
+    const { query, y, length, params, group } = view(region);
     return {
       params: {
         size: params.size,
         scale: params.scale,
+        keyHead: keyHead(group),
         length: region.print.dim(length),
         lanes,
         tile,
@@ -221,6 +239,7 @@ export const attentionPrefill = defineKernel({
     "functions",
     "size",
     "scale",
+    "keyHead",
     "lanes",
     "tile",
     "blockRows",
@@ -252,11 +271,12 @@ export const attentionPrefill = defineKernel({
       : undefined;
   },
   lower(region, _target, { lanes, blockRows, tile }) {
-    const { query, y, rows, length, params, mask } = view(region);
+    const { query, y, rows, length, params, group, mask } = view(region);
     return {
       params: {
         size: params.size,
         scale: params.scale,
+        keyHead: keyHead(group),
         ...mask,
         length: region.print.dim(length),
         lanes,

@@ -32,6 +32,7 @@ import { reduceMax } from "./reduce-max.ts";
 import { reduceMean } from "./reduce-mean.ts";
 import { reduceSum } from "./reduce-sum.ts";
 import { reshape } from "./reshape.ts";
+import { rmsNorm } from "./rms-norm.ts";
 import { rsqrt } from "./rsqrt.ts";
 import { sampleToken } from "./sample-token.ts";
 import { scaledDotProductAttention } from "./scaled-dot-product-attention.ts";
@@ -77,6 +78,7 @@ export const OPS: readonly Op[] = [
   reduceMean,
   reduceSum,
   reshape,
+  rmsNorm,
   rsqrt,
   sampleToken,
   scaledDotProductAttention,
@@ -122,6 +124,7 @@ export {
   reduceMean,
   reduceSum,
   reshape,
+  rmsNorm,
   rsqrt,
   sampleToken,
   scaledDotProductAttention,

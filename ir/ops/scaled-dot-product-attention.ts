@@ -20,8 +20,9 @@ import { transpose } from "./transpose.ts";
 export const MASKED = -1e10;
 
 /**
- * Causal attention of `query` [T, C] over the first `length` rows of the caches [S, C], head by head; C holds the heads
- * side by side. Query i stands at position length − T + i and sees the keys up to itself:
+ * Causal attention of `query` [T, H·D] over the first `length` rows of the caches [S, KV·D], head by head; columns hold the heads
+ * side by side. Each of the `n_kv_head` heads of keys and values serves n_head / n_kv_head heads of queries on end (Ainslie et
+ * al., arXiv 2305.13245); 0 of them says as many as `n_head`. Query i stands at position length − T + i and sees the keys up to itself:
  * softmax(mask(scale · Q Kᵀ)) V (Vaswani et al., arXiv 1706.03762), without a score matrix in memory. A masked score becomes
  * `mask_value`: in a row whose other scores lie as low, the keys behind the query count like any other.
  */
@@ -29,7 +30,13 @@ export const scaledDotProductAttention = defineOp({
   name: "scaled_dot_product_attention",
   summary: "causal attention over a cache",
   operands: ["query", "keys", "values"],
-  attrs: { n_head: attr.int(), length: attr.dim(), scale: attr.float(), mask_value: attr.float(MASKED) },
+  attrs: {
+    n_head: attr.int(),
+    n_kv_head: attr.int(0),
+    length: attr.dim(),
+    scale: attr.float(),
+    mask_value: attr.float(MASKED),
+  },
   traits: {
     anchor: true,
     ranges: (_, attrs) =>
@@ -40,6 +47,10 @@ export const scaledDotProductAttention = defineOp({
     { types: ["f32[3, 12]", "f32[9, 12]", "f32[9, 12]"], attrs: { n_head: 3, length: 8, scale: 0.5 } },
     { types: ["f32[1, 128]", "f32[70, 128]", "f32[70, 128]"], attrs: { n_head: 2, length: 70, scale: 0.125 } },
     { types: ["f32[37, 48]", "f32[40, 48]", "f32[40, 48]"], attrs: { n_head: 3, length: 37, scale: 0.25 } },
+    // Two heads of keys for six of queries, and one for all, with one query and with many.
+    { types: ["f32[1, 24]", "f32[9, 8]", "f32[9, 8]"], attrs: { n_head: 6, n_kv_head: 2, length: 9, scale: 0.5 } },
+    { types: ["f32[5, 24]", "f32[9, 8]", "f32[9, 8]"], attrs: { n_head: 6, n_kv_head: 2, length: 8, scale: 0.5 } },
+    { types: ["f32[7, 9]", "f32[8, 3]", "f32[8, 3]"], attrs: { n_head: 3, n_kv_head: 1, length: 8, scale: 0.5 } },
     // Masked scores among the others, for some rows and for all.
     {
       types: ["f32[9, 8]", "f32[9, 8]", "f32[9, 8]"],
@@ -49,21 +60,35 @@ export const scaledDotProductAttention = defineOp({
       types: ["f32[6, 12]", "f32[9, 12]", "f32[9, 12]"],
       attrs: { n_head: 3, length: 8, scale: 0.5, mask_value: Number.NEGATIVE_INFINITY },
     },
+    {
+      types: ["f32[9, 16]", "f32[9, 8]", "f32[9, 8]"],
+      attrs: { n_head: 4, n_kv_head: 2, length: 9, scale: 0.5, mask_value: 0.25 },
+    },
   ],
-  infer([query, keys, values], { n_head, length, mask_value }) {
+  infer([query, keys, values], { n_head, n_kv_head, length, mask_value }) {
     const width = query.shape[1];
+    const shared = n_kv_head || n_head;
+    if (n_kv_head !== 0 && (n_kv_head < 0 || n_head % n_kv_head !== 0))
+      throw new CompileError(
+        "scaled_dot_product_attention",
+        `n_kv_head is ${n_kv_head}, but n_head is ${n_head}`,
+        "each head of keys serves as many heads of queries as any other",
+      );
+    const keyWidth = typeof width === "number" && shared !== n_head ? (width / n_head) * shared : width;
     for (const [name, t] of Object.entries({ keys, values }))
       if (
         t.dtype !== query.dtype ||
         t.shape.length !== 2 ||
         query.shape.length !== 2 ||
-        width === undefined ||
-        !dimEquals(at(t.shape, 1), width)
+        keyWidth === undefined ||
+        !dimEquals(at(t.shape, 1), keyWidth)
       )
         throw new CompileError(
           "scaled_dot_product_attention",
           `${name} is ${printType(t)}, but query is ${printType(query)}`,
-          "each needs two axes, the last of the same length",
+          shared === n_head
+            ? "each needs two axes, the last of the same length"
+            : `each needs two axes, the last of ${shared} heads instead of ${n_head}`,
         );
     if (typeof width !== "number" || n_head < 1 || width % n_head !== 0)
       throw new CompileError(
@@ -92,15 +117,23 @@ export const scaledDotProductAttention = defineOp({
       );
     return query;
   },
-  decompose(emit, [query, keys, values], { n_head, length, scale, mask_value }) {
+  decompose(emit, [query, keys, values], { n_head, n_kv_head, length, scale, mask_value }) {
     const one = (...args: Parameters<typeof emit>) => at(emit(...args), 0);
     const [rows, width] = [at(query.type.shape, 0), at(query.type.shape, 1)];
     const size = Number(width) / n_head;
-    const heads = (x: typeof query, count: typeof rows, perm: readonly number[]) =>
-      one(transpose, [one(reshape, [x], { shape: [count, n_head, size] })], { perm });
-    const q = heads(query, rows, [1, 0, 2]);
-    const k = heads(one(slice, [keys], { axis: 0, start: 0, length }), length, [1, 2, 0]);
-    const v = heads(one(slice, [values], { axis: 0, start: 0, length }), length, [1, 0, 2]);
+    const shared = n_kv_head || n_head;
+    // In groups, the heads of keys and of queries are two axes, of which keys and values have one element of the second.
+    const grouped = shared !== n_head;
+    const turned = (perm: readonly number[]) =>
+      grouped ? [1, 2, ...perm.slice(1).map((axis) => (axis === 0 ? 0 : 3))] : perm;
+    const heads = (x: typeof query, count: typeof rows, each: number, perm: readonly number[]) =>
+      one(transpose, [one(reshape, [x], { shape: grouped ? [count, shared, each, size] : [count, n_head, size] })], {
+        perm: turned(perm),
+      });
+    const group = n_head / shared;
+    const q = heads(query, rows, group, [1, 0, 2]);
+    const k = heads(one(slice, [keys], { axis: 0, start: 0, length }), length, 1, [1, 2, 0]);
+    const v = heads(one(slice, [values], { axis: 0, start: 0, length }), length, 1, [1, 0, 2]);
     const scores = one(mul, [one(matmul, [q, k]), scale]);
     const at0 = subDims(length, rows);
     const queryAt = one(reshape, [one(iota, [], { start: at0, length: rows })], { shape: [rows, 1] });
@@ -108,6 +141,7 @@ export const scaledDotProductAttention = defineOp({
     const masked = one(select, [one(lessEqual, [keyAt, queryAt]), scores, mask_value]);
     const e = one(exp, [one(sub, [masked, one(reduceMax, [masked])])]);
     const p = one(div, [e, one(reduceSum, [e])]);
-    return one(reshape, [one(transpose, [one(matmul, [p, v])], { perm: [1, 0, 2] })], { shape: [rows, width] });
+    const perm = grouped ? [2, 0, 1, 3] : [1, 0, 2];
+    return one(reshape, [one(transpose, [one(matmul, [p, v])], { perm })], { shape: [rows, width] });
   },
 });

@@ -86,16 +86,17 @@ for (const width of [1, 2, 65, 257])
     { runs: [{ T: 1 }, { T: 9 }] },
   );
 
-for (const [heads, size, target] of [
-  [1, 1, DEFAULT_ONLY],
-  [3, 4, DEFAULT_ONLY],
-  [2, 20, LAVAPIPE_ONLY],
+for (const [heads, size, target, group] of [
+  [1, 1, DEFAULT_ONLY, 1],
+  [3, 4, DEFAULT_ONLY, 1],
+  [2, 20, LAVAPIPE_ONLY, 1],
+  [6, 4, LAVAPIPE_ONLY, 3],
 ] as const)
   for (const rows of ["1", "T"])
     inBounds(
-      `attention of ${rows} rows with ${heads} heads of ${size} stays within its tensors`,
-      `graph g[P>=0](q: f32[${rows}, ${heads * size}], k: f32[260, ${heads * size}], v: f32[260, ${heads * size}]) {
-        y = scaled_dot_product_attention(q, k, v, n_head=${heads}, length=P+${rows}, scale=0.25)
+      `attention of ${rows} rows with ${heads} heads of ${size} in groups of ${group} stays within its tensors`,
+      `graph g[P>=0](q: f32[${rows}, ${heads * size}], k: f32[260, ${(heads / group) * size}], v: f32[260, ${(heads / group) * size}]) {
+        y = scaled_dot_product_attention(q, k, v, n_head=${heads}, n_kv_head=${heads / group}, length=P+${rows}, scale=0.25)
         return y
       }`,
       {

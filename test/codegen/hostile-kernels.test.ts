@@ -12,7 +12,7 @@ import { at, CompileError } from "../../ir/errors.ts";
 import type { Op } from "../../ir/op.ts";
 import { layerNorm, matmul, neg, reduceSum, tanh } from "../../ir/ops/index.ts";
 import { parseGraph } from "../../ir/parse.ts";
-import { rmsNorm, rmsNormShifted } from "../support/hostile-ops.ts";
+import { rmsRow, rmsRowShifted } from "../support/hostile-ops.ts";
 import { withOps } from "../support/own-ops.ts";
 
 const test = suite("hostile kernels");
@@ -158,7 +158,7 @@ test("an op that bears the name of one of ours, and is none", () => {
     compile(text, [made]).kernels.map((k) => k.name),
     ["matmul_naive.neg.3"],
   );
-  const other: Op = { ...rmsNormShifted, name: "layer_norm" };
+  const other: Op = { ...rmsRowShifted, name: "layer_norm" };
   assert.is.not(other, layerNorm);
   const plan = compile("graph g(x: f32[3, 8], a: f32[8], b: f32[8]) { y = layer_norm(x, a, b) return y }", [other]);
   assert.match(at(plan.kernels, 0).wgsl, "let mean = 0.0;");
@@ -181,12 +181,12 @@ test("an anchor of a user's that no kernel is made for", () => {
 
 test("a described normalisation goes into the matmul that reads it", () => {
   const plan = compile(
-    "graph g(x: f32[1, 64], a: f32[64], w: f32[64, 8]) { n = rms_norm(x, a) y = matmul(n, w) return y }",
-    [rmsNorm],
+    "graph g(x: f32[1, 64], a: f32[64], w: f32[64, 8]) { n = rms_row(x, a) y = matmul(n, w) return y }",
+    [rmsRow],
   );
   assert.equal(
     plan.kernels.map((k) => k.name),
-    ["matmul_gemv_normalized.rms_norm.64x8"],
+    ["matmul_gemv_normalized.rms_row.64x8"],
   );
 });
 

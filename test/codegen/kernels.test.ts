@@ -109,33 +109,38 @@ for (const width of [1, 3, 445, 1023])
     ),
   );
 
-for (const [heads, size, target] of [
-  [3, 4, 0],
-  [2, 5, 1],
-  [2, 12, 1],
-  [1, 33, 0],
-  [2, 64, 0],
+for (const [heads, size, target, group] of [
+  [3, 4, 0, 1],
+  [2, 5, 1, 1],
+  [2, 12, 1, 1],
+  [1, 33, 0, 1],
+  [2, 64, 0, 1],
+  [6, 12, 1, 3],
+  [4, 5, 0, 4],
 ] as const)
-  gpuTest(`attention with ${heads} heads of ${size}: each kernel gives the reference's numbers`, async (gpu) => {
-    const width = heads * size;
-    const text = (
-      rows: string,
-    ) => `graph g[P>=0](q: f32[${rows}, ${width}], k: f32[112, ${width}], v: f32[112, ${width}]) {
-      y = scaled_dot_product_attention(q, k, v, n_head=${heads}, length=P+${rows}, scale=0.25)
+  gpuTest(
+    `attention with ${heads} heads of ${size}${group > 1 ? ` in groups of ${group}` : ""}: each kernel gives the reference's numbers`,
+    async (gpu) => {
+      const [width, keys] = [heads * size, (heads / group) * size];
+      const text = (
+        rows: string,
+      ) => `graph g[P>=0](q: f32[${rows}, ${width}], k: f32[112, ${keys}], v: f32[112, ${keys}]) {
+      y = scaled_dot_product_attention(q, k, v, n_head=${heads}, n_kv_head=${heads / group}, length=P+${rows}, scale=0.25)
       return y
     }`;
-    const targets = CHECKED_TARGETS.slice(target, target + 1);
-    await checkKernels(gpu, text("T"), {
-      targets,
-      terms: 110,
-      runs: [
-        { T: 1, P: 0 },
-        { T: 7, P: 13 },
-        { T: 40, P: 70 },
-      ],
-    });
-    await checkKernels(gpu, text("1"), { targets, terms: 71, runs: [{ P: 0 }, { P: 6 }, { P: 70 }] });
-  });
+      const targets = CHECKED_TARGETS.slice(target, target + 1);
+      await checkKernels(gpu, text("T"), {
+        targets,
+        terms: 110,
+        runs: [
+          { T: 1, P: 0 },
+          { T: 7, P: 13 },
+          { T: 40, P: 70 },
+        ],
+      });
+      await checkKernels(gpu, text("1"), { targets, terms: 71, runs: [{ P: 0 }, { P: 6 }, { P: 70 }] });
+    },
+  );
 
 const LEAST = 4;
 skipUnless(

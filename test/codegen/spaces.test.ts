@@ -36,9 +36,9 @@ function covering(kernel: Kernel, configs: readonly Config[], seen: Set<string>)
   });
 }
 
-const attention = (rows: string, length: string) =>
-  `graph g(query: f32[${rows}, 24], keys: f32[300, 24], values: f32[300, 24]) {
-    y = scaled_dot_product_attention(query, keys, values, length=${length}, n_head=3, scale=0.3, mask_value=-inf) return y }`;
+const attention = (rows: string, length: string, shared = 3) =>
+  `graph g(query: f32[${rows}, 24], keys: f32[300, ${8 * shared}], values: f32[300, ${8 * shared}]) {
+    y = scaled_dot_product_attention(query, keys, values, length=${length}, n_head=3, n_kv_head=${shared}, scale=0.3, mask_value=-inf) return y }`;
 
 type Given = (graph: Graph) => ReadonlyMap<string, HostTensor>;
 const CASES: readonly (readonly [text: string, symbols?: SymbolValues, toolkit?: Toolkit, given?: Given])[] = [
@@ -51,6 +51,8 @@ const CASES: readonly (readonly [text: string, symbols?: SymbolValues, toolkit?:
   ["graph g(x: f32[T, 70], w: f32[70], b: f32[70]) { y = layer_norm(x, w, b) return y }", { T: 9 }],
   [attention("1", "280")],
   [attention("T", "T+250"), { T: 11 }],
+  [attention("1", "280", 1)],
+  [attention("T", "T+250", 1), { T: 11 }],
   [matmul("1", 67, 45)],
   [matmul("1", 66, 132)],
   [matmul("T", 68, 260), { T: 21 }],

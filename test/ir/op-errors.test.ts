@@ -68,6 +68,10 @@ const MISFITS: Readonly<Record<string, readonly Misfit[]>> = {
     [["f32[T, 4]"], { shape: [2, 2] }, ["x is f32[T, 4]", "the shape asked for is [2, 2]"]],
     [["f32[2, 3]"], { shape: [-2, -3] }, ["gives f32[-2, -3]"]],
   ],
+  rms_norm: [
+    [["f32[T, 4]", "f32[5]"], {}, ["weight is f32[5]", "x is f32[T, 4]"]],
+    [["f32[T, 4]", "f32[1, 4]"], {}, ["weight is f32[1, 4]", "x is f32[T, 4]"]],
+  ],
   sample_token: [
     [["f32[2, 9]", "f32[5]", "u32[1]", "u32[1]", "i32[4]"], {}, ["logits are f32[2, 9]", "settings f32[5]"]],
     [["f32[1, 9]", "f32[4]", "u32[1]", "u32[1]", "i32[4]"], {}, ["settings f32[4]", "the seed u32[1]"]],
@@ -80,6 +84,16 @@ const MISFITS: Readonly<Record<string, readonly Misfit[]>> = {
     [["f32[1, 9]", "f32[5]", "u32[1]", "u32[1]", "i32[4, 1]"], {}, ["logits are f32[1, 9]", "the sequence i32[4, 1]"]],
   ],
   scaled_dot_product_attention: [
+    [
+      ["f32[3, 24]", "f32[9, 8]", "f32[9, 8]"],
+      { n_head: 6, n_kv_head: 4, length: 8, scale: 1 },
+      ["n_kv_head is 4", "n_head is 6"],
+    ],
+    [
+      ["f32[3, 24]", "f32[9, 8]", "f32[9, 24]"],
+      { n_head: 6, n_kv_head: 2, length: 8, scale: 1 },
+      ["values is f32[9, 24]", "query is f32[3, 24]"],
+    ],
     [
       ["f32[T, 8]", "f32[9, 8]", "f32[9, 8]"],
       { n_head: 2, length: 9, scale: 1 },

@@ -19,6 +19,7 @@ import {
   reduceMax,
   reduceMean,
   reduceSum,
+  rmsNorm,
   scaledDotProductAttention,
   select,
   slice,
@@ -85,6 +86,19 @@ test("layer_norm is (x − mean) / √(variance + eps) · weight + bias, with th
   }
 });
 
+test("rms_norm is x / √(mean of x² + eps) · weight", () => {
+  for (const { types, attrs } of [...rmsNorm.cases, { types: ["f32[3, 7]", "f32[7]"], attrs: { eps: 0.25 } }]) {
+    const { operands, results } = runOp(rmsNorm, types, attrs);
+    const [x, weight] = [at(operands, 0), at(operands, 1)];
+    const width = weight.data.length;
+    const wanted = x.data.map((value, i) => {
+      const power = sum(width, (j) => at(x.data, i - (i % width) + j) ** 2) / width;
+      return (value / Math.sqrt(power + Number(attrs?.["eps"] ?? 1e-6))) * at(weight.data, i % width);
+    });
+    assertClose(at(results, 0), { ...x, data: wanted }, F64, types.join());
+  }
+});
+
 test("gelu is ½x(1 + tanh(√(2/π)(x + 0.044715x³))) by default", () => {
   const { operands, results } = runOp(gelu, ["f32[65]"]);
   const x = at(operands, 0);
@@ -113,16 +127,18 @@ test("scaled_dot_product_attention is softmax(scale · q kᵀ) v over the keys u
     const [rows, width] = [at(q.shape, 0), at(q.shape, 1)];
     const [heads, length, scale] = [Number(attrs?.["n_head"]), Number(attrs?.["length"]), Number(attrs?.["scale"])];
     const size = width / heads;
+    const keyWidth = at(k.shape, 1);
     const wanted = q.data.map((_, flat) => {
       const [i, column] = [Math.floor(flat / width), flat % width];
       const head = Math.floor(column / size) * size;
+      const keyHead = Math.floor((Math.floor(column / size) * keyWidth) / width) * size;
       const seen = length - rows + i + 1;
       const score = (j: number) =>
         j < seen
-          ? scale * sum(size, (c) => at(q.data, i * width + head + c) * at(k.data, j * width + head + c))
+          ? scale * sum(size, (c) => at(q.data, i * width + head + c) * at(k.data, j * keyWidth + keyHead + c))
           : Number(attrs?.["mask_value"] ?? Number.NEGATIVE_INFINITY);
       const total = sum(length, (j) => Math.exp(score(j)));
-      return sum(length, (j) => (Math.exp(score(j)) / total) * at(v.data, j * width + column));
+      return sum(length, (j) => (Math.exp(score(j)) / total) * at(v.data, j * keyWidth + keyHead + (column % size)));
     });
     assertClose(at(results, 0), { ...q, data: wanted }, F64, `${types.join()} ${JSON.stringify(attrs)}`);
   }

@@ -29,6 +29,9 @@ const VARIANTS: readonly { readonly name: string; readonly disable: readonly str
   { name: "without any fusing pass", disable: FUSING_PASSES },
 ];
 
+/** Passes that look for what GPT-2 does not have. */
+const OF_OTHERS: readonly string[] = ["fuse-rms-norm"];
+
 /** The three ways in: all positions at once, the last one of a prefill, and a decode step after a prefill. */
 async function check(session: Session, { ids, logits }: ReferenceCase): Promise<void> {
   const last = at(logits, logits.length - 1);
@@ -58,7 +61,7 @@ for (const [name, folder] of [
 test("leaving passes out changes what runs: a switch that did nothing would pass every comparison", () => {
   const config = readConfig(EMBEDDED);
   const plans = VARIANTS.map(({ disable }) => compileGpt2(config, { disable, entries: ["decode"] }).plan);
-  assert.is(new Set(plans.map((plan) => JSON.stringify(plan))).size, VARIANTS.length);
+  assert.is(new Set(plans.map((plan) => JSON.stringify(plan))).size, VARIANTS.length - OF_OTHERS.length);
   const dispatches = plans.map((plan) => at(plan.entries, 0).steps.length);
   const [fused = 0, unfused = 0] = [dispatches[0], dispatches.at(-1)];
   assert.ok(unfused > 5 * fused, `${unfused} dispatches without fusing, ${fused} with it`);

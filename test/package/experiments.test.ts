@@ -1,4 +1,4 @@
-// Three experiments of a user's with the packed package and nothing but its public imports: RMS norm in the place of GPT-2's
+// Three experiments of a user's with the packed package and nothing but its public imports: unit norm in the place of GPT-2's
 // layer norm (an op, a pass that finds it in primitive ops, a kernel), a fusion with two results, and one of wgpt's kernels
 // replaced for one shape. Each runs in every command that computes, and in a bundle.
 import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
@@ -14,14 +14,14 @@ const test = suite("experiments with the package");
 const gpuTest = skipUnless(test, adapter, "no Vulkan adapter");
 
 const user = await installPackage();
-const FILES = ["rms-for-layer-norm.ts", "rms-norm.ts", "add-rms-norm.ts", "square-gemv.ts"] as const;
+const FILES = ["unit-for-layer-norm.ts", "unit-norm.ts", "add-unit-norm.ts", "square-gemv.ts"] as const;
 mkdirSync(join(user.folder, "experiments"));
 for (const file of FILES) copyFileSync(join(ROOT, "test/plugin", file), join(user.folder, "experiments", file));
 
 const pluginsOf = (...files: readonly (typeof FILES)[number][]): readonly string[] =>
   files.flatMap((file) => ["--plugin", join("experiments", file)]);
-const NORM = pluginsOf("rms-for-layer-norm.ts", "rms-norm.ts");
-const PAIR = [...NORM, ...pluginsOf("add-rms-norm.ts")];
+const NORM = pluginsOf("unit-for-layer-norm.ts", "unit-norm.ts");
+const PAIR = [...NORM, ...pluginsOf("add-unit-norm.ts")];
 const GEMV = pluginsOf("square-gemv.ts");
 
 const wgpt = (...args: readonly string[]): Promise<string> => user.node("node_modules/wgpt/dist/cli/main.js", ...args);
@@ -47,7 +47,7 @@ test("they take no more than 260 lines of code, and import what the package expo
   assert.ok(lines.length <= 260, `${lines.length} lines`);
   for (const text of texts)
     for (const [, from = ""] of text.matchAll(/ from "([^"]*)"/g))
-      assert.match(from, /^(wgpt\/(ir|passes|codegen|template)|\.\/rms-norm\.ts)$/);
+      assert.match(from, /^(wgpt\/(ir|passes|codegen|template)|\.\/unit-norm\.ts)$/);
 });
 
 test("explain names the plugin's rules and what they refused", async () => {
@@ -55,7 +55,7 @@ test("explain names the plugin's rules and what they refused", async () => {
   const fired = (rule: string) => said.filter((line) => line.includes(` ${rule} `) && line.endsWith("fired")).length;
   assert.equal(["without-mean", "scaled-row", "norm-of-sum"].map(fired), [25, 25, 25]);
   const prefill = await wgpt("inspect", "gpt2", "--explain", "--entry", "prefill", "--only", "ln_f", ...PAIR);
-  assert.match(prefill, /fuse-add-rms-norm +norm-of-sum +ln_f +.*row-is-a-sum.*last is slice\(/);
+  assert.match(prefill, /fuse-add-unit-norm +norm-of-sum +ln_f +.*row-is-a-sum.*last is slice\(/);
   const plan = await wgpt(
     "inspect",
     "node_modules/wgpt/models/shakespeare",
@@ -68,7 +68,7 @@ test("explain names the plugin's rules and what they refused", async () => {
   assert.match(plan, /square_gemv\./);
 });
 
-gpuTest("RMS norm by a plugin takes exactly the dispatches of layer norm", async () => {
+gpuTest("unit norm by a plugin takes exactly the dispatches of layer norm", async () => {
   const [ours, norm] = [await generate(), await generate(...NORM)];
   assert.is(norm.stats.dispatches_per_token, ours.stats.dispatches_per_token);
   assert.not.equal(norm.tokens, ours.tokens, "it is another model");

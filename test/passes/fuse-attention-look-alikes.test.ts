@@ -85,6 +85,25 @@ test("heads that are interleaved", () => {
   );
 });
 
+test("groups whose heads of queries lie apart", () => {
+  const inputs = "q: f32[T, 24], state k: f32[9, 8], state v: f32[9, 8]";
+  const merged = "y = reshape(ot, shape=[T, 24])";
+  const rows = (name: string) =>
+    `${name}p = slice(${name}, length=P+T)\n${name}4 = reshape(${name}p, shape=[P+T, 2, 1, 4])`;
+  refuses(
+    {
+      query: "q4 = reshape(q, shape=[T, 3, 2, 4])\nqt = transpose(q4, perm=[2, 1, 0, 3])",
+      keys: `${rows("k")}\nkt = transpose(k4, perm=[1, 2, 3, 0])`,
+      values: `${rows("v")}\nvt = transpose(v4, perm=[1, 2, 0, 3])`,
+      turned: "ot = transpose(o, perm=[2, 1, 0, 3])",
+      merged,
+    },
+    "query-heads",
+    "qt is transpose(q4)",
+    { inputs },
+  );
+});
+
 test("heads that take their elements from other rows", () => {
   // Six rows of four as three rows of two heads: every shape fits, and no head is where attention would look for it.
   const cut = "shape=[3, 2, 4]";
@@ -97,25 +116,22 @@ test("heads that take their elements from other rows", () => {
       keyAt: "ka = iota(length=3)",
       merged: "y = reshape(ot, shape=[6, 4])",
     },
-    "query-heads",
-    "qt is cut from f32[6, 4] into f32[3, 2, 4], which are other rows",
+    "merges-heads",
+    "y is f32[6, 4], but the query rows are f32[3, 8]",
     { inputs: "q: f32[6, 4], k: f32[6, 4], v: f32[6, 4]" },
   );
 });
 
-test("one head of keys for all queries", () => {
+test("one head of keys for all queries, and two of values", () => {
   refuses(
     {
       keys: `kp = slice(k, length=P+T)
         k3 = reshape(kp, shape=[P+T, 1, 4])
         kt = transpose(k3, perm=[1, 2, 0])`,
-      values: `vp = slice(v, length=P+T)
-        v3 = reshape(vp, shape=[P+T, 1, 4])
-        vt = transpose(v3, perm=[1, 0, 2])`,
     },
     "same-heads-and-length",
-    "query, keys and values have 2, 1 and 1 heads",
-    { inputs: "q: f32[T, 8], state k: f32[9, 4], state v: f32[9, 4]" },
+    "query, keys and values have 2, 1 and 2 heads",
+    { inputs: "q: f32[T, 8], state k: f32[9, 4], state v: f32[9, 8]" },
   );
 });
 
@@ -155,7 +171,7 @@ test("heads that are merged in another order", () => {
   refuses(
     { turned: "ot = transpose(o, perm=[1, 2, 0])" },
     "merges-heads",
-    "o is read by transpose, not by one transpose with perm=[1, 0, 2] alone",
+    "y is reshape(ot), not the heads side by side",
   );
 });
 

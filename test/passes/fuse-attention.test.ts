@@ -120,6 +120,112 @@ test("takes any number as low as a mask, and keeps it: a row's other scores may 
     );
 });
 
+/** Six heads of queries, three on end for each of two heads of keys and values. */
+const GROUPED: Frame = { inputs: "q: f32[T, 24], state k: f32[9, 8], state v: f32[9, 8]" };
+const IN_GROUPS: Steps = {
+  query: "q4 = reshape(q, shape=[T, 2, 3, 4])\nqt = transpose(q4, perm=[1, 2, 0, 3])",
+  keys: "kp = slice(k, length=P+T)\nk4 = reshape(kp, shape=[P+T, 2, 1, 4])\nkt = transpose(k4, perm=[1, 2, 3, 0])",
+  values: "vp = slice(v, length=P+T)\nv4 = reshape(vp, shape=[P+T, 2, 1, 4])\nvt = transpose(v4, perm=[1, 2, 0, 3])",
+  turned: "ot = transpose(o, perm=[2, 0, 1, 3])",
+  merged: "y = reshape(ot, shape=[T, 24])",
+};
+const grouped = (steps: Steps, operands?: string, options: Frame = GROUPED, expected = {}): void => {
+  const statement = attention("n_head=6, n_kv_head=2, length=P+T, scale=0.5", operands);
+  for (const decode of [false, true])
+    expectPass(
+      fuseAttention,
+      attentionGraph({ ...IN_GROUPS, ...steps }, { ...options, decode }),
+      fusedAttentionGraph({ statement, ...expected }, { ...options, decode }),
+    );
+};
+
+test("takes groups of heads that share keys and values", () => {
+  grouped({});
+  const turned = (name: string, perm: string, shape: string) =>
+    `${name}p = slice(${name}, length=P+T)
+      ${name}3 = reshape(${name}p, shape=[P+T, 2, 4])
+      ${name}2 = transpose(${name}3, perm=${perm})
+      ${name}t = reshape(${name}2, shape=${shape})`;
+  grouped({
+    keys: turned("k", "[1, 2, 0]", "[2, 1, 4, P+T]"),
+    values: turned("v", "[1, 0, 2]", "[2, 1, P+T, 4]"),
+  });
+});
+
+test("takes keys and values that are repeated for each head of queries", () => {
+  const repeated = (name: string, perm: string) =>
+    `${name}p = slice(${name}, length=P+T)
+      ${name}3 = reshape(${name}p, shape=[P+T, 2, 1, 4])
+      ${name}4 = expand(${name}3, shape=[P+T, 2, 3, 4])
+      ${name}6 = reshape(${name}4, shape=[P+T, 6, 4])
+      ${name}t = transpose(${name}6, perm=${perm})`;
+  grouped({
+    query: "q3 = reshape(q, shape=[T, 6, 4])\nqt = transpose(q3, perm=[1, 0, 2])",
+    keys: repeated("k", "[1, 2, 0]"),
+    values: repeated("v", "[1, 0, 2]"),
+    turned: "ot = transpose(o, perm=[1, 0, 2])",
+  });
+});
+
+test("leaves a repetition outside that is none of each head: two heads after each other, three times", () => {
+  const tiled = (name: string) =>
+    `${name}p = slice(${name}, length=P+T)
+      ${name}3 = reshape(${name}p, shape=[P+T, 1, 2, 4])
+      ${name}4 = expand(${name}3, shape=[P+T, 3, 2, 4])`;
+  const turned = (name: string, perm: string) =>
+    `${tiled(name)}\n${name}6 = reshape(${name}4, shape=[P+T, 6, 4])\n${name}t = transpose(${name}6, perm=${perm})`;
+  for (const decode of [false, true])
+    expectPass(
+      fuseAttention,
+      attentionGraph(
+        {
+          query: "q3 = reshape(q, shape=[T, 6, 4])\nqt = transpose(q3, perm=[1, 0, 2])",
+          keys: turned("k", "[1, 2, 0]"),
+          values: turned("v", "[1, 0, 2]"),
+          merged: "y = reshape(ot, shape=[T, 24])",
+        },
+        { ...GROUPED, decode },
+      ),
+      fusedAttentionGraph(
+        {
+          before: `${tiled("k")}\n${tiled("v")}\ny.0 = reshape(k4, shape=[P+T, 24])\ny.1 = reshape(v4, shape=[P+T, 24])`,
+          statement: attention("n_head=6, length=P+T, scale=0.5", "q, y.0, y.1"),
+        },
+        { ...GROUPED, decode },
+      ),
+    );
+});
+
+test("takes one head of keys and values for all queries", () => {
+  const options: Frame = { inputs: "q: f32[T, 8], state k: f32[9, 4], state v: f32[9, 4]" };
+  const statement = attention("n_head=2, n_kv_head=1, length=P+T, scale=0.5");
+  for (const decode of [false, true])
+    for (const [keys, values] of [
+      [
+        "k3 = reshape(kp, shape=[P+T, 1, 4])\nkt = transpose(k3, perm=[1, 2, 0])",
+        "v3 = reshape(vp, shape=[P+T, 1, 4])\nvt = transpose(v3, perm=[1, 0, 2])",
+      ],
+      ["kt = transpose(kp, perm=[1, 0])", "v3 = reshape(vp, shape=[P+T, 1, 4])\nvt = transpose(v3, perm=[1, 0, 2])"],
+    ] as const)
+      expectPass(
+        fuseAttention,
+        attentionGraph(
+          { keys: `kp = slice(k, length=P+T)\n${keys}`, values: `vp = slice(v, length=P+T)\n${values}` },
+          { ...options, decode },
+        ),
+        fusedAttentionGraph({ statement }, { ...options, decode }),
+      );
+});
+
+test("takes queries that lie as pairs, as a rotation makes them", () => {
+  grouped(
+    { query: "qr = neg(q)\nq4 = reshape(qr, shape=[T, 2, 3, 4])\nqt = transpose(q4, perm=[1, 2, 0, 3])" },
+    "y.0, k, v",
+    { inputs: "q: f32[T, 12, 2], state k: f32[9, 8], state v: f32[9, 8]" },
+    { before: "qr = neg(q)\ny.0 = reshape(qr, shape=[T, 24])" },
+  );
+});
+
 test("fuses without a cache, over the keys and values at hand", () => {
   const inputs = "q: f32[T, 8], k: f32[T, 8], v: f32[T, 8]";
   expectPass(

@@ -13,15 +13,15 @@ import { ROOT } from "../../tools/run-command.mjs";
 import { checkKernels, type KernelCheck } from "../codegen/kernel-check.ts";
 import { onGpu } from "../support/gpu.ts";
 import { graphOfOp } from "../support/run-op.ts";
-import addRmsNorm from "./add-rms-norm.ts";
-import rmsNorm from "./rms-norm.ts";
+import addUnitNorm from "./add-unit-norm.ts";
 import squareGemv from "./square-gemv.ts";
+import unitNorm from "./unit-norm.ts";
 
 const test = suite("plugin");
 const gpuTest = onGpu(test);
 
-const withNorm = extend(standard, rmsNorm);
-const withBoth = extend(withNorm, addRmsNorm);
+const withNorm = extend(standard, unitNorm);
+const withBoth = extend(withNorm, addUnitNorm);
 const withGemv = extend(standard, squareGemv);
 
 /** The kernels of the graph, and what the rules said. */
@@ -33,20 +33,20 @@ function compile(text: string, toolkit: Toolkit, disable: readonly string[] = []
   return { kernels: plan.entries[0]?.steps.map((s) => s.kernel), reports: explainer.reports };
 }
 
-const RMS = `squares = mul(h, h)
-  power = reduce_mean(squares)
+const UNIT = `squares = mul(h, h)
+  power = reduce_sum(squares)
   power_eps = add(power, 0.00001)
   root = rsqrt(power_eps)
   row = mul(h, root)
   n = mul(row, g)`;
 const NORM = `graph norm(h: f32[T, 48], g: f32[48]) {
-  ${RMS}
+  ${UNIT}
   return n
 }`;
 /** The sum is read by what comes later, as a decoder's residual is. */
 const RESIDUAL = `graph residual(x: f32[T, 48], r: f32[T, 48], g: f32[48], w: f32[48, 8]) {
   h = add(x, r)
-  ${RMS}
+  ${UNIT}
   y = matmul(n, w)
   later = mul(h, 0.5)
   return y, later
@@ -62,20 +62,20 @@ const gemv = (width: number): string => `graph gemv(x: f32[1, 128], w: f32[128, 
 
 test("an op is found by a plugin's pass, and computed by its kernel", () => {
   const { kernels, reports } = compile(NORM, withNorm);
-  assert.equal(kernels, ["rms_norm_rows.48"]);
+  assert.equal(kernels, ["unit_norm_rows.48"]);
   assert.equal(
-    reports.filter((r) => r.pass === "fuse-rms-norm"),
-    [{ pass: "fuse-rms-norm", rule: "scaled-row", site: "n" }],
+    reports.filter((r) => r.pass === "fuse-unit-norm"),
+    [{ pass: "fuse-unit-norm", rule: "scaled-row", site: "n" }],
   );
   assert.is(compile(NORM, standard).kernels?.length, 2);
 });
 
 test("a fusion has two results, each read by a kernel of its own", () => {
   const { kernels, reports } = compile(RESIDUAL, withBoth);
-  assert.equal(kernels, ["add_rms_norm_rows.mul.48", "matmul_naive.48x8"]);
+  assert.equal(kernels, ["add_unit_norm_rows.mul.48", "matmul_naive.48x8"]);
   assert.equal(
-    reports.filter((r) => r.pass === "fuse-add-rms-norm"),
-    [{ pass: "fuse-add-rms-norm", rule: "norm-of-sum", site: "n" }],
+    reports.filter((r) => r.pass === "fuse-add-unit-norm"),
+    [{ pass: "fuse-add-unit-norm", rule: "norm-of-sum", site: "n" }],
   );
 });
 
@@ -88,8 +88,8 @@ test("explain names the refusals of a plugin's rules and kernels", () => {
   const said = ({ reports }: ReturnType<typeof compile>, pass: string) =>
     reports.flatMap((r) => (r.pass === pass && r.refusal ? [`${r.rule} ${r.site}: ${r.refusal.facts}`] : []));
   const cubed = NORM.replace("mul(h, h)", "pow(h, 3.0)");
-  assert.equal(said(compile(cubed, withNorm), "fuse-rms-norm"), [
-    "scaled-row n: n is mul(row, g), not x · 1/√(mean(x²) + eps) · gain",
+  assert.equal(said(compile(cubed, withNorm), "fuse-unit-norm"), [
+    "scaled-row n: n is mul(row, g), not x · 1/√(Σx² + eps) · gain",
   ]);
   const computed = gemv(128).replace("m = matmul(x, w)", "e = exp(x)\n  m = matmul(e, w)");
   assert.match(
@@ -100,10 +100,10 @@ test("explain names the refusals of a plugin's rules and kernels", () => {
 
 const ROWS: KernelCheck = { runs: [{ T: 1 }, { T: 5 }], terms: 48 };
 const RUNS: readonly (readonly [name: string, text: string, toolkit: Toolkit, check: KernelCheck])[] = [
-  ["an RMS norm", NORM, withNorm, ROWS],
-  ["a sum and its RMS norm", RESIDUAL, withBoth, { ...ROWS, terms: 96 }],
+  ["a unit norm", NORM, withNorm, ROWS],
+  ["a sum and its unit norm", RESIDUAL, withBoth, { ...ROWS, terms: 96 }],
   ...RESULTS.map((end, i): (typeof RUNS)[number] => [
-    `a sum and its RMS norm, read in way ${i + 1}`,
+    `a sum and its unit norm, read in way ${i + 1}`,
     RESIDUAL.replace(/ {2}y = matmul[\s\S]*$/, `  ${end}\n}`),
     withBoth,
     { ...ROWS, ulps: 32 },
@@ -115,7 +115,7 @@ for (const [name, text, toolkit, check] of RUNS)
     checkKernels(gpu, text, { ...check, toolkit }),
   );
 
-for (const plugin of [rmsNorm, addRmsNorm])
+for (const plugin of [unitNorm, addUnitNorm])
   for (const op of plugin.ops)
     gpuTest(`${op.name}: each kernel gives the reference's numbers on the op's cases`, async (gpu) => {
       for (const { types, attrs } of op.cases)
@@ -123,12 +123,12 @@ for (const plugin of [rmsNorm, addRmsNorm])
     });
 
 test("a pass of a plugin can be left out by name, and its kernels are tried before ours", () => {
-  assert.is(compile(NORM, withNorm, ["fuse-rms-norm"]).kernels?.length, 2);
+  assert.is(compile(NORM, withNorm, ["fuse-unit-norm"]).kernels?.length, 2);
   const names = withBoth.kernels.map((k) => k.name);
-  assert.equal(names.slice(-2), ["rms_norm_rows", "add_rms_norm_rows"]);
+  assert.equal(names.slice(-2), ["unit_norm_rows", "add_unit_norm_rows"]);
   assert.equal(
     withBoth.passes.map((p) => p.name).filter((name) => /norm/.test(name)),
-    ["fuse-layer-norm", "fuse-rms-norm", "fuse-add-rms-norm"],
+    ["fuse-layer-norm", "fuse-unit-norm", "fuse-add-unit-norm", "fuse-rms-norm"],
   );
   assert.is(at(standard.kernels, -1).name, "matmul_gemv_normalized", "ours are what they were");
 });

@@ -206,23 +206,6 @@ const ROOT: readonly Kind[] = [
   ],
   ...MADE,
 ];
-const HEADS: readonly Kind[] = [
-  [
-    /^(\S+) is made of (\w+\[.*\]), not of rows$/,
-    (c, name = "", type = "") => {
-      const cut = c.index.producer(at(c.index.producer(named(c, name))?.operands ?? [], 0));
-      return printType(at(cut?.operands ?? [], 0).type) === type;
-    },
-  ],
-  [
-    /^(\S+) is cut from (\w+\[.*\]) into (\w+\[.*\]), which are other rows$/,
-    (c, name = "", from = "", into = "") => {
-      const cut = at(c.index.producer(named(c, name))?.operands ?? [], 0);
-      return printType(cut.type) === into && printType(at(c.index.producer(cut)?.operands ?? [], 0).type) === from;
-    },
-  ],
-  ...MADE,
-];
 const STARTS: readonly Kind[] = [
   [
     /^(\S+) starts at row (\S+), not at 0$/,
@@ -381,6 +364,9 @@ const KINDS: Readonly<Record<string, readonly Kind[]>> = {
   deviation: MADE,
   "deviation-from-the-mean-over-the-last-axis": MADE,
   "scaled-and-shifted": ROOT,
+  "root-of-mean-square-plus-epsilon": MADE,
+  "mean-over-the-last-axis": MADE,
+  scaled: ROOT,
   "intermediates-are-private": [
     [
       /^(\S+) is also read by (\S+)$/,
@@ -428,9 +414,9 @@ const KINDS: Readonly<Record<string, readonly Kind[]>> = {
     ],
   ],
   "scaled-product-of-query-and-keys": MADE,
-  "query-heads": HEADS,
-  "key-heads": HEADS,
-  "value-heads": HEADS,
+  "query-heads": MADE,
+  "key-heads": MADE,
+  "value-heads": MADE,
   "mixes-values": [
     [
       /^(\S+) is not the left side of a matmul$/,
@@ -441,7 +427,10 @@ const KINDS: Readonly<Record<string, readonly Kind[]>> = {
     ],
   ],
   "same-heads-and-length": [
-    [/^query, keys and values have (\d+), (\d+) and (\d+) heads$/, (_, q, k, v) => !(q === k && k === v)],
+    [
+      /^query, keys and values have (\d+), (\d+) and (\d+) heads$/,
+      (_, q, k, v) => k !== v || Number(q) % Number(k) !== 0,
+    ],
     [/^keys are (\w+\[.*\]), but values are (\w+\[.*\])$/, (_, k, v) => k !== v],
   ],
   "keys-start-at-the-first-row": STARTS,
@@ -460,6 +449,7 @@ const KINDS: Readonly<Record<string, readonly Kind[]>> = {
       },
     ],
     [/^(\S+) is (\w+\[.*\]), but the query rows are (\w+\[.*\])$/, (c, name = "", type = "") => isType(c, name, type)],
+    ...MADE,
   ],
 };
 

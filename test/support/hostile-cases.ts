@@ -26,8 +26,8 @@ function computes(name: string, text: string, check: KernelCheck = {}): void {
 const ROWS = { runs: [{ T: 1 }, { T: 5 }] };
 
 for (const [op, rows] of [
-  ["rms_norm", "g"],
-  ["rms_norm_shifted", "g, c"],
+  ["rms_row", "g"],
+  ["rms_row_shifted", "g, c"],
   ["shifted_first", "g, c"],
   ["unit_row", ""],
   ["centred_unit_row", "g"],

@@ -11,8 +11,8 @@ import { add } from "../../ir/ops/index.ts";
 import type { HostTensor } from "../../ir/tensor.ts";
 import { type DType, tensorType } from "../../ir/type.ts";
 
-export const rmsNorm = defineNormalization({
-  name: "rms_norm",
+export const rmsRow = defineNormalization({
+  name: "rms_row",
   summary: "a row over its root mean square",
   operands: ["x", "gain"],
   centre: "none",
@@ -20,8 +20,8 @@ export const rmsNorm = defineNormalization({
   scale: "gain",
   eps: 1e-3,
 });
-export const rmsNormShifted = defineNormalization({
-  name: "rms_norm_shifted",
+export const rmsRowShifted = defineNormalization({
+  name: "rms_row_shifted",
   summary: "the same, shifted",
   operands: ["x", "gain", "offset"],
   centre: "none",

@@ -4,11 +4,11 @@ import { constantDim, count, defineKernel, definePlugin } from "wgpt/codegen";
 import { add, at, attr, attrOf, CompileError, defineOp, printType, typeEquals } from "wgpt/ir";
 import { Emitter, has, on, predicate, rulePass } from "wgpt/passes";
 import { template } from "wgpt/template";
-import { rmsNorm } from "./rms-norm.ts";
+import { unitNorm } from "./unit-norm.ts";
 
-const addRmsNorm = defineOp({
-  name: "add_rms_norm",
-  summary: "x + r, and its RMS norm",
+const addUnitNorm = defineOp({
+  name: "add_unit_norm",
+  summary: "x + r, and its unit norm",
   operands: ["x", "r", "gain"],
   attrs: { eps: attr.float(1e-6) },
   traits: { anchor: true },
@@ -16,26 +16,26 @@ const addRmsNorm = defineOp({
   infer([x, r]) {
     if (typeEquals(x, r)) return [x, x];
     throw new CompileError(
-      "add_rms_norm",
+      "add_unit_norm",
       `r is ${printType(r)}, but x is ${printType(x)}`,
       "they are added as they lie",
     );
   },
   decompose(emit, [x, r, gain], { eps }) {
     const sum = at(emit(add, [x, r]), 0);
-    return [sum, at(emit(rmsNorm, [sum, gain], { eps }), 0)];
+    return [sum, at(emit(unitNorm, [sum, gain], { eps }), 0)];
   },
 });
 
-const fuseAddRmsNorm = rulePass({
-  name: "fuse-add-rms-norm",
-  summary: "a residual's sum and its norm → one add_rms_norm",
+const fuseAddUnitNorm = rulePass({
+  name: "fuse-add-unit-norm",
+  summary: "a residual's sum and its norm → one add_unit_norm",
   role: "fuse",
   rules: [
     {
       name: "norm-of-sum",
-      summary: "s = add(x, r), rms_norm(s, gain) → add_rms_norm(x, r, gain), which gives both",
-      sites: (node) => (node.op === rmsNorm ? node.results : []),
+      summary: "s = add(x, r), unit_norm(s, gain) → add_unit_norm(x, r, gain), which gives both",
+      sites: (node) => (node.op === unitNorm ? node.results : []),
       predicates: [
         has("row-is-a-sum", "site.0", on(add, "x", "r"), "add(x, r)"),
         predicate("both-sides-lie-alike", (m) => {
@@ -48,7 +48,7 @@ const fuseAddRmsNorm = rulePass({
       replace(m) {
         const [sum, gain] = [at(m.node.operands, 0), at(m.node.operands, 1)];
         const emitter = new Emitter(m.index, m.site);
-        const made = emitter.many(addRmsNorm, [m.value("x"), m.value("r"), gain], m.node.attrs);
+        const made = emitter.many(addUnitNorm, [m.value("x"), m.value("r"), gain], m.node.attrs);
         const fresh = new Map([sum, m.site].map((old, i) => [old, at(made, i)]));
         return emitter.replaceEach([m.producer(sum), m.node], fresh);
       },
@@ -71,16 +71,16 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
     power += sum * sum;
     store_sum(row, i, sum);
   }
-  let scale = inverseSqrt(power / {{f32 width}} + {{f32 eps}});
+  let scale = inverseSqrt(power + {{f32 eps}});
   for (var i = 0u; i < {{width}}u; i++) { store_norm(row, i, (load_x(row, i) + load_r(row, i)) * scale * load_gain(i)); }
 }
 `;
 
-const addRmsNormRows = defineKernel({
-  name: "add_rms_norm_rows",
+const addUnitNormRows = defineKernel({
+  name: "add_unit_norm_rows",
   summary: "one invocation per row, two results",
-  kind: addRmsNorm,
-  template: template("add-rms-norm-rows", WGSL, ["title", "bindings", "functions", "width", "lanes", "eps", "rows"]),
+  kind: addUnitNorm,
+  template: template("add-unit-norm-rows", WGSL, ["title", "bindings", "functions", "width", "lanes", "eps", "rows"]),
   space: (_region, { machine }) => [{ lanes: machine.lanes }, { lanes: 2 * machine.lanes }],
   refuses({ anchor }, _target, { lanes }) {
     const shape = anchor?.operands[0]?.type.shape ?? [];
@@ -104,8 +104,8 @@ const addRmsNormRows = defineKernel({
 });
 
 export default definePlugin({
-  name: "add-rms-norm",
-  ops: [addRmsNorm],
-  kernels: [addRmsNormRows],
-  passes: [{ pass: fuseAddRmsNorm, after: "fuse-rms-norm" }],
+  name: "add-unit-norm",
+  ops: [addUnitNorm],
+  kernels: [addUnitNormRows],
+  passes: [{ pass: fuseAddUnitNorm, after: "fuse-unit-norm" }],
 });

@@ -1,33 +1,33 @@
-// A plugin: RMS norm as an op, a pass that finds it in primitive ops, and a kernel of its own.
+// A plugin: unit norm as an op, a pass that finds it in primitive ops, and a kernel of its own.
 import { constantDim, count, defineKernel, definePlugin, laneSpace } from "wgpt/codegen";
-import { add, at, attrOf, defineNormalization, dimEquals, mul, printType, reduceMean, rsqrt } from "wgpt/ir";
+import { add, at, attrOf, defineNormalization, dimEquals, mul, printType, reduceSum, rsqrt } from "wgpt/ir";
 import { Emitter, has, isPrivate, literalOf, on, onWhere, overLastAxis, predicate, rulePass } from "wgpt/passes";
 import { template } from "wgpt/template";
 
-export const rmsNorm = defineNormalization({
-  name: "rms_norm",
-  summary: "divide the last axis by its root mean square, then scale",
+export const unitNorm = defineNormalization({
+  name: "unit_norm",
+  summary: "divide the last axis by its length, then scale",
   operands: ["x", "gain"],
   centre: "none",
-  moment: "mean",
+  moment: "sum",
   scale: "gain",
   eps: 1e-6,
 });
 
-const power = onWhere(reduceMean, overLastAxis, on(mul, "x", "x"));
+const power = onWhere(reduceSum, overLastAxis, on(mul, "x", "x"));
 const normalized = on(mul, "x", on(rsqrt, on(add, power, literalOf("eps"))));
 
-const fuseRmsNorm = rulePass({
-  name: "fuse-rms-norm",
-  summary: "square, mean, root, scale → one rms_norm",
+const fuseUnitNorm = rulePass({
+  name: "fuse-unit-norm",
+  summary: "square, sum, root, scale → one unit_norm",
   role: "fuse",
   rules: [
     {
       name: "scaled-row",
-      summary: "x · 1/√(mean(x²) + eps) · gain → rms_norm(x, gain)",
+      summary: "x · 1/√(Σx² + eps) · gain → unit_norm(x, gain)",
       sites: (node) => (node.op === mul && node.operands.some((v) => v.type.shape.length === 1) ? node.results : []),
       predicates: [
-        has("row-over-its-size", "site", on(mul, normalized, "gain"), "x · 1/√(mean(x²) + eps) · gain"),
+        has("row-over-its-size", "site", on(mul, normalized, "gain"), "x · 1/√(Σx² + eps) · gain"),
         predicate("gain-is-a-row", (m) => {
           const [x, gain] = [m.value("x"), m.value("gain")];
           const isRow = gain.type.shape.length === 1 && dimEquals(at(gain.type.shape, 0), x.type.shape.at(-1) ?? 0);
@@ -37,7 +37,7 @@ const fuseRmsNorm = rulePass({
       ],
       replace(m) {
         const emit = new Emitter(m.index, m.site);
-        return emit.replace([m.node], emit.op(rmsNorm, [m.value("x"), m.value("gain")], { eps: m.number("eps") }));
+        return emit.replace([m.node], emit.op(unitNorm, [m.value("x"), m.value("gain")], { eps: m.number("eps") }));
       },
     },
   ],
@@ -63,16 +63,16 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
   workgroupBarrier();
   var power = 0.0;
   for (var i = 0u; i < LANES; i++) { power += squares[i]; }
-  let scale = inverseSqrt(power / f32(WIDTH) + {{f32 eps}});
+  let scale = inverseSqrt(power + {{f32 eps}});
   for (var i = lane; i < WIDTH; i += LANES) { store_y(row, i, load_x(row, i) * scale * load_gain(i)); }
 }
 `;
 
-const rmsNormRows = defineKernel({
-  name: "rms_norm_rows",
+const unitNormRows = defineKernel({
+  name: "unit_norm_rows",
   summary: "one workgroup per row",
-  kind: rmsNorm,
-  template: template("rms-norm-rows", WGSL, ["title", "bindings", "functions", "width", "lanes", "eps", "rows"]),
+  kind: unitNorm,
+  template: template("unit-norm-rows", WGSL, ["title", "bindings", "functions", "width", "lanes", "eps", "rows"]),
   space: (_region, target) => laneSpace(target),
   refuses({ anchor }) {
     const { dtype, shape } = at(anchor?.operands ?? [], 0).type;
@@ -96,8 +96,8 @@ const rmsNormRows = defineKernel({
 });
 
 export default definePlugin({
-  name: "rms-norm",
-  ops: [rmsNorm],
-  kernels: [rmsNormRows],
-  passes: [{ pass: fuseRmsNorm, after: "fuse-layer-norm" }],
+  name: "unit-norm",
+  ops: [unitNorm],
+  kernels: [unitNormRows],
+  passes: [{ pass: fuseUnitNorm, after: "fuse-layer-norm" }],
 });

@@ -2,9 +2,9 @@ import { Command } from "commander";
 import { compileModel, targetByName } from "../codegen/index.ts";
 import { chooseDType, embeddedModel, readModel, withContext } from "../engine/index.ts";
 import { type AdapterReport, openDawn, optionError, printAdapter, printBytes } from "../runtime/index.ts";
-import { counted } from "./counted.ts";
+import { benchRows, PROMPT } from "./bench-rows.ts";
 import { printWarning } from "./errors.ts";
-import { measureHost, measureSpeeds, type Speeds, type Spread } from "./measure.ts";
+import { measureHost, measureSpeeds, printSpread, type Speeds, type Spread } from "./measure.ts";
 import { peakRssBytes } from "./memory.ts";
 import { contextOption, dtypeOption, type MemoryOptions } from "./memory-options.ts";
 import { type OpenModel, openModel } from "./open-model.ts";
@@ -17,14 +17,13 @@ interface Options extends MemoryOptions, PluginOptions {
   readonly runs: number;
   readonly maxNewTokens: number;
   readonly prefill?: readonly number[];
+  readonly rows?: number;
   readonly host?: boolean;
   readonly target: string;
   readonly disablePass?: readonly string[];
   readonly json?: boolean;
 }
 
-/** Tokens before those that are decoded. */
-const PROMPT = 16;
 const HOST_STEPS = 300;
 
 export const benchCommand = new Command("bench")
@@ -38,6 +37,7 @@ export const benchCommand = new Command("bench")
   .option("--prefill <lengths>", "lengths of prompts (default: 128,512 as far as they fit)", wholeNumbers)
   .addOption(dtypeOption())
   .addOption(contextOption())
+  .option("--rows <n>", "decode n sequences at a time, and one beside it for comparison", wholeNumber)
   .option("--host", "measure the host's part of a decode step, on a device that computes nothing")
   .addOption(targetOption("with --host: "))
   .addOption(pluginOption())
@@ -50,6 +50,10 @@ export const benchCommand = new Command("bench")
         "is given without --host, but what runs is compiled for its adapter",
         "leave it out, or give --host",
       );
+    const given = (["host", "prefill"] as const).find((name) => command.getOptionValueSource(name) === "cli");
+    if (options.rows !== undefined && given)
+      throw optionError("--rows", `is given, and so is --${given}`, "give one of them");
+    if (options.rows !== undefined) return benchRows(model, { ...options, rows: options.rows });
     return (options.host ? runHost : runModel)(model, options);
   });
 
@@ -151,20 +155,15 @@ function textOf(facts: Facts, speeds: Speeds): string {
   const rows: (readonly [string, string])[] = [
     ["load", `${(facts.loadMs / 1000).toFixed(2)} s for ${printBytes(facts.loadBytes)}, shaders included`],
     ["memory", `${printBytes(facts.gpuBytes)} on the adapter, ${printBytes(facts.peakRss)} of the process at most`],
-    ["first token", `${range(speeds.firstTokenMs, "ms")} after a prompt of ${PROMPT}`],
-    ["decode", `${range(speeds.decode, "tokens/s")}, ${facts.tokens} tokens a run`],
-    ...[...speeds.prefill].map(([n, s]) => [`prefill ${n}`, range(s, "tokens/s")] as const),
+    ["first token", `${printSpread(speeds.firstTokenMs, "ms")} after a prompt of ${PROMPT}`],
+    ["decode", `${printSpread(speeds.decode, "tokens/s")}, ${facts.tokens} tokens a run`],
+    ...[...speeds.prefill].map(([n, s]) => [`prefill ${n}`, printSpread(s, "tokens/s")] as const),
     ["dispatches", `${facts.dispatches} a token`],
     ["weights read", `${printBytes(facts.weightBytes)} a token, ${gigabytes(facts, speeds).toFixed(1)} GB/s`],
   ];
   const head = `${facts.model}${random}, ${facts.dtype} weights, on ${printAdapter(facts.adapter)}`;
   return `${head}\n${rows.map(([name, text]) => `  ${name.padEnd(14)}${text}\n`).join("")}`;
 }
-
-/** Three digits, whatever the size. */
-const digits = (x: number): string => (x >= 100 ? x.toFixed(0) : x.toPrecision(3));
-const range = ({ median, min, max, runs }: Spread, unit: string): string =>
-  `${digits(median)} ${unit} (${counted(runs, "run")}, ${digits(min)} to ${digits(max)})`;
 
 async function runHost(name: string | undefined, options: Options): Promise<void> {
   const model = name ?? (await embeddedModel());

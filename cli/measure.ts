@@ -10,6 +10,7 @@ import {
   type Session,
   symbolMaxima,
 } from "../runtime/index.ts";
+import { counted } from "./counted.ts";
 
 export interface Spread {
   readonly median: number;
@@ -30,6 +31,12 @@ export function spreadOf(values: readonly number[]): Spread {
   };
 }
 
+/** Three digits, whatever the size. */
+const digits = (x: number): string => (x >= 100 ? x.toFixed(0) : x.toPrecision(3));
+
+export const printSpread = ({ median, min, max, runs }: Spread, unit: string): string =>
+  `${digits(median)} ${unit} (${counted(runs, "run")}, ${digits(min)} to ${digits(max)})`;
+
 export interface SpeedOptions {
   readonly runs: number;
   /** Tokens of the prompt before decoding, and tokens decoded after the first. */
@@ -48,7 +55,7 @@ export interface Speeds {
 }
 
 /** Token ids spread over the vocabulary. */
-const promptOf = (length: number, n_vocab: number): number[] =>
+export const promptOf = (length: number, n_vocab: number): number[] =>
   Array.from({ length }, (_, i) => (i * 7919 + 13) % Math.min(n_vocab, 50000));
 
 /** Tokens per second, greedily. Everything runs once before it is measured: drivers compile what they run first. */
@@ -81,7 +88,8 @@ export async function measureSpeeds(session: Session, options: SpeedOptions): Pr
   };
 }
 
-async function timeDecode(session: Session, prompt: readonly number[], tokens: number) {
+/** How long the first token takes after a prompt, and how long as many more as `tokens`. */
+export async function timeDecode(session: Session, prompt: readonly number[], tokens: number) {
   const began = performance.now();
   let firstAt = began;
   await session.reset();

@@ -6,6 +6,7 @@ import { type Compilation, type CompileOptions, compileSource, modelSource } fro
 import { withWayOut } from "./way-out.ts";
 
 export { ENTRY_NAMES, type EntryName, type EntrySpec, type Family } from "../ir/index.ts";
+export { type BatchOptions, batchSpec, compileBatch } from "./compile-batch.ts";
 export type { Compilation, CompiledEntry, CompileOptions } from "./compile-source.ts";
 export type { ComputedNode } from "./lower.ts";
 export { definePlugin, type PlacedPass, type Plugin, type PluginSpec } from "./plugin.ts";

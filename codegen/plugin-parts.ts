@@ -152,6 +152,7 @@ const FAMILY = {
   readConfig: CALL,
   printConfig: CALL,
   graph: CALL,
+  batch: may(CALL),
   fitConfig: may(CALL),
   names: may({ ...record(CHECKPOINT_NAMES), closed: true }),
   initialisation: may({ ...record(INITIALISATION), closed: true }),

@@ -31,6 +31,7 @@ export {
 export type { ExpectedBundle } from "./expected-bundle.ts";
 export { entriesOf, isGraphFile, nameOf, readGraphs } from "./graph-file.ts";
 export { modelFolder, modelPaths } from "./model-paths.ts";
+export { type OpenBatchOptions, type OpenedBatch, openBatch } from "./open-batch.ts";
 export {
   embeddedModel,
   type OpenedModel,

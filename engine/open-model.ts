@@ -217,7 +217,8 @@ export async function openCheckpointModel(
   }
 }
 
-const randomSource = ({ family, config }: ReadModel, dtype: AskedDType): WeightSource => {
+/** Weights that are made up, for a preset. */
+export const randomSource = ({ family, config }: ReadModel, dtype: AskedDType): WeightSource => {
   const stored = dtype === "f16" ? "F16" : "F32";
   return openRandomWeights(listWeights(family, config, stored), 1, stored, family.initialisation);
 };

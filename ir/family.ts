@@ -1,5 +1,6 @@
 // What a family of language models is to the compiler and to the commands: which config.json it reads, and the graphs of its
 // entry points. A family is a value in a toolkit; no other file knows one by name.
+import type { BatchSpec } from "../base/batch.ts";
 import type { CheckpointNames, Initialisation } from "../base/checkpoint-names.ts";
 import type { PlanModel, PlanRoles } from "../base/plan.ts";
 import { configError } from "./errors.ts";
@@ -7,6 +8,7 @@ import type { Graph } from "./graph.ts";
 import type { Json } from "./models/config-keys.ts";
 import { type SymbolValues, symbol } from "./type.ts";
 
+export { BATCH_BUFFERS, type BatchSpec } from "../base/batch.ts";
 export type {
   CheckpointNames,
   Initialisation,
@@ -110,6 +112,12 @@ export interface Family<C extends ModelConfig = ModelConfig> {
    * others; T + P ≤ n_ctx). Its tokens lie in the state `tokens` i32[n_ctx + 1]; its first result are the logits, f32[T, n_vocab] for `logits`, else f32[1, n_vocab], where `drawToken` ends it.
    */
   graph(config: C, entry: EntryName): Graph;
+  /**
+   * The graph of a batch's entry point over T rows, whatever sequences they belong to; absent where the family has none. Its states are
+   * `BATCH_BUFFERS`; its first result are the logits f32[T, n_vocab]. `decode` has a row for each sequence, draws a token for each with
+   * `settings` f32[T, 5], `seed` u32[T] and `suppressed` u32[T, ⌈n_vocab/32⌉], and appends it; `logits` draws nothing.
+   */
+  batch?(config: C, spec: BatchSpec, entry: "decode" | "logits"): Graph;
 }
 
 /**

@@ -19,6 +19,7 @@ export type {
   TransposeRecipe,
   WeightRecipe,
 } from "../base/recipe.ts";
+export { Batch, type BatchPrompt } from "./batch.ts";
 export type { BundleFiles } from "./bundle.ts";
 export type { BundleModel } from "./bundle-model.ts";
 export { folderOf } from "./bundle-place.ts";

@@ -64,7 +64,7 @@ function view(region: Region): View {
 }
 
 /** The head of keys that `head` reads. */
-const keyHead = (group: number): string => (group === 1 ? "head" : `head / ${group}u`);
+export const keyHead = (group: number): string => (group === 1 ? "head" : `head / ${group}u`);
 
 /** Where a column of the query's head lies in the keys and values. */
 function keyColumn({ group, params: { size } }: View): readonly Index[] {
@@ -162,6 +162,7 @@ export const attentionDecode = defineKernel({
     "size",
     "scale",
     "keyHead",
+    "keyRow",
     "lanes",
     "tile",
     "parts",
@@ -193,6 +194,7 @@ export const attentionDecode = defineKernel({
         size: params.size,
         scale: params.scale,
         keyHead: keyHead(group),
+        keyRow: "(first + k)",
         length: region.print.dim(length),
         lanes,
         tile,
@@ -223,10 +225,10 @@ export const attentionDecode = defineKernel({
 });
 
 /** Into how many parts a column's mixture is cut, so that there is one for every invocation. */
-const partsOf = (size: number, lanes: number): number => Math.max(1, Math.floor((4 * lanes) / size));
+export const partsOf = (size: number, lanes: number): number => Math.max(1, Math.floor((4 * lanes) / size));
 
 /** The scaled query, the mixture, a number for each key and each invocation, and the number of vectors. */
-const sharedBytes = (size: number, lanes: number, tile: number): number =>
+export const sharedBytes = (size: number, lanes: number, tile: number): number =>
   4 * size * (1 + partsOf(size, lanes)) + 4 * (tile + lanes) + 4;
 
 export const attentionPrefill = defineKernel({

@@ -3,6 +3,7 @@
 import type { Kernel } from "../kernel.ts";
 import { argmaxKernel } from "./argmax.ts";
 import { attentionDecode, attentionNaive, attentionPrefill } from "./attention.ts";
+import { attentionPaged } from "./attention-paged.ts";
 import { layerNormNaive, layerNormRows } from "./layer-norm.ts";
 import { matmulBlocked } from "./matmul-blocked.ts";
 import { matmulBlockedQuads } from "./matmul-blocked-quads.ts";
@@ -15,7 +16,7 @@ import { matmulNaive } from "./matmul-naive.ts";
 import { matmulSubgroupMatrix } from "./matmul-subgroup-matrix.ts";
 import { pointwiseKernel } from "./pointwise.ts";
 import { reduceKernel } from "./reduce.ts";
-import { sampleTokenKernel } from "./sample-token.ts";
+import { sampleTokenKernel, sampleTokensKernel } from "./sample-token.ts";
 import { scatterKernel } from "./scatter.ts";
 
 /** Every kernel, each kind from slow to fast. */
@@ -25,11 +26,13 @@ export const KERNELS: readonly Kernel[] = [
   reduceKernel,
   argmaxKernel,
   sampleTokenKernel,
+  sampleTokensKernel,
   layerNormNaive,
   layerNormRows,
   attentionNaive,
   attentionPrefill,
   attentionDecode,
+  attentionPaged,
   matmulNaive,
   matmulGemv,
   matmulBlockedRows,

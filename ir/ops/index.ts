@@ -27,6 +27,8 @@ import { maximum } from "./maximum.ts";
 import { minimum } from "./minimum.ts";
 import { mul } from "./mul.ts";
 import { neg } from "./neg.ts";
+import { pageSlots } from "./page-slots.ts";
+import { pagedAttention } from "./paged-attention.ts";
 import { pow } from "./pow.ts";
 import { reduceMax } from "./reduce-max.ts";
 import { reduceMean } from "./reduce-mean.ts";
@@ -35,6 +37,7 @@ import { reshape } from "./reshape.ts";
 import { rmsNorm } from "./rms-norm.ts";
 import { rsqrt } from "./rsqrt.ts";
 import { sampleToken } from "./sample-token.ts";
+import { sampleTokens } from "./sample-tokens.ts";
 import { scaledDotProductAttention } from "./scaled-dot-product-attention.ts";
 import { select } from "./select.ts";
 import { sin } from "./sin.ts";
@@ -73,6 +76,8 @@ export const OPS: readonly Op[] = [
   minimum,
   mul,
   neg,
+  pageSlots,
+  pagedAttention,
   pow,
   reduceMax,
   reduceMean,
@@ -81,6 +86,7 @@ export const OPS: readonly Op[] = [
   rmsNorm,
   rsqrt,
   sampleToken,
+  sampleTokens,
   scaledDotProductAttention,
   select,
   sin,
@@ -119,6 +125,8 @@ export {
   minimum,
   mul,
   neg,
+  pagedAttention,
+  pageSlots,
   pow,
   reduceMax,
   reduceMean,
@@ -127,6 +135,7 @@ export {
   rmsNorm,
   rsqrt,
   sampleToken,
+  sampleTokens,
   scaledDotProductAttention,
   select,
   sin,

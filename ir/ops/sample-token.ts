@@ -50,23 +50,36 @@ export const sampleToken = defineOp({
       );
     return tensorType("i32", [1]);
   },
-  reference([{ data: given }, settings, seed, suppressed, sequence], { step }) {
-    const isSuppressed = (id: number) => ((at(suppressed.data, id >>> 5) >>> (id & 31)) & 1) === 1;
-    const [temperature = 0, topK = 0, topP = 1, minP = 0, penalty = 1] = settings.data;
-    const seen = new Set(sequence.data.subarray(0, Number(step)));
-    const penalised = (z: number, id: number) =>
-      !seen.has(id) || penalty === 1 ? z : z > 0 ? z / penalty : z * penalty;
-    const logits = given.map((z, id) => (isSuppressed(id) ? Number.NEGATIVE_INFINITY : penalised(z, id)));
-    const best = logits.reduce((b, z, i) => (z > at(logits, b) ? i : b), 0);
-    const isDistribution = Number.isFinite(at(logits, best)) && !logits.some(Number.isNaN);
-    const token = !isDistribution
-      ? -1
-      : !(temperature > 0)
-        ? best
-        : draw(logits, at(logits, best), { temperature, topK, topP, minP }, uniform(at(seed.data, 0), Number(step)));
-    return { dtype: "i32", shape: [1], data: Float64Array.of(token) };
+  reference([{ data: logits }, settings, seed, suppressed, sequence], { step }) {
+    const seen = sequence.data.subarray(0, Number(step));
+    const row = { logits, settings: settings.data, seed: at(seed.data, 0), suppressed: suppressed.data, seen };
+    return { dtype: "i32", shape: [1], data: Float64Array.of(drawFrom(row, Number(step))) };
   },
 });
+
+/** What a token is drawn from; see `sample_token`. */
+export interface DrawnRow {
+  readonly logits: Float64Array;
+  readonly settings: Float64Array;
+  readonly seed: number;
+  readonly suppressed: Float64Array;
+  /** The tokens before it. */
+  readonly seen: Float64Array;
+}
+
+/** The token that is drawn at that step, or −1. */
+export function drawFrom({ logits: given, settings, seed, suppressed, seen: before }: DrawnRow, step: number): number {
+  const isSuppressed = (id: number) => ((at(suppressed, id >>> 5) >>> (id & 31)) & 1) === 1;
+  const [temperature = 0, topK = 0, topP = 1, minP = 0, penalty = 1] = settings;
+  const seen = new Set(before);
+  const penalised = (z: number, id: number) => (!seen.has(id) || penalty === 1 ? z : z > 0 ? z / penalty : z * penalty);
+  const logits = given.map((z, id) => (isSuppressed(id) ? Number.NEGATIVE_INFINITY : penalised(z, id)));
+  const best = logits.reduce((b, z, i) => (z > at(logits, b) ? i : b), 0);
+  const isDistribution = Number.isFinite(at(logits, best)) && !logits.some(Number.isNaN);
+  if (!isDistribution) return -1;
+  if (!(temperature > 0)) return best;
+  return draw(logits, at(logits, best), { temperature, topK, topP, minP }, uniform(seed, step));
+}
 
 interface Filters {
   readonly temperature: number;

@@ -16,6 +16,8 @@ const refused = runCli(["bench", "--host", "--target", "abacus"]);
 const run = (...args: readonly string[]) => (adapter ? runCli(["bench", ...args]) : undefined);
 const small = ["--runs", "2", "--max-new-tokens", "4"];
 const json = run("--json", "--prefill", "5,20", ...small);
+const rows = run("--rows", "3", "--json", ...small);
+const rowsText = run("--rows", "2", ...small);
 const tooLong = run("--prefill", "20,1000", ...small);
 const text = run("--prefill", "8", ...small);
 const tooSmall = NANO_SORT === undefined ? undefined : run(NANO_SORT, ...small);
@@ -39,6 +41,15 @@ test("--host says in words what it measured", async () => {
   assert.match(lines[0] ?? "", /^gpt2: the host's part of a decode step of 64 dispatches, on Dawn's null backend$/);
   assert.match(lines[1] ?? "", /^ {2}encode and submit {2}\d\.\d{3} ms \(\d/);
   assertFails(await refused, /target: there is no target abacus/);
+});
+
+gpuTest("--rows decodes several at a time, beside one", async () => {
+  const facts = JSON.parse(output(await result(rows)));
+  assert.equal([facts.model, facts.rows, facts.decoded_tokens, facts.ratio.runs], ["embedded", 3, 4, 2]);
+  for (const spread of [facts.decode_tokens_per_second, facts.batch_tokens_per_second, facts.ratio])
+    assert.ok(spread.min > 0 && spread.min <= spread.median && spread.median <= spread.max);
+  const lines = output(await result(rowsText)).split("\n");
+  assert.match(lines[2] ?? "", /^ {2}2 at a time {3}\S+ tokens\/s \(2 runs/);
 });
 
 gpuTest("--json has the figures, with their runs, and the adapter they are of", async () => {

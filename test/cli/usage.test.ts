@@ -94,6 +94,8 @@ const WRONG: readonly (readonly [args: readonly string[], message: RegExp])[] = 
   ],
   [["inspect", "gpt2", "--plugin", "."], /^wgpt: \.: can't be read: it is a folder/],
   [["bench", "--target", "h100"], /--target: is given without --host.*\(leave it out, or give --host\)/],
+  [["bench", "--rows", "0"], /'--rows <n>' argument '0' is invalid\. It must be a whole number, 1 or more/],
+  [["bench", "--rows", "2", "--host"], /--rows: is given, and so is --host \(give one of them\)/],
   [["compile", "nowhere.graph", "--max", "T=4", "--out", "b"], /nowhere\.graph: can't be read: no such file/],
   [["compile", "gpt2"], /compile: there is no folder to write to \(give MODEL and --out DIR, or --check DIR\)/],
 ];

@@ -61,6 +61,53 @@ const MISFITS: Readonly<Record<string, readonly Misfit[]>> = {
     [["f32[T, 4]", "f16[4, 3]"], {}, ["a is f32[T, 4]", "b is f16[4, 3]"]],
     [["f32[2, 1, 4]", "f32[3, 4, 1]"], {}, ["a is f32[2, 1, 4]", "b is f32[3, 4, 1]"]],
   ],
+  page_slots: [
+    [["i32[T]", "i32[2]", "i32[2, 3]"], { page_size: 4 }, ["positions are i32[T]", "sequence i32[2]"]],
+    [["i32[T]", "i32[T]", "i32[6]"], { page_size: 4 }, ["pages i32[6]", "sequence i32[T]"]],
+    [["i32[T]", "i32[T]", "i32[2, 3]"], { page_size: 0 }, ["page_size is 0", "pages i32[2, 3]"]],
+  ],
+  paged_attention: [
+    [
+      ["f32[T, 8]", "f32[6, 8]", "f32[6, 8]", "i32[T]", "i32[T]", "i32[2, 3]"],
+      { n_head: 4, n_kv_head: 3, page_size: 2, scale: 1 },
+      ["n_head is 4", "n_kv_head 3"],
+    ],
+    [
+      ["f32[T, 8]", "f32[6, 8]", "f32[6, 8]", "i32[T]", "i32[T]", "i32[2, 3]"],
+      { n_head: 2, page_size: 0, scale: 1 },
+      ["n_head is 2", "page_size 0"],
+    ],
+    [
+      ["f32[T, 8]", "f32[6, 8]", "f32[6, 8]", "i32[T]", "i32[T]", "i32[2, 3]"],
+      { n_head: 3, page_size: 2, scale: 1 },
+      ["query is f32[T, 8]", "n_head is 3"],
+    ],
+    [
+      ["f32[T, 8]", "f32[6, 4]", "f32[6, 8]", "i32[T]", "i32[T]", "i32[2, 3]"],
+      { n_head: 2, page_size: 2, scale: 1 },
+      ["keys is f32[6, 4]", "query is f32[T, 8]"],
+    ],
+    [
+      ["f32[T, 8]", "f32[6, 8]", "i32[6, 8]", "i32[T]", "i32[T]", "i32[2, 3]"],
+      { n_head: 2, page_size: 2, scale: 1 },
+      ["values is i32[6, 8]", "query is f32[T, 8]"],
+    ],
+    [
+      ["f32[T, 8]", "f32[6, 8]", "f32[6, 8]", "i32[5]", "i32[T]", "i32[2, 3]"],
+      { n_head: 2, page_size: 2, scale: 1 },
+      ["positions is i32[5]", "query is f32[T, 8]"],
+    ],
+    [
+      ["f32[T, 8]", "f32[6, 8]", "f32[6, 8]", "i32[T]", "f32[T]", "i32[2, 3]"],
+      { n_head: 2, page_size: 2, scale: 1 },
+      ["sequence is f32[T]", "query is f32[T, 8]"],
+    ],
+    [
+      ["f32[T, 8]", "f32[6, 8]", "f32[6, 8]", "i32[T]", "i32[T]", "i32[6]"],
+      { n_head: 2, page_size: 2, scale: 1 },
+      ["pages is i32[6]", "i32[N, M]"],
+    ],
+  ],
   reduce_max: [AXIS],
   reduce_mean: [AXIS],
   reduce_sum: [AXIS, [["f32[]"], {}, ["axis is -1", "x is f32[]"]]],
@@ -82,6 +129,28 @@ const MISFITS: Readonly<Record<string, readonly Misfit[]>> = {
       ["logits are f32[1, 99]", "the suppressed ids u32[3]"],
     ],
     [["f32[1, 9]", "f32[5]", "u32[1]", "u32[1]", "i32[4, 1]"], {}, ["logits are f32[1, 9]", "the sequence i32[4, 1]"]],
+  ],
+  sample_tokens: [
+    [
+      ["f32[2, 130]", "f32[5]", "u32[2]", "u32[2, 5]", "i32[2, 9]", "i32[2]"],
+      {},
+      ["settings f32[5]", "logits are f32[2, 130]"],
+    ],
+    [
+      ["f32[2, 130]", "f32[2, 5]", "u32[3]", "u32[2, 5]", "i32[2, 9]", "i32[2]"],
+      {},
+      ["seeds u32[3]", "logits are f32[2, 130]"],
+    ],
+    [
+      ["f32[2, 130]", "f32[2, 5]", "u32[2]", "u32[2, 4]", "i32[2, 9]", "i32[2]"],
+      {},
+      ["the suppressed ids u32[2, 4]", "logits are f32[2, 130]"],
+    ],
+    [
+      ["f32[2, 130]", "f32[2, 5]", "u32[2]", "u32[2, 5]", "i32[2, 9]", "f32[2]"],
+      {},
+      ["steps f32[2]", "sequences i32[2, 9]"],
+    ],
   ],
   scaled_dot_product_attention: [
     [

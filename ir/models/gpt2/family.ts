@@ -2,7 +2,7 @@
 import type { Family } from "../../family.ts";
 import { fitGpt2Config, GPT2_INITIALISATION, GPT2_NAMES } from "./checkpoint.ts";
 import { type Gpt2Config, PRESETS, readGpt2Config } from "./config.ts";
-import { buildGpt2 } from "./graph.ts";
+import { buildGpt2, buildGpt2Batch } from "./graph.ts";
 
 /** OpenAI's GPT-2 (2019), as `GPT2LMHeadModel` of transformers computes it. */
 export const gpt2: Family<Gpt2Config> = {
@@ -14,6 +14,7 @@ export const gpt2: Family<Gpt2Config> = {
   initialisation: GPT2_INITIALISATION,
   fitConfig: fitGpt2Config,
   graph: (config, entry) => buildGpt2(config, entry === "logits" ? "all" : "last", "sequence"),
+  batch: buildGpt2Batch,
 };
 
 function printConfig(config: Gpt2Config): Readonly<Record<string, unknown>> {

@@ -1,13 +1,15 @@
 // GPT-2 in primitive ops and in its own words (wte, wpe, ln_1, c_attn, …). Nothing is fused here: that is the passes' work.
+import { DRAW_SETTINGS, suppressedWords } from "../../../base/draw.ts";
 import type { Attrs } from "../../attr.ts";
 import { GraphBuilder } from "../../builder.ts";
 import { at } from "../../errors.ts";
-import { NEW_TOKENS, PAST_TOKENS } from "../../family.ts";
+import { BATCH_BUFFERS, type BatchSpec, NEW_TOKENS, PAST_TOKENS } from "../../family.ts";
 import type { Graph } from "../../graph.ts";
 import type { Op } from "../../op.ts";
 import {
   add,
   cacheUpdate,
+  cacheWrite,
   cast,
   concat,
   cos,
@@ -15,17 +17,21 @@ import {
   erf,
   exp,
   gather,
+  greaterEqual,
   iota,
   lessEqual,
   matmul,
   maximum,
   mul,
+  pagedAttention,
+  pageSlots,
   pow,
   reduceMax,
   reduceMean,
   reduceSum,
   reshape,
   rsqrt,
+  sampleTokens,
   select,
   sin,
   slice,
@@ -35,7 +41,7 @@ import {
   transpose,
 } from "../../ops/index.ts";
 import { MASKED } from "../../ops/scaled-dot-product-attention.ts";
-import { addDims, type Dim, tensorType } from "../../type.ts";
+import { addDims, type Dim, type DType, tensorType } from "../../type.ts";
 import type { Value } from "../../value.ts";
 import { drawToken } from "../draw.ts";
 import type { Gpt2Config } from "./config.ts";
@@ -62,8 +68,25 @@ export function buildGpt2(config: Gpt2Config, logits: LogitsOf = "all", tokens: 
   return new Gpt2(config).build(logits, tokens);
 }
 
+/** The decoder over rows of many sequences; see `Family.batch`. */
+export function buildGpt2Batch(config: Gpt2Config, spec: BatchSpec, entry: "decode" | "logits"): Graph {
+  return new Gpt2(config).buildBatch(spec, entry === "decode");
+}
+
+/** Where rows of many sequences stand, each i32[T], and where their keys and values lie. */
+interface BatchRows {
+  readonly spec: BatchSpec;
+  readonly positions: Value;
+  readonly sequence: Value;
+  /** i32[sequences, pages of one] */
+  readonly pages: Value;
+  /** The row of the pool that each row's keys and values go to. */
+  readonly slots: Value;
+}
+
 class Gpt2 {
   readonly #config: Gpt2Config;
+  #rows: BatchRows | undefined;
   readonly #graph = new GraphBuilder("gpt2");
   readonly #states: Value[] = [];
 
@@ -72,21 +95,70 @@ class Gpt2 {
   }
 
   build(logits: LogitsOf, from: TokensFrom): Graph {
-    const { n_layer, n_ctx, n_embd, n_vocab, tie_word_embeddings } = this.#config;
+    const { n_ctx, n_vocab } = this.#config;
     const sequence =
       from === "sequence" ? this.#graph.input("tokens", tensorType("i32", [n_ctx + 1]), "state") : undefined;
     const tokens = sequence
       ? this.#op(slice, [sequence], "tokens.new", { axis: 0, start: P, length: T })
       : this.#graph.input("tokens", tensorType("i32", [T]));
+    const y = this.#logits(tokens, logits);
+    if (sequence && logits === "last") this.#states.push(drawToken(this.#graph, y, sequence, n_vocab, addDims(P, T)));
+    return this.#graph.build([y, ...this.#states]);
+  }
+
+  buildBatch(spec: BatchSpec, draws: boolean): Graph {
+    const { n_ctx, n_vocab } = this.#config;
+    const { sequences, pageSize, rows } = spec;
+    const i32 = (name: string, shape: readonly Dim[]) => this.#graph.input(name, tensorType("i32", shape), "state");
+    const whole = (n: number) => this.#graph.literal(n, "i32");
+    const room = n_ctx + 1;
+    const tokens = i32(BATCH_BUFFERS.tokens, [sequences * room]);
+    const state = i32(BATCH_BUFFERS.positions, [rows]);
+    const pages = i32(BATCH_BUFFERS.pages, [sequences, Math.ceil(n_ctx / pageSize)]);
+    const own = (v: Value) => this.#op(slice, [v], `${v.name}.rows`, { axis: 0, start: 0, length: T });
+    const [positions, sequence] = [own(state), own(i32(BATCH_BUFFERS.sequence, [rows]))];
+    const slots = this.#op(pageSlots, [positions, sequence, pages], "slots", { page_size: pageSize });
+    this.#rows = { spec, positions, sequence, pages, slots };
+    const places = this.#op(add, [this.#op(mul, [sequence, whole(room)], "tokens.first"), positions], "tokens.place");
+    const y = this.#logits(this.#op(gather, [tokens, places], "tokens.new"), "all");
+    if (!draws) return this.#graph.build([y, ...this.#states]);
+    const input = (name: string, dtype: DType, ...shape: readonly number[]) =>
+      this.#graph.input(name, tensorType(dtype, [T, ...shape]));
+    const steps = this.#op(add, [positions, whole(1)], "steps");
+    const isRow = this.#op(greaterEqual, [positions, whole(0)], "is_row");
+    const wanted = this.#op(select, [isRow, steps, positions], "positions.next");
+    const { settings, seed, suppressed } = BATCH_BUFFERS;
+    const texts = this.#op(reshape, [tokens], "tokens.by_sequence", { shape: [sequences, room] });
+    const drawn = this.#op(
+      sampleTokens,
+      [
+        y,
+        input(settings, "f32", DRAW_SETTINGS.length),
+        input(seed, "u32"),
+        input(suppressed, "u32", suppressedWords(n_vocab)),
+        this.#op(gather, [texts, sequence], "tokens.own"),
+        wanted,
+      ],
+      "token",
+    );
+    const next = this.#op(select, [isRow, this.#op(add, [places, whole(1)], "tokens.after"), positions], "tokens.slot");
+    this.#states.push(
+      this.#op(cacheWrite, [tokens, drawn, next], "tokens.drawn"),
+      this.#op(cacheUpdate, [state, wanted], "positions.advanced", { start: 0 }),
+    );
+    return this.#graph.build([y, ...this.#states]);
+  }
+
+  /** Of tokens i32[T]: f32[T, n_vocab], or f32[1, n_vocab] of the last. */
+  #logits(tokens: Value, logits: LogitsOf): Value {
+    const { n_layer, n_embd, n_vocab, tie_word_embeddings } = this.#config;
     const wte = this.#weight("wte.weight", n_vocab, n_embd);
     let x = this.#op(add, [this.#op(gather, [wte, tokens], "wte"), this.#positions()], "embd"); // [T, C]
     for (let layer = 0; layer < n_layer; layer++) x = this.#block(x, layer);
     if (logits === "last") x = this.#op(slice, [x], "last", { axis: 0, start: addDims(T, -1), length: 1 });
     x = this.#layerNorm(x, "ln_f");
     const head = tie_word_embeddings ? wte : this.#weight("lm_head.weight", n_vocab, n_embd);
-    const y = this.#op(matmul, [x, this.#op(transpose, [head], "lm_head.t", { perm: [1, 0] })], "logits"); // [T, V]
-    if (sequence && logits === "last") this.#states.push(drawToken(this.#graph, y, sequence, n_vocab, addDims(P, T)));
-    return this.#graph.build([y, ...this.#states]);
+    return this.#op(matmul, [x, this.#op(transpose, [head], "lm_head.t", { perm: [1, 0] })], "logits"); // [T, V]
   }
 
   /** x + attn(ln_1(x)), then x + mlp(ln_2(x)). */
@@ -133,6 +205,7 @@ class Gpt2 {
       Value,
       Value,
     ];
+    if (this.#rows) return this.#linear(this.#paged(this.#rows, q, kv, layer, name), `${name}.c_proj`, n_embd, n_embd);
     const heads = (rows: Value, count: Dim, perm: readonly number[], part: string): Value =>
       this.#op(
         transpose,
@@ -161,11 +234,38 @@ class Gpt2 {
     return this.#linear(merged, `${name}.c_proj`, n_embd, n_embd);
   }
 
+  /** Attention of rows of many sequences, after their keys and values went to the pool. */
+  #paged(
+    { spec, positions, sequence, pages, slots }: BatchRows,
+    q: Value,
+    kv: Value,
+    layer: number,
+    name: string,
+  ): Value {
+    const { n_embd, n_head } = this.#config;
+    const { pages: count, pageSize } = spec;
+    const pool = this.#graph.input(`${name}.kv`, tensorType("f32", [count * pageSize, 2 * n_embd]), "state");
+    const updated = this.#op(cacheWrite, [pool, kv, slots], `${name}.kv_pool`);
+    this.#states.push(updated);
+    const columns = (part: string, start: number): Value =>
+      this.#op(slice, [updated], `${name}.${part}`, { axis: 1, start, length: n_embd });
+    return this.#op(
+      pagedAttention,
+      [q, columns("k", 0), columns("v", n_embd), positions, sequence, pages],
+      `${name}.merged`,
+      { n_head, page_size: pageSize, scale: 1 / this.#divisor(layer, n_embd / n_head) },
+    );
+  }
+
   #scaled(scores: Value, layer: number, size: number, name: string): Value {
+    return this.#op(div, [scores, this.#divisor(layer, size)], `${name}.scaled`);
+  }
+
+  /** What scores are divided by. */
+  #divisor(layer: number, size: number): number {
     const { scale_attn_weights, scale_attn_by_inverse_layer_idx } = this.#config;
-    let divisor = scale_attn_weights ? Math.sqrt(size) : 1;
-    if (scale_attn_by_inverse_layer_idx) divisor *= layer + 1;
-    return this.#op(div, [scores, divisor], `${name}.scaled`);
+    const divisor = scale_attn_weights ? Math.sqrt(size) : 1;
+    return scale_attn_by_inverse_layer_idx ? divisor * (layer + 1) : divisor;
   }
 
   /** Query i stands at position P + i and sees the keys up to itself. */
@@ -236,7 +336,7 @@ class Gpt2 {
 
   #positions(): Value {
     const { n_embd, n_positions, position_encoding } = this.#config;
-    const positions = this.#op(iota, [], "position", { start: P, length: T });
+    const positions = this.#rows?.positions ?? this.#op(iota, [], "position", { start: P, length: T });
     return position_encoding === "learned"
       ? this.#op(gather, [this.#weight("wpe.weight", n_positions, n_embd), positions], "wpe")
       : this.#sinusoids(positions, n_embd);

@@ -1,0 +1,115 @@
+import { at, attrOf, unreachable } from "../../ir/index.ts";
+import { pagedAttention } from "../../ir/ops/index.ts";
+import { constantDim, count, defineKernel } from "../kernel.ts";
+import type { Region } from "../region.ts";
+import { combinations, laneChoices } from "../space.ts";
+import { keyHead, partsOf, sharedBytes } from "./attention.ts";
+import { cacheLoads, cacheParams, cacheVectors, refusesCache } from "./cache-windows.ts";
+import { kernelTemplate } from "./kernel-template.ts";
+
+function view(region: Region) {
+  const { anchor } = region;
+  if (!anchor) return unreachable("a paged attention region without attention");
+  const heads = attrOf<number>(anchor.attrs, "n_head");
+  const query = region.operand("query");
+  return {
+    query,
+    y: at(anchor.results, 0),
+    rows: at(query.type.shape, 0),
+    heads,
+    size: constantDim(query.type.shape[1]) / heads,
+    group: heads / (attrOf<number>(anchor.attrs, "n_kv_head") || heads),
+    scale: attrOf<number>(anchor.attrs, "scale"),
+    pageSize: attrOf<number>(anchor.attrs, "page_size"),
+    /** Places that a sequence has room for. */
+    room: constantDim(region.operand("pages").type.shape[1]) * attrOf<number>(anchor.attrs, "page_size"),
+  };
+}
+
+/** Each query's own keys, wherever their pages lie: as the decode step's attention, which a row of a batch is. */
+export const attentionPaged = defineKernel({
+  name: "attention_paged",
+  summary: "one workgroup per query row and head, keys and values in pages",
+  kind: pagedAttention,
+  template: kernelTemplate("attention-decode", [
+    "title",
+    "bindings",
+    "functions",
+    "size",
+    "scale",
+    "keyHead",
+    "keyRow",
+    "lanes",
+    "tile",
+    "parts",
+    "length",
+    "keys",
+    "keyStart",
+    "keyStride",
+    "values",
+    "valueStart",
+    "valueStride",
+  ]),
+  vectors: cacheVectors,
+  space: (_region, target) => combinations({ lanes: laneChoices(target), tile: [256] }),
+  refuses(region, { limits }, { lanes, tile }) {
+    const { size } = view(region);
+    if (size % 4 !== 0) return `the head size ${size} is no multiple of 4`;
+    const bytes = sharedBytes(size, lanes, tile);
+    return (
+      refusesCache(region) ??
+      (bytes > limits.maxComputeWorkgroupStorageSize
+        ? `a head of ${size} needs ${bytes} bytes of workgroup memory`
+        : undefined)
+    );
+  },
+  lower(region, _target, { lanes, tile }) {
+    const { query, y, rows, heads, size, group, scale, pageSize, room } = view(region);
+    return {
+      params: {
+        size,
+        scale,
+        keyHead: keyHead(group),
+        keyRow: "row_of(row, first + k)",
+        length: "u32(load_position(row) + 1)",
+        lanes,
+        tile,
+        parts: partsOf(size, lanes),
+        ...cacheParams(region),
+      },
+      functions: [
+        region.loadFunction("load_query", query, ["row", "column"]),
+        region.loadFunction("load_position", region.operand("positions"), ["row"]),
+        region.loadFunction("load_sequence", region.operand("sequence"), ["row"]),
+        region.loadFunction("load_page", region.operand("pages"), ["sequence", "i"]),
+        `// Where a place of the row's sequence lies.
+fn row_of(row: u32, place: u32) -> u32 {
+  return u32(load_page(u32(load_sequence(row)), place / ${pageSize}u)) * ${pageSize}u + place % ${pageSize}u;
+}`,
+        region.storeFunction("store_result", y, ["row", "column"]),
+      ],
+      workgroups: [count(heads), count(rows), count()],
+      // How many keys a query sees, the data says: taken to be half of what there is room for.
+      work: (n) => {
+        const queries = heads * n(rows);
+        const [vectors, keys] = [size / 4, room / 2];
+        const tiles = Math.ceil(keys / tile);
+        const loads = queries * keys * vectors;
+        const found = queries * keys * (1 + vectors);
+        const mixed = Math.max(vectors * partsOf(size, lanes), vectors);
+        return {
+          calls: {
+            ...cacheLoads(region, loads),
+            load_page: found,
+            load_sequence: found,
+            load_query: queries * size,
+            store_result: queries * size,
+          },
+          multiplyAdds: 8 * loads,
+          shared: 2 * loads + queries * (4 * keys + tiles * (2 * mixed + lanes * (lanes + 1)) + lanes * (lanes + 1)),
+          barriers: 2 + 4 * tiles,
+        };
+      },
+    };
+  },
+});

@@ -1,0 +1,129 @@
+// Many sequences in one step: what each draws, and its logits, are those of a run of its own.
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { batchSpec, compileBatch, compileModel } from "../../codegen/compile.ts";
+import { targetForAdapter } from "../../codegen/target.ts";
+import { standard } from "../../codegen/toolkit.ts";
+import { embeddedModel, readModel } from "../../engine/index.ts";
+import { type Gpt2Config, readGpt2Config } from "../../ir/models/gpt2/config.ts";
+import { gpt2 } from "../../ir/models/gpt2/family.ts";
+import { Batch, type BatchPrompt } from "../../runtime/batch.ts";
+import type { OpenDevice } from "../../runtime/device.ts";
+import { Model } from "../../runtime/model.ts";
+import { openCheckpoint } from "../../runtime/weights/file-source.ts";
+import { onGpu } from "../support/gpu.ts";
+
+const test = suite("batch");
+const gpuTest = onGpu(test);
+
+const PROMPTS: readonly BatchPrompt[] = [
+  { ids: [1] },
+  { ids: [5, 9, 2, 40, 7, 7, 3, 12, 30, 31, 8, 2, 2, 6, 5, 1, 9, 11, 24] },
+  { ids: [17, 3], sampler: { temperature: 0.8, topK: 20 }, seed: 7 },
+  { ids: [2, 2, 2, 2], sampler: { temperature: 1.2, topP: 0.9, repetitionPenalty: 1.3 }, seed: 123456789 },
+  { ids: [44, 0, 13, 29, 5], sampler: { temperature: 0, suppressTokens: [1, 2, 3] } },
+  { ids: Array.from({ length: 70 }, (_, i) => (i * 7) % 60) },
+  { ids: [60, 59] },
+  { ids: [17, 3], sampler: { temperature: 0.8, topK: 20 }, seed: 8 },
+];
+const STEPS = 24;
+
+async function checkpoint(): Promise<{ readonly config: Gpt2Config; readonly folder: string }> {
+  const folder = await embeddedModel();
+  const { config } = await readModel(folder, standard, () => undefined);
+  return { config: readGpt2Config(gpt2.printConfig(config as Gpt2Config)), folder };
+}
+
+/** What one sequence draws by itself, and its logits at the end. */
+async function alone(gpu: OpenDevice, prompts: readonly BatchPrompt[]) {
+  const { config, folder } = await checkpoint();
+  const { plan } = compileModel(gpt2, config, {
+    target: targetForAdapter(gpu.adapter),
+    entries: ["prefill", "decode"],
+  });
+  const source = await openCheckpoint(folder);
+  const model = await Model.load(gpu, plan, source);
+  const texts: { readonly ids: readonly number[]; readonly logits: Float32Array }[] = [];
+  for (const { ids, sampler = { temperature: 0 }, seed = 0 } of prompts) {
+    const session = await model.session();
+    const drawn = [await session.drawAfter(ids, sampler, seed)];
+    while (drawn.length < STEPS) drawn.push(await session.drawNext());
+    await session.reset();
+    texts.push({ ids: drawn, logits: await session.feed([...ids, ...drawn.slice(0, -1)]) });
+    await session.close();
+  }
+  await model.close();
+  await source.close();
+  return texts;
+}
+
+gpuTest("eight sequences draw what each draws alone", async (gpu) => {
+  const { config, folder } = await checkpoint();
+  const target = targetForAdapter(gpu.adapter);
+  const expected = await alone(gpu, PROMPTS);
+  for (const pageSize of [16, 5]) {
+    const size = { sequences: PROMPTS.length, pageSize };
+    const { plan } = compileBatch(gpt2, config, size, { target, chunk: 32 });
+    const source = await openCheckpoint(folder);
+    const batch = await Batch.load(gpu, plan, source, batchSpec(config, size, 32));
+    await source.close();
+    try {
+      for (const half of [STEPS, STEPS / 2]) {
+        await batch.start(PROMPTS);
+        const drawn = PROMPTS.map((): number[] => []);
+        for (let done = 0; done < STEPS; done += half)
+          for (const [s, ids] of (await batch.decode(half)).entries()) drawn[s]?.push(...ids);
+        for (const [s, { ids }] of expected.entries())
+          assert.equal(drawn[s], ids, `sequence ${s}, pages of ${pageSize}`);
+      }
+      const logits = await batch.lastLogits();
+      const { n_vocab } = config;
+      expected.forEach(({ logits: own }, s) => {
+        const largest = Math.max(...own.map(Math.abs));
+        own.forEach((z, i) => {
+          const error = Math.abs((logits[s * n_vocab + i] ?? Number.NaN) - z);
+          assert.ok(error <= 2e-5 * largest, `sequence ${s}, logit ${i} is off by ${error} of ${largest}`);
+        });
+      });
+    } finally {
+      batch.close();
+    }
+  }
+});
+
+gpuTest("a batch says what does not fit", async (gpu) => {
+  const { config, folder } = await checkpoint();
+  const size = { sequences: 2 };
+  const { plan } = compileBatch(gpt2, config, size, { target: targetForAdapter(gpu.adapter) });
+  const source = await openCheckpoint(folder);
+  const batch = await Batch.load(gpu, plan, source, batchSpec(config, size));
+  await source.close();
+  const refuses = async (call: () => Promise<unknown>, message: RegExp): Promise<void> => {
+    const error = await call().then(
+      () => undefined,
+      (e: unknown) => e,
+    );
+    assert.match(String((error as Error | undefined)?.message), message);
+  };
+  try {
+    await refuses(() => batch.decode(1), /has no prompts yet/);
+    await refuses(() => batch.start([{ ids: [1] }]), /has 2 sequences, but is given 1 prompts/);
+    await refuses(() => batch.start([{ ids: [1] }, { ids: [] }]), /prompt 1: has 0 tokens/);
+    await refuses(() => batch.start([{ ids: [1] }, { ids: [config.n_vocab] }]), /is not in the vocabulary/);
+    await batch.start([{ ids: [1] }, { ids: [1, 2, 3] }]);
+    await refuses(() => batch.decode(config.n_ctx), /do not fit/);
+    assert.is((await batch.decode(config.n_ctx - 2)).length, 2);
+  } finally {
+    batch.close();
+  }
+});
+
+test("a family without batches, and sizes that are none, are refused", async () => {
+  const { config } = await checkpoint();
+  const { batch: _, ...others } = gpt2;
+  assert.throws(() => compileBatch(others, config, { sequences: 2 }), /family gpt2: has no batches/);
+  assert.throws(() => compileBatch(gpt2, config, { sequences: 0 }), /is of 0 sequences/);
+  assert.throws(() => compileBatch(gpt2, config, { sequences: 2, pageSize: 1.5 }), /pages of 1\.5/);
+});
+
+test.run();

@@ -251,6 +251,7 @@ export const WEIGHTS_SCHEMA: object = {
         { $ref: "#/definitions/TensorRecipe" },
         { $ref: "#/definitions/SliceRecipe" },
         { $ref: "#/definitions/TransposeRecipe" },
+        { $ref: "#/definitions/ReshapeRecipe" },
         { $ref: "#/definitions/CastRecipe" },
         { $ref: "#/definitions/ConcatRecipe" },
       ],
@@ -286,6 +287,16 @@ export const WEIGHTS_SCHEMA: object = {
         kind: { type: "string", const: "transpose" },
         of: { $ref: "#/definitions/WeightRecipe" },
         perm: { type: "array", items: { $ref: "#/definitions/Count" } },
+      },
+    },
+    ReshapeRecipe: {
+      type: "object",
+      required: ["kind", "of", "shape"],
+      additionalProperties: false,
+      properties: {
+        kind: { type: "string", const: "reshape" },
+        of: { $ref: "#/definitions/WeightRecipe" },
+        shape: { type: "array", items: { $ref: "#/definitions/Count" } },
       },
     },
     CastRecipe: {

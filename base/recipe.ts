@@ -39,6 +39,16 @@ export interface TransposeRecipe {
   readonly perm: readonly Count[];
 }
 
+/** The same elements in the same order, row by row, with other axes. */
+export interface ReshapeRecipe {
+  /** Says which recipe it is. */
+  readonly kind: "reshape";
+  /** What is given other axes. */
+  readonly of: WeightRecipe;
+  /** The length of each axis. */
+  readonly shape: readonly Count[];
+}
+
 /** Each element rounded to the nearest that `to` has. */
 export interface CastRecipe {
   /** Says which recipe it is. */
@@ -60,7 +70,7 @@ export interface ConcatRecipe {
 }
 
 /** How a weight is made from the checkpoint's tensors. Told apart by `kind`. */
-export type WeightRecipe = TensorRecipe | SliceRecipe | TransposeRecipe | CastRecipe | ConcatRecipe;
+export type WeightRecipe = TensorRecipe | SliceRecipe | TransposeRecipe | ReshapeRecipe | CastRecipe | ConcatRecipe;
 
 /** What a recipe gives. */
 export interface RecipeType {
@@ -96,6 +106,14 @@ export function transposeRecipe(of: WeightRecipe, perm: readonly number[]): Weig
   return { kind: "transpose", of, perm };
 }
 
+/** With other axes. A reshape of a reshape is one or none, and a cast is made of the reshape. */
+export function reshapeRecipe(of: WeightRecipe, shape: readonly number[]): WeightRecipe {
+  if (of.kind === "cast") return castRecipe(reshapeRecipe(of.of, shape), of.to);
+  if (of.kind === "reshape") return reshapeRecipe(of.of, shape);
+  const now = recipeType(of).shape;
+  return now.length === shape.length && now.every((d, i) => d === shape[i]) ? of : { kind: "reshape", of, shape };
+}
+
 /** In another dtype. A cast to what it is already is none, and neither is one to f32 and back. */
 export function castRecipe(of: WeightRecipe, to: DType): WeightRecipe {
   if (recipeType(of).dtype === to) return of;
@@ -122,6 +140,8 @@ export function recipeType(recipe: WeightRecipe): RecipeType {
       const { dtype, shape } = recipeType(recipe.of);
       return { dtype, shape: recipe.perm.map((axis) => shape[axis] ?? Number.NaN) };
     }
+    case "reshape":
+      return { dtype: recipeType(recipe.of).dtype, shape: recipe.shape };
     case "cast":
       return { dtype: recipe.to, shape: recipeType(recipe.of).shape };
     case "concat": {
@@ -149,6 +169,8 @@ export function recipeProblem(recipe: WeightRecipe): string | undefined {
       const complete = perm.length === type.shape.length && type.shape.every((_, axis) => perm.includes(axis));
       return complete ? undefined : `perm is [${perm.join(", ")}], but what it orders is ${printRecipeType(type)}`;
     }
+    case "reshape":
+      return recipeProblem(recipe.of) ?? reshapeProblem(recipe);
     case "cast":
       return recipeProblem(recipe.of);
     case "concat":
@@ -166,6 +188,14 @@ function sliceProblem({ of, axis, start, length }: SliceRecipe): string | undefi
   return size !== undefined && isLength(start) && isLength(length) && start + length <= size
     ? undefined
     : `a slice takes ${start} to ${start + length} of axis ${axis}, but is of ${printRecipeType(type)}`;
+}
+
+function reshapeProblem({ of, shape }: ReshapeRecipe): string | undefined {
+  const type = recipeType(of);
+  const count = (lengths: readonly number[]): number => lengths.reduce((n, d) => n * d, 1);
+  return shape.every(isLength) && count(shape) === count(type.shape)
+    ? undefined
+    : `a reshape makes [${shape.join(", ")}], but is of ${printRecipeType(type)}`;
 }
 
 function concatProblem({ of, axis }: ConcatRecipe): string | undefined {
@@ -206,6 +236,8 @@ export function printRecipe(recipe: WeightRecipe): string {
       return `slice(${printRecipe(recipe.of)}, axis=${recipe.axis}, start=${recipe.start}, length=${recipe.length})`;
     case "transpose":
       return `transpose(${printRecipe(recipe.of)}, perm=[${recipe.perm.join(", ")}])`;
+    case "reshape":
+      return `reshape(${printRecipe(recipe.of)}, shape=[${recipe.shape.join(", ")}])`;
     case "cast":
       return `cast(${printRecipe(recipe.of)}, to=${recipe.to})`;
     case "concat":

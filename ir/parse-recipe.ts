@@ -61,9 +61,11 @@ class RecipeParser {
       }
       case "transpose": {
         const of = this.recipe();
-        this.#key("perm");
-        this.#lexer.punct("[");
-        return { kind: "transpose", of, perm: this.#lexer.listUntil("]", () => this.#whole("perm")) };
+        return { kind: "transpose", of, perm: this.#numbers("perm") };
+      }
+      case "reshape": {
+        const of = this.recipe();
+        return { kind: "reshape", of, shape: this.#numbers("shape") };
       }
       case "cast": {
         const of = this.recipe();
@@ -81,13 +83,23 @@ class RecipeParser {
         return { kind: "concat", of, axis: this.#number("axis") };
       }
       default:
-        return this.#lexer.fail(`${name} is no part of a recipe`, "it has slice, transpose, cast and concat", place);
+        return this.#lexer.fail(
+          `${name} is no part of a recipe`,
+          "it has slice, transpose, reshape, cast and concat",
+          place,
+        );
     }
   }
 
   #number(key: string): number {
     this.#key(key);
     return this.#whole(key);
+  }
+
+  #numbers(key: string): readonly number[] {
+    this.#key(key);
+    this.#lexer.punct("[");
+    return this.#lexer.listUntil("]", () => this.#whole(key));
   }
 
   #key(key: string): void {

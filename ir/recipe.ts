@@ -5,6 +5,7 @@ import type { Input } from "./graph.ts";
 import type { Op } from "./op.ts";
 import { cast } from "./ops/cast.ts";
 import { concat } from "./ops/concat.ts";
+import { reshape } from "./ops/reshape.ts";
 import { slice } from "./ops/slice.ts";
 import { transpose } from "./ops/transpose.ts";
 import type { HostTensor } from "./tensor.ts";
@@ -30,6 +31,8 @@ export function evaluateRecipe(recipe: WeightRecipe, tensors: ReadonlyMap<string
     }
     case "transpose":
       return apply(transpose, [evaluateRecipe(recipe.of, tensors)], { perm: recipe.perm });
+    case "reshape":
+      return apply(reshape, [evaluateRecipe(recipe.of, tensors)], { shape: recipe.shape });
     case "cast":
       return apply(cast, [evaluateRecipe(recipe.of, tensors)], { to: recipe.to });
     case "concat":

@@ -15,6 +15,7 @@ export { fuseLayerNorm } from "./fuse-layer-norm.ts";
 export { fuseLinear } from "./fuse-linear.ts";
 export { defaultPolicy, fusePointwise, type RegionPolicy, storageBuffers } from "./fuse-pointwise.ts";
 export { fuseRmsNorm } from "./fuse-rms-norm.ts";
+export { fuseScatter } from "./fuse-scatter.ts";
 export * from "./observers.ts";
 export {
   PASS_ROLES,

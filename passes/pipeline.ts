@@ -12,6 +12,7 @@ import { fuseLayerNorm } from "./fuse-layer-norm.ts";
 import { fuseLinear } from "./fuse-linear.ts";
 import { defaultPolicy, fusePointwise } from "./fuse-pointwise.ts";
 import { fuseRmsNorm } from "./fuse-rms-norm.ts";
+import { fuseScatter } from "./fuse-scatter.ts";
 import { packVectors } from "./pack-vectors.ts";
 import { ownPass, type Pass } from "./pass.ts";
 import { makePass, type PassContext, type PassMaker, type PassSpec } from "./pass-maker.ts";
@@ -57,6 +58,8 @@ export const PASSES: readonly PassSpec[] = [
   ),
   // Each pointwise op that is left joins the kernel before or after it.
   made(fusePointwise(), ({ policy }) => fusePointwise(policy)),
+  // What is still a scatter of its own had no kernel before it that could take it in.
+  made(fuseScatter(), ({ policy }) => fuseScatter(policy)),
   // Last: only now it is known what one kernel reads.
   made(packVectors(defaultPolicy), ({ policy, maxWeightBytes, packVectors: packs }) =>
     packs ? packVectors(policy, maxWeightBytes) : undefined,

@@ -14,6 +14,7 @@ export * from "../base/plan.ts";
 export type {
   CastRecipe,
   ConcatRecipe,
+  ReshapeRecipe,
   SliceRecipe,
   TensorRecipe,
   TransposeRecipe,

@@ -3,8 +3,8 @@ import { pagedAttention } from "../../ir/ops/index.ts";
 import { constantDim, count, defineKernel } from "../kernel.ts";
 import type { Region } from "../region.ts";
 import { combinations, laneChoices } from "../space.ts";
-import { keyHead, partsOf, sharedBytes } from "./attention.ts";
-import { cacheLoads, cacheParams, cacheVectors, refusesCache } from "./cache-windows.ts";
+import { partsOf, sharedBytes } from "./attention.ts";
+import { cacheLoads, cacheParams, cacheVectors, keyHead, refusesCache } from "./cache-windows.ts";
 import { kernelTemplate } from "./kernel-template.ts";
 
 function view(region: Region) {

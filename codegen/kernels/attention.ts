@@ -4,8 +4,7 @@ import { constantDim, count, defineKernel } from "../kernel.ts";
 import type { Region } from "../region.ts";
 import { combinations, laneChoices, laneSpace } from "../space.ts";
 import { MAX_F32, wgslLiteral } from "../wgsl-element.ts";
-import { addIndex, divIndex, type Index, indexName, indexOf, modIndex, mulIndex } from "../wgsl-index.ts";
-import { cacheLoads, cacheParams, cacheVectors, refusesCache } from "./cache-windows.ts";
+import { cacheLoads, cacheParams, cacheVectors, keyColumn, keyHead, refusesCache } from "./cache-windows.ts";
 import { kernelTemplate } from "./kernel-template.ts";
 import { elementsOf, linearGroups } from "./pointwise.ts";
 
@@ -63,17 +62,6 @@ function view(region: Region): View {
   return { query, keys, values, y, rows: at(query.type.shape, 0), length, params, group: heads / shared, mask };
 }
 
-/** The head of keys that `head` reads. */
-export const keyHead = (group: number): string => (group === 1 ? "head" : `head / ${group}u`);
-
-/** Where a column of the query's head lies in the keys and values. */
-function keyColumn({ group, params: { size } }: View): readonly Index[] {
-  const column = indexName("column");
-  const head = divIndex(column, indexOf(group * size));
-  const place = addIndex(mulIndex(head, indexOf(size)), modIndex(column, indexOf(size)));
-  return [indexName("row"), group === 1 ? column : place];
-}
-
 function refusesDtype(region: Region): string | undefined {
   const { dtype } = view(region).query.type;
   return dtype === "f32" ? undefined : `it computes f32, but the query is ${dtype}`;
@@ -117,8 +105,7 @@ export const attentionNaive = defineKernel({
   space: (_region, target) => laneSpace(target),
   refuses: refusesDtype,
   lower(region, _target, { lanes }) {
-    const found = view(region);
-    const { query, keys, values, y, rows, length, params, mask } = found;
+    const { query, keys, values, y, rows, length, params, group, mask } = view(region);
     return {
       params: {
         ...params,
@@ -129,8 +116,8 @@ export const attentionNaive = defineKernel({
       },
       functions: [
         region.loadFunction("load_query", query, ["row", "column"]),
-        region.loadFunction("load_key", keys, ["row", "column"], keyColumn(found)),
-        region.loadFunction("load_value", values, ["row", "column"], keyColumn(found)),
+        region.loadFunction("load_key", keys, ["row", "column"], keyColumn(group, params.size)),
+        region.loadFunction("load_value", values, ["row", "column"], keyColumn(group, params.size)),
         region.storeFunction("store_result", y, ["row", "column"]),
       ],
       workgroups: [linearGroups(y.type.shape, lanes), count(), count()],

@@ -2,6 +2,7 @@
 import { unreachable, type Value } from "../../ir/index.ts";
 import type { Region } from "../region.ts";
 import type { VectorSize } from "../storage.ts";
+import { addIndex, divIndex, type Index, indexName, indexOf, modIndex, mulIndex } from "../wgsl-index.ts";
 import { type Window, windowOf } from "../window.ts";
 
 /** Keys and values may lie in buffers of their own, or side by side in one. */
@@ -27,6 +28,17 @@ export function cacheParams(region: Region) {
     valueStart: values.offset / 4,
     valueStride: values.stride / 4,
   };
+}
+
+/** WGSL: the head of keys that `head`, one of queries, reads, where each of them serves `group` on end. */
+export const keyHead = (group: number): string => (group === 1 ? "head" : `head / ${group}u`);
+
+/** Where keys and values have, in row `row`, what the query has in `column`, for heads of that size. */
+export function keyColumn(group: number, size: number): readonly Index[] {
+  const column = indexName("column");
+  const head = divIndex(column, indexOf(group * size));
+  const place = addIndex(mulIndex(head, indexOf(size)), modIndex(column, indexOf(size)));
+  return [indexName("row"), group === 1 ? column : place];
 }
 
 /** Loads by the names of their buffers, which may be one. */

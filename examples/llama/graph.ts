@@ -1,11 +1,12 @@
 // A decoder of Llama's shape in primitive ops (Touvron et al., arXiv 2302.13971): RMS norm, rotary positions (arXiv
-// 2104.09864, in halves as transformers has them), grouped keys and values (arXiv 2305.13245), SwiGLU (arXiv 2002.05202).
+// 2104.09864), grouped keys and values (arXiv 2305.13245), SwiGLU (arXiv 2002.05202).
 import {
   add,
   addDims,
   cacheUpdate,
   cast,
   concat,
+  concatRecipe,
   cos,
   type Dim,
   div,
@@ -25,10 +26,12 @@ import {
   reduceMean,
   reduceSum,
   reshape,
+  reshapeRecipe,
   rsqrt,
   select,
   sin,
   slice,
+  split,
   sub,
   tensorRecipe,
   tensorType,
@@ -41,7 +44,7 @@ import type { LlamaConfig } from "./config.ts";
 const [T, P] = [NEW_TOKENS, PAST_TOKENS];
 const S = addDims(P, T);
 
-/** The cosines and sines of all positions' angles, f32[T, 1, head_size / 2]. */
+/** The cosines and sines of all positions' angles, f32[T, 1, head_size / 2, 1]. */
 interface Rotation {
   readonly cos: Value;
   readonly sin: Value;
@@ -52,15 +55,37 @@ export function buildLlama(config: LlamaConfig, logitsOf: "all" | "last"): Graph
   const { n_layer, n_ctx, n_embd, n_head, n_kv_head, head_size, n_inner, n_vocab } = config;
   const b = new GraphBuilder("llama");
   const states: Value[] = [];
-  const [width, group] = [n_kv_head * head_size, n_head / n_kv_head];
+  const [queryWidth, width, group] = [n_head * head_size, n_kv_head * head_size, n_head / n_kv_head];
 
   const weight = (name: string, ...shape: readonly number[]) =>
     b.input(`${name}.weight`, tensorType("f32", shape), "weight");
-  /** x · Wᵀ: a Linear keeps its matrix as [out, in], and loading turns it. */
-  const linear = (x: Value, name: string, from: number, to: number) => {
-    const stored = tensorRecipe(`${name}.weight`, [to, from]);
-    return b.op(matmul, [x, b.weight(`${name}.weight`, transposeRecipe(stored, [1, 0]))], {}, name);
+  /** A Linear's matrix, which is stored as [out, in]. */
+  const stored = (name: string, from: number, to: number) => tensorRecipe(`${name}.weight`, [to, from]);
+  /** x · Wᵀ: loading turns the matrix. */
+  const linear = (x: Value, name: string, from: number, to: number) =>
+    b.op(matmul, [x, b.weight(`${name}.weight`, transposeRecipe(stored(name, from, to), [1, 0]))], {}, name);
+  /**
+   * A Linear to heads, as a matrix [in, heads · head_size] whose columns 2i and 2i + 1 of a head are outputs i and i + head_size / 2,
+   * which are rotated together: transformers rotates halves, and scores do not change where queries and keys are put in the same order.
+   */
+  const inPairs = (name: string, heads: number) => {
+    const halves = reshapeRecipe(stored(name, n_embd, heads * head_size), [heads, 2, head_size / 2, n_embd]);
+    return reshapeRecipe(transposeRecipe(halves, [3, 0, 2, 1]), [n_embd, heads * head_size]);
   };
+  /** x · [W₁, W₂]ᵀ for two Linears, whose columns alternate: f32[T, to, 2]. */
+  const alternating = (x: Value, name: string, parts: readonly [string, string], from: number, to: number) => {
+    const both = concatRecipe(
+      parts.map((part) => stored(`${name}.${part}`, from, to)),
+      0,
+    );
+    const columns = transposeRecipe(reshapeRecipe(both, [2, to, from]), [2, 1, 0]);
+    const matrix = b.weight(`${name}.${parts.join("_")}.weight`, reshapeRecipe(columns, [from, 2 * to]));
+    const product = b.op(matmul, [x, matrix], {}, `${name}.${parts.join("_")}`);
+    return b.op(reshape, [product], { shape: [T, to, 2] }, `${name}.pairs`);
+  };
+  /** The first and the second of each pair along the last axis, each with 1 there. */
+  const firstAndSecond = (pairs: Value, name: string): readonly [Value, Value] =>
+    b.emit(split, [pairs], { axis: -1, sizes: [1, 1] }, `${name}.parts`) as [Value, Value];
   /** x / √(mean(x²) + eps) · weight */
   const norm = (x: Value, name: string): Value => {
     const mean = b.op(reduceMean, [b.op(mul, [x, x], {}, `${name}.squares`)], {}, `${name}.mean`);
@@ -74,19 +99,19 @@ export function buildLlama(config: LlamaConfig, logitsOf: "all" | "last"): Graph
     const at = (start: Dim, length: Dim, name: string) =>
       b.op(cast, [b.op(iota, [], { start, length }, name)], { to: "f32" }, `${name}.f32`);
     const exponents = b.op(mul, [at(0, half, "pair"), -Math.log(config.rope_theta) / half], {}, "pair.exponent");
-    const rows = b.op(reshape, [at(P, T, "position")], { shape: [T, 1, 1] }, "position.rows");
-    const angles = b.op(mul, [rows, b.op(exp, [exponents], {}, "pair.frequency")], {}, "angle");
+    const frequencies = b.op(reshape, [b.op(exp, [exponents])], { shape: [half, 1] }, "pair.frequency");
+    const rows = b.op(reshape, [at(P, T, "position")], { shape: [T, 1, 1, 1] }, "position.rows");
+    const angles = b.op(mul, [rows, frequencies], {}, "angle");
     return { cos: b.op(cos, [angles], {}, "cos"), sin: b.op(sin, [angles], {}, "sin") };
   };
-  /** [x₁, x₂] → [x₁·cos − x₂·sin, x₂·cos + x₁·sin], the halves of each head of x: f32[T, heads, head_size]. */
-  const rotate = (x: Value, by: Rotation, name: string): Value => {
-    const half = (start: number) =>
-      b.op(slice, [x], { axis: 2, start, length: head_size / 2 }, `${name}.half${start === 0 ? 1 : 2}`);
-    const [x1, x2] = [half(0), half(head_size / 2)];
-    const product = (v: Value, factor: "cos" | "sin") => b.op(mul, [v, by[factor]]);
-    const first = b.op(sub, [product(x1, "cos"), product(x2, "sin")], {}, `${name}.first`);
-    const second = b.op(add, [product(x2, "cos"), product(x1, "sin")], {}, `${name}.second`);
-    return b.op(concat, [first, second], { axis: 2 }, name);
+  /** Each pair (x, y) → (x·cos − y·sin, y·cos + x·sin), of rows f32[T, heads · head_size]. */
+  const rotate = (rows: Value, by: Rotation, heads: number, name: string): Value => {
+    const pairs = b.op(reshape, [rows], { shape: [T, heads, head_size / 2, 2] }, `${name}.pairs`);
+    const [x, y] = firstAndSecond(pairs, name);
+    const rotatedX = b.op(sub, [b.op(mul, [x, by.cos]), b.op(mul, [y, by.sin])], {}, `${name}.rotated_first`);
+    const rotatedY = b.op(add, [b.op(mul, [y, by.cos]), b.op(mul, [x, by.sin])], {}, `${name}.rotated_second`);
+    const rotated = b.op(concat, [rotatedX, rotatedY], { axis: 3 }, `${name}.rotated`);
+    return b.op(reshape, [rotated], { shape: [T, heads * head_size] }, `${name}.at`);
   };
 
   const softmax = (x: Value, name: string): Value => {
@@ -94,28 +119,34 @@ export function buildLlama(config: LlamaConfig, logitsOf: "all" | "last"): Graph
     return b.op(div, [e, b.op(reduceSum, [e], {}, `${name}.sum`)], {}, name);
   };
   const attention = (x: Value, name: string, by: Rotation): Value => {
-    const heads = (rows: Value, count: Dim, n: number, what: string) =>
-      b.op(reshape, [rows], { shape: [count, n, head_size] }, `${name}.${what}`);
+    const matrix = concatRecipe(
+      [
+        inPairs(`${name}.q_proj`, n_head),
+        inPairs(`${name}.k_proj`, n_kv_head),
+        transposeRecipe(stored(`${name}.v_proj`, n_embd, width), [1, 0]),
+      ],
+      1,
+    );
+    const joint = b.op(matmul, [x, b.weight(`${name}.qkv_proj.weight`, matrix)], {}, `${name}.qkv_proj`);
+    const [q, k, v] = b.emit(split, [joint], { axis: 1, sizes: [queryWidth, width, width] }, `${name}.qkv`) as [
+      Value,
+      Value,
+      Value,
+    ];
+    /** The rows so far, with the new ones: [KV, 1, …], the axes of positions and a head's columns ordered by `perm`. */
     const cached = (rows: Value, what: string, perm: readonly number[]): Value => {
       const cache = b.input(`${name}.${what}`, tensorType("f32", [n_ctx, width]), "state");
       const updated = b.op(cacheUpdate, [cache, rows], { start: P }, `${name}.${what}_cache`);
       states.push(updated);
       const past = b.op(slice, [updated], { axis: 0, start: 0, length: S }, `${name}.${what}_past`);
-      const shape = [n_kv_head, 1, ...perm.slice(1).map((axis) => (axis === 0 ? S : head_size))];
-      const turned = b.op(transpose, [heads(past, S, n_kv_head, `${what}_heads`)], { perm }, `${name}.${what}_turned`);
-      return b.op(reshape, [turned], { shape }, `${name}.${what}_shared`);
+      const heads = b.op(reshape, [past], { shape: [S, n_kv_head, 1, head_size] }, `${name}.${what}_heads`);
+      return b.op(transpose, [heads], { perm }, `${name}.${what}_turned`);
     };
-    const q = rotate(
-      heads(linear(x, `${name}.q_proj`, n_embd, n_head * head_size), T, n_head, "q"),
-      by,
-      `${name}.q_at`,
-    );
-    const k = rotate(heads(linear(x, `${name}.k_proj`, n_embd, width), T, n_kv_head, "k_new"), by, `${name}.k_at`);
-    const v = linear(x, `${name}.v_proj`, n_embd, width);
-    const keys = cached(b.op(reshape, [k], { shape: [T, width] }, `${name}.k_rows`), "k", [1, 2, 0]); // [KV, 1, D, S]
-    const values = cached(v, "v", [1, 0, 2]); // [KV, 1, S, D]
-    const groups = b.op(reshape, [q], { shape: [T, n_kv_head, group, head_size] }, `${name}.q_groups`);
-    const queries = b.op(transpose, [groups], { perm: [1, 2, 0, 3] }, `${name}.q_turned`); // [KV, G, T, D]
+    const keys = cached(rotate(k, by, n_kv_head, `${name}.k_new`), "k", [1, 2, 3, 0]); // [KV, 1, D, S]
+    const values = cached(v, "v", [1, 2, 0, 3]); // [KV, 1, S, D]
+    const groups = { shape: [T, n_kv_head, group, head_size] };
+    const rotated = b.op(reshape, [rotate(q, by, n_head, `${name}.q`)], groups, `${name}.q_groups`);
+    const queries = b.op(transpose, [rotated], { perm: [1, 2, 0, 3] }, `${name}.q_turned`); // [KV, G, T, D]
     const scores = b.op(div, [b.op(matmul, [queries, keys], {}, `${name}.scores`), Math.sqrt(head_size)]);
     const queryAt = b.op(reshape, [b.op(iota, [], { start: P, length: T })], { shape: [T, 1] });
     const sees = b.op(lessEqual, [b.op(iota, [], { length: S }), queryAt], {}, `${name}.causal`);
@@ -126,18 +157,19 @@ export function buildLlama(config: LlamaConfig, logitsOf: "all" | "last"): Graph
       `${name}.mixed`,
     );
     const merged = b.op(transpose, [mixed], { perm: [2, 0, 1, 3] }, `${name}.merged`); // [T, KV, G, D]
-    const rows = b.op(reshape, [merged], { shape: [T, n_head * head_size] }, `${name}.rows`);
-    return linear(rows, `${name}.o_proj`, n_head * head_size, n_embd);
+    const rows = b.op(reshape, [merged], { shape: [T, queryWidth] }, `${name}.rows`);
+    return linear(rows, `${name}.o_proj`, queryWidth, n_embd);
   };
   /** (silu(x · gate) · (x · up)) · down, with silu(g) = g / (1 + e^−g) */
   const mlp = (x: Value, name: string): Value => {
-    const [gate, up] = ["gate_proj", "up_proj"].map((part) => linear(x, `${name}.${part}`, n_embd, n_inner)) as [
-      Value,
-      Value,
-    ];
+    const [gate, up] = firstAndSecond(
+      alternating(x, name, ["gate_proj", "up_proj"], n_embd, n_inner),
+      `${name}.gate_up`,
+    );
     const below = b.op(add, [b.op(exp, [b.op(neg, [gate])]), 1], {}, `${name}.below`);
     const act = b.op(mul, [b.op(div, [gate, below], {}, `${name}.silu`), up], {}, `${name}.act`);
-    return linear(act, `${name}.down_proj`, n_inner, n_embd);
+    const rows = b.op(reshape, [act], { shape: [T, n_inner] }, `${name}.rows`);
+    return linear(rows, `${name}.down_proj`, n_inner, n_embd);
   };
 
   const sequence = b.input("tokens", tensorType("i32", [n_ctx + 1]), "state");

@@ -1,7 +1,9 @@
-// A weight's recipe as boxes of elements: which element of which tensor each element of the weight is. Slices, transposes and
-// concatenations move elements and no more, so that any nesting of them is a list of such boxes.
-import { type DType, recipeType, unreachable, type WeightRecipe } from "../../base/index.ts";
+// A weight's recipe as boxes of elements: which element of which tensor each element of the weight is. Slices, transposes, reshapes
+// and concatenations move elements and no more, so that any nesting of them is a list of such boxes.
+import { type DType, recipeType, type WeightRecipe } from "../../base/index.ts";
 import { type PlanWeight, recipeOf } from "../../base/plan.ts";
+import { fileError } from "../errors.ts";
+import { type Box, clipped, MOST_BOXES, moved, type PlacedBox, stridesOf, withinAxes } from "./boxes.ts";
 
 /** An axis of a box. Strides are in elements. */
 export interface PieceAxis {
@@ -23,61 +25,72 @@ export interface Piece {
   readonly halves: boolean;
 }
 
-/** A box while the recipe is walked: by the axes of what was made so far. */
-interface Box {
-  readonly tensor: string;
-  readonly source: number;
-  readonly halves: boolean;
-  readonly axes: readonly { readonly at: number; readonly size: number; readonly stride: number }[];
-}
-
-/** The boxes that make up the weight, none of them empty; each of its elements is in one. */
+/**
+ * The boxes that make up the weight, none of them empty; each of its elements is in one.
+ * @throws RuntimeError for a recipe that takes the tensors into too many.
+ */
 export function piecesOf(weight: PlanWeight): readonly Piece[] {
-  const strides = stridesOf(weight.shape);
-  return boxesOf(recipeOf(weight))
-    .filter(({ axes }) => axes.every(({ size }) => size > 0))
-    .map(({ tensor, source, halves, axes }) => ({
-      tensor,
-      source,
-      halves,
-      target: axes.reduce((n, { at }, i) => n + at * (strides[i] ?? 0), 0),
-      axes: merged(axes.map(({ size, stride }, i) => ({ size, source: stride, target: strides[i] ?? 0 }))),
-    }));
+  return boxesOf(recipeOf(weight), weight.name).map(({ tensor, source, target, halves, parts }) => ({
+    tensor,
+    source,
+    halves,
+    target,
+    axes: merged(parts),
+  }));
 }
 
-function boxesOf(recipe: WeightRecipe): readonly Box[] {
+/** What a recipe makes of each of its tensors; no box is empty. */
+function boxesOf(recipe: WeightRecipe, weight: string): readonly Box[] {
   switch (recipe.kind) {
     case "tensor": {
       const strides = stridesOf(recipe.shape);
-      const axes = recipe.shape.map((size, i) => ({ at: 0, size, stride: strides[i] ?? 0 }));
-      return [{ tensor: recipe.name, source: 0, halves: recipe.dtype === "f16", axes }];
+      const parts = recipe.shape.map((size, i) => ({ size, source: strides[i] ?? 0, target: strides[i] ?? 0 }));
+      const box: Box = { tensor: recipe.name, source: 0, target: 0, halves: recipe.dtype === "f16", parts };
+      return recipe.shape.includes(0) ? [] : [box];
     }
-    case "slice":
-      return boxesOf(recipe.of).map((box) => sliced(box, recipe.axis, recipe.start, recipe.length));
-    case "transpose":
-      return boxesOf(recipe.of).map((box) => ({
-        ...box,
-        axes: recipe.perm.map((axis) => box.axes[axis] ?? unreachable(`a perm names axis ${axis}`)),
-      }));
+    case "slice": {
+      const { axis, start, length } = recipe;
+      const { shape } = recipeType(recipe.of);
+      const strides = stridesOf(recipeType(recipe).shape);
+      return placed(recipe.of, weight).flatMap((box) =>
+        clipped(box, axis, start, start + length).map((b) => moved(b, shape.keys(), strides, axis, -start)),
+      );
+    }
+    case "transpose": {
+      const strides = stridesOf(recipeType(recipe).shape);
+      return placed(recipe.of, weight).map((box) => moved(box, recipe.perm, strides));
+    }
+    case "reshape":
+      // Row by row, an element is where it was.
+      return boxesOf(recipe.of, weight);
     case "cast": {
       const halves = recipe.to === "f16";
-      return boxesOf(recipe.of).map((box) => ({ ...box, halves: box.halves || halves }));
+      return boxesOf(recipe.of, weight).map((box) => ({ ...box, halves: box.halves || halves }));
     }
     case "concat": {
+      const { shape } = recipeType(recipe);
+      const strides = stridesOf(shape);
       let start = 0;
       return recipe.of.flatMap((part) => {
-        const boxes = boxesOf(part);
-        const moved = boxes.map((box) => ({
-          ...box,
-          axes: box.axes.map((axis, i) => (i === recipe.axis ? { ...axis, at: axis.at + start } : axis)),
-        }));
+        const from = start;
         start += recipeType(part).shape[recipe.axis] ?? 0;
-        return moved;
+        return placed(part, weight).map((box) => moved(box, shape.keys(), strides, recipe.axis, from));
       });
     }
     default:
       return recipe satisfies never;
   }
+}
+
+/** The boxes of a recipe, each of its parts along one axis. */
+function placed(recipe: WeightRecipe, weight: string): readonly PlacedBox[] {
+  const boxes = withinAxes(boxesOf(recipe, weight), recipeType(recipe).shape);
+  if (boxes) return boxes;
+  throw fileError(
+    weight,
+    `its recipe cuts its tensors into more than ${MOST_BOXES} pieces`,
+    "reshape along whole axes",
+  );
 }
 
 /** What a recipe makes on the way that is no float; a checkpoint's tensors become nothing else. */
@@ -95,22 +108,6 @@ export function otherThanFloat(recipe: WeightRecipe): DType | undefined {
       return otherThanFloat(recipe.of);
   }
 }
-
-/** What of a box lies in [start, start + length) along an axis. */
-function sliced(box: Box, axis: number, start: number, length: number): Box {
-  let { source } = box;
-  const axes = box.axes.map((a, i) => {
-    if (i !== axis) return a;
-    const from = Math.max(a.at, start);
-    const end = Math.min(a.at + a.size, start + length);
-    source += (from - a.at) * a.stride;
-    return { ...a, at: Math.max(0, from - start), size: Math.max(0, end - from) };
-  });
-  return { ...box, source, axes };
-}
-
-const stridesOf = (shape: readonly number[]): readonly number[] =>
-  shape.map((_, i) => shape.slice(i + 1).reduce((n, d) => n * d, 1));
 
 /** In the order of the tensor, those of length 1 left out, and those taken together that lie on end in both. */
 function merged(axes: readonly PieceAxis[]): readonly PieceAxis[] {

@@ -7,10 +7,10 @@ import { fileURLToPath } from "node:url";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { compileModel, extend, standard } from "../../codegen/compile.ts";
-import { targetForAdapter } from "../../codegen/target.ts";
+import { targetByName, targetForAdapter } from "../../codegen/target.ts";
 import { type LlamaConfig, readLlamaConfig } from "../../examples/llama/config.ts";
 import plugin, { llama } from "../../examples/llama/plugin.ts";
-import { CompileError } from "../../ir/errors.ts";
+import { at, CompileError } from "../../ir/errors.ts";
 import { shortenContext } from "../../ir/family.ts";
 import { loadBundle } from "../../runtime/index.ts";
 import { Model } from "../../runtime/model.ts";
@@ -69,6 +69,25 @@ test("refuses what its graph can't express, by the key's name", () => {
       (e: Error) => e instanceof CompileError && e.facts === facts,
     );
   assert.throws(() => shortenContext(small, 33), /33 tokens, but the model's is 32/);
+});
+
+test("a layer takes 5 dispatches at decode: rotation, gate and norms are in the products that make or read them", () => {
+  for (const config of Object.values(llama.presets)) {
+    const options = {
+      toolkit,
+      target: targetByName("webgpu-default"),
+      entries: ["decode"],
+      allowExcess: true,
+    } as const;
+    const steps = (n_layer: number) =>
+      at(compileModel(llama, { ...config, n_layer }, options).plan.entries, 0).steps.map((step) => step.kernel);
+    const [two, three] = [steps(2), steps(3)];
+    assert.is(three.length - two.length, 5);
+    const count = (kernel: string): number => three.filter((name) => name.startsWith(`${kernel}.`)).length;
+    assert.is(count("matmul_gemv_normalized"), 6);
+    assert.is(count("attention_decode"), 3);
+    assert.is(count("layer_norm_rows"), 1, "the last one: the kernel of the head takes none in");
+  }
 });
 
 for (const tie_word_embeddings of [false, true])

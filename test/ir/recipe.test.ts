@@ -9,6 +9,7 @@ import {
   recipeProblem,
   recipeTensors,
   recipeType,
+  reshapeRecipe,
   sliceRecipe,
   tensorRecipe,
   transposeRecipe,
@@ -72,6 +73,9 @@ test("composes what is obvious: slices of slices, transposes of transposes, cast
   assert.is(printed(rows), "slice(w: f32[4, 6], axis=0, start=2, length=2)");
   assert.is(sliceRecipe(W, 1, 0, 6), W);
   assert.is(transposeRecipe(transposeRecipe(W, [1, 0]), [1, 0]), W);
+  assert.is(reshapeRecipe(reshapeRecipe(W, [24]), [4, 6]), W);
+  assert.is(printed(reshapeRecipe(reshapeRecipe(W, [24]), [2, 12])), "reshape(w: f32[4, 6], shape=[2, 12])");
+  assert.is(printed(reshapeRecipe(castRecipe(W, "f16"), [24])), "cast(reshape(w: f32[4, 6], shape=[24]), to=f16)");
   assert.is(castRecipe(W, "f32"), W);
   assert.is(concatRecipe([W], 1), W);
   assert.is(
@@ -102,6 +106,17 @@ test("a graph's author declares one: a Linear stored as [out, in], and q, k and 
   ]);
   // Row j of a Linear is output j: q's are 0 + 10·1, 2 + 10·3 and 4 + 10·5.
   assert.equal([...(interpret(graph, tensors)[0]?.data ?? [])], [10, 32, 54, 120, 142, 164, 230, 252, 274]);
+});
+
+test("matrices that are interleaved: halves of heads as pairs, and two Linears whose columns alternate", () => {
+  const numbers = hostTensor("f32", [4, 1], [0, 1, 2, 3]);
+  const tensors = new Map(["a", "b"].map((n) => [n, numbers] as const));
+  const [a, b] = [tensorRecipe("a", [4, 1]), tensorRecipe("b", [4, 1])];
+  const pairs = reshapeRecipe(transposeRecipe(reshapeRecipe(a, [1, 2, 2, 1]), [3, 0, 2, 1]), [1, 4]);
+  assert.equal([...evaluateRecipe(pairs, tensors).data], [0, 2, 1, 3]);
+  const rows = reshapeRecipe(concatRecipe([a, b], 0), [2, 4, 1]);
+  const both = reshapeRecipe(transposeRecipe(rows, [2, 1, 0]), [1, 8]);
+  assert.equal([...evaluateRecipe(both, tensors).data], [0, 0, 1, 1, 2, 2, 3, 3]);
 });
 
 test("a weight may be given as it is made, under its own name", () => {
@@ -138,6 +153,8 @@ test("a mistake in its text is named with its place", () => {
   refuses("slice(t: f32[4], axis=0, start=3, length=2)", "a slice takes 3 to 5 of axis 0, but is of f32[4]");
   refuses("slice(t: f32[4], axis=0, start=3)", "expected ,, found )");
   refuses("slice(t: f32[4], axis=0.5, start=3, length=1)", "axis is no number");
+  refuses("reshape(t: f32[4], shape=[3])", "a reshape makes [3], but is of f32[4]");
+  refuses("reshape(t: f32[2], shape=[0.5, 4])", "shape is no number");
   refuses("t", "t has no type");
   refuses("reverse(t: f32[2])", "reverse is no part of a recipe");
   refuses("cast(t: f32[2], to=f8)", "f8 is no dtype");

@@ -7,6 +7,7 @@ import {
   castRecipe,
   concatRecipe,
   recipeType,
+  reshapeRecipe,
   tensorRecipe,
   transposeRecipe,
   type WeightRecipe,
@@ -18,9 +19,11 @@ import { matmul } from "../../ir/ops/index.ts";
 import { evaluateRecipe } from "../../ir/recipe.ts";
 import { type HostTensor, hostTensor } from "../../ir/tensor.ts";
 import { tensorType } from "../../ir/type.ts";
+import { RuntimeError } from "../../runtime/errors.ts";
 import { LoadedPlan } from "../../runtime/loaded-plan.ts";
 import { toBf16Bits, toF16Bits, toF32 } from "../../runtime/weights/convert.ts";
 import { matchWeights } from "../../runtime/weights/match.ts";
+import { piecesOf } from "../../runtime/weights/pieces.ts";
 import { BAND_BYTES, bandBytes, CHUNK_BYTES } from "../../runtime/weights/reads.ts";
 import { readMemory, type StoredTensor, type WeightSource } from "../../runtime/weights/source.ts";
 import { sourcesOf, storageKey } from "../../runtime/weights/storage.ts";
@@ -179,6 +182,26 @@ test("what puts a weight into order counts as memory, and is no more than a band
   assert.is(bandBytes(weight(transposeRecipe(tensorRecipe("t", [3000, 20000]), [1, 0]))), BAND_BYTES);
   assert.is(bandBytes(weight(transposeRecipe(tensorRecipe("t", [1, 20000]), [1, 0]))), 0);
   assert.is(bandBytes(weight(concatRecipe([tensorRecipe("q", [30, 20]), tensorRecipe("k", [30, 20])], 1))), 0);
+});
+
+test("a matrix whose columns are interleaved is a few pieces, whatever its size", () => {
+  const [heads, half, inner] = [32, 32, 2048];
+  const stored = tensorRecipe("q", [2 * heads * half, inner]);
+  const pairs = transposeRecipe(reshapeRecipe(stored, [heads, 2, half, inner]), [3, 0, 2, 1]);
+  assert.is(piecesOf(weightOf(reshapeRecipe(pairs, [inner, 2 * heads * half]))).length, 1);
+  const both = concatRecipe([tensorRecipe("gate", [5632, inner]), tensorRecipe("up", [5632, inner])], 0);
+  const columns = transposeRecipe(reshapeRecipe(both, [2, 5632, inner]), [2, 1, 0]);
+  assert.is(piecesOf(weightOf(reshapeRecipe(columns, [inner, 2 * 5632]))).length, 2);
+});
+
+test("a recipe that would take its tensors to pieces is refused", () => {
+  const [rows, columns] = [40009, 40013];
+  const turned = transposeRecipe(tensorRecipe("t", [rows, columns]), [1, 0]);
+  const cut = transposeRecipe(reshapeRecipe(turned, [rows, columns]), [1, 0]);
+  assert.throws(
+    () => piecesOf(weightOf(cut)),
+    (e: Error) => e instanceof RuntimeError && /cuts its tensors into more than 65536 pieces/.test(e.message),
+  );
 });
 
 test("a checkpoint's tensors become floats and nothing else", async () => {

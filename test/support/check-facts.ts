@@ -342,6 +342,39 @@ const KINDS: Readonly<Record<string, readonly Kind[]>> = {
   "makes-one-value": [
     [/^(\w+) makes (\d+) values$/, (c, op, n) => c.node.op.name === op && c.node.results.length === Number(n)],
   ],
+  "elements-are-computed-one-by-one": [
+    [/^(\S+) is an input$/, (c, name = "") => !c.index.producer(named(c, name))],
+    [
+      /^(\S+) is made by (\w+), which is not computed element by element$/,
+      (c, name = "", op) => {
+        const maker = c.index.producer(named(c, name));
+        const kind = maker && anchorOf(maker);
+        return maker !== undefined && (kind ? anchorName(kind) : maker.op.name) === op && kind !== "pointwise";
+      },
+    ],
+    [
+      /^(\w+) makes (\d+) values$/,
+      (c, op, n) =>
+        c.node.operands.some((v) => {
+          const maker = c.index.producer(v);
+          return maker?.op.name === op && maker?.results.length === Number(n);
+        }),
+    ],
+  ],
+  "elements-have-one-reader": READERS,
+  "reads-nothing-that-it-overwrites": [
+    [
+      /^(\S+) reads (\S+), which the same kernel would overwrite$/,
+      (c, _, old) => updatedOperands(c.node).some((v) => v.name === old),
+    ],
+  ],
+  "kernel-takes-them": [
+    [
+      /^the region needs (\d+) storage buffers, but (\S+|a stage) (?:binds|has) (\d+)$/,
+      (_c, needs, _target, limit) => Number(needs) > Number(limit),
+    ],
+    [/^(.+)$/, () => true],
+  ],
   "leaves-a-valid-graph": [
     [
       /^(\S+) would have to be computed before itself$/,

@@ -5,6 +5,7 @@ import {
   concatRecipe,
   recipeTensors,
   recipeType,
+  reshapeRecipe,
   sliceRecipe,
   tensorRecipe,
   transposeRecipe,
@@ -13,6 +14,12 @@ import {
 
 /** Four numbers from 0 on decide a move; they are taken modulo what there is. */
 type Move = readonly [kind: number, a: number, b: number, c: number];
+
+/** One of the numbers that divide `n`. */
+function divisor(n: number, choice: number): number {
+  const all = Array.from({ length: n }, (_, i) => i + 1).filter((d) => n % d === 0);
+  return all[choice % all.length] ?? 1;
+}
 
 const made = (shape: readonly number[], moves: readonly Move[], simplify: boolean): WeightRecipe =>
   moves.reduce<WeightRecipe>(
@@ -30,13 +37,20 @@ const made = (shape: readonly number[], moves: readonly Move[], simplify: boolea
         dtype,
       );
       const members = b % 2 === 0 ? [of, beside] : [beside, of];
-      switch (kind % 4) {
+      switch (kind % 5) {
         case 0:
           return simplify ? sliceRecipe(of, axis, start, length) : { kind: "slice", of, axis, start, length };
         case 1:
           return simplify ? transposeRecipe(of, perm) : { kind: "transpose", of, perm };
         case 2:
           return simplify ? castRecipe(of, to) : { kind: "cast", of, to };
+        case 3: {
+          const count = now.reduce((n, d) => n * d, 1);
+          const outer = divisor(count, a);
+          const middle = divisor(count / outer, b);
+          const other = c % 2 === 0 ? [outer, count / outer] : [outer, middle, count / outer / middle];
+          return simplify ? reshapeRecipe(of, other) : { kind: "reshape", of, shape: other };
+        }
         default:
           return simplify ? concatRecipe(members, axis) : { kind: "concat", of: members, axis };
       }

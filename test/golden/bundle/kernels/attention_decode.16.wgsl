@@ -1,4 +1,4 @@
-// slice + slice + slice + scaled_dot_product_attention: one query row; one workgroup per head, which takes the keys 256 at a time. Its 64 invocations score a key
+// slice + slice + slice + scaled_dot_product_attention: one workgroup per query row and head, which takes the keys 256 at a time. Its 64 invocations score a key
 // each, turn the scores into weights, and then mix a vector of columns each. A larger score than those of the tiles before
 // rescales what there is so far: an online softmax.
 struct Symbols { P: u32, T: u32 }
@@ -57,11 +57,12 @@ fn workgroup_sum(lane: u32, value: f32) -> f32 {
 @compute @workgroup_size(LANES)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
   let head = group.x;
+  let row = group.y;
   let length = symbols.P + 1u;
   if (lane == 0u) { vectors = VECTORS; }
   for (var d = lane; d < VECTORS; d += LANES) {
     let c = head * SIZE + 4u * d;
-    scaled[d] = SCALE * vec4f(load_query(0u, c), load_query(0u, c + 1u), load_query(0u, c + 2u), load_query(0u, c + 3u));
+    scaled[d] = SCALE * vec4f(load_query(row, c), load_query(row, c + 1u), load_query(row, c + 2u), load_query(row, c + 3u));
   }
   for (var i = lane; i < PARTS * VECTORS; i += LANES) { mixed[i] = vec4f(); }
   workgroupBarrier();
@@ -105,6 +106,6 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   for (var c = lane; c < SIZE; c += LANES) {
     var y = 0.0;
     for (var part = 0u; part < PARTS; part++) { y += mixed[part * VECTORS + c / 4u][c % 4u]; }
-    store_result(0u, head * SIZE + c, y / total);
+    store_result(row, head * SIZE + c, y / total);
   }
 }

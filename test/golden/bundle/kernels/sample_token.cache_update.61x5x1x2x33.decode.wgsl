@@ -1,4 +1,4 @@
-// sample_token + cache_update: one workgroup for the whole row. The borders of top-k and top-p are found on the bits of the logits, one bit a pass:
+// sample_token + cache_update: one workgroup for a whole row. The borders of top-k and top-p are found on the bits of the logits, one bit a pass:
 // a pass adds up how many tokens, or how much weight, lie at or above a border.
 struct Symbols { P: u32, T: u32 }
 @group(0) @binding(0) var<storage, read> logits: array<f32>;
@@ -24,24 +24,24 @@ fn load_logits(row: u32, column: u32) -> f32 {
   return logits_at_0;
 }
 
-fn load_settings(i: u32) -> f32 {
+fn load_settings(row: u32, i: u32) -> f32 {
   let settings_at_0 = settings[i];
   return settings_at_0;
 }
 
-fn load_seed(i: u32) -> u32 {
-  let seed_at_0 = seed[i];
-  return seed_at_0;
-}
-
-fn load_suppressed(i: u32) -> u32 {
+fn load_suppressed(row: u32, i: u32) -> u32 {
   let suppressed_at_0 = suppressed[i];
   return suppressed_at_0;
 }
 
-fn load_sequence(i: u32) -> i32 {
+fn load_sequence(row: u32, i: u32) -> i32 {
   let sequence_at_0 = sequence[i];
   return sequence_at_0;
+}
+
+fn load_seed(row: u32) -> u32 {
+  let seed_at_0 = seed[row];
+  return seed_at_0;
 }
 
 fn store_token(i: u32, value: i32) {
@@ -60,6 +60,9 @@ fn key_of(z: f32) -> u32 {
   return select(bits | 0x80000000u, ~bits, (bits & 0x80000000u) != 0u);
 }
 
+var<private> row: u32;
+// How many tokens came before the one that is drawn.
+var<private> step: u32;
 // What the ids seen so far are divided or multiplied by; 1 changes nothing.
 var<private> penalty: f32 = 1.0;
 
@@ -70,8 +73,8 @@ fn is_seen(i: u32) -> bool {
 fn mark_seen(lane: u32) {
   for (var w = lane; w < SEEN_WORDS; w += LANES) { atomicStore(&seen[w], 0u); }
   workgroupBarrier();
-  for (var p = lane; p < symbols.P + 1u; p += LANES) {
-    let id = u32(load_sequence(p));
+  for (var p = lane; p < step; p += LANES) {
+    let id = u32(load_sequence(row, p));
     if (id < 32u * SEEN_WORDS) { atomicOr(&seen[id >> 5u], 1u << (id & 31u)); }
   }
   workgroupBarrier();
@@ -79,8 +82,8 @@ fn mark_seen(lane: u32) {
 
 // A suppressed id counts as -Infinity, whatever its logit is.
 fn key_at(i: u32) -> u32 {
-  let is_suppressed = ((load_suppressed(i >> 5u) >> (i & 31u)) & 1u) == 1u;
-  var z = load_logits(0u, i);
+  let is_suppressed = ((load_suppressed(row, i >> 5u) >> (i & 31u)) & 1u) == 1u;
+  var z = load_logits(row, i);
   if (penalty != 1.0 && is_seen(i)) { z = select(z * penalty, z / penalty, z > 0.0); }
   return select(key_of(z), LEAST, is_suppressed);
 }
@@ -153,12 +156,14 @@ fn kept_weight(key: u32, border: u32, largest: u32, divisor: f32, min_p: f32) ->
 }
 
 @compute @workgroup_size(LANES)
-fn main(@builtin(local_invocation_index) lane: u32) {
-  let temperature = load_settings(0u);
-  let k = u32(load_settings(1u));
-  let share = load_settings(2u);
-  let min_p = load_settings(3u);
-  let repetition = load_settings(4u);
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
+  row = group.x;
+  step = symbols.P + 1u;
+  let temperature = load_settings(group.x, 0u);
+  let k = u32(load_settings(group.x, 1u));
+  let share = load_settings(group.x, 2u);
+  let min_p = load_settings(group.x, 3u);
+  let repetition = load_settings(group.x, 4u);
   if (repetition != 1.0) { mark_seen(lane); }
   penalty = repetition;
   let largest = find_largest(lane);
@@ -193,7 +198,7 @@ fn main(@builtin(local_invocation_index) lane: u32) {
 
   var total = 0.0;
   for (var l = 0u; l < LANES; l++) { total += bitcast<f32>(shared_bits[l]); }
-  let uniform_share = f32(pcg3d(vec3u(load_seed(0u), symbols.P + 1u, 0u)) >> 8u) / 16777216.0;
+  let uniform_share = f32(pcg3d(vec3u(load_seed(row), step, 0u)) >> 8u) / 16777216.0;
   let goal = select(-1.0, uniform_share * total, temperature > 0.0);
   // Rounding may leave the goal beyond the last stretch: then the last kept token is drawn.
   var token = 0u;
@@ -216,5 +221,5 @@ fn main(@builtin(local_invocation_index) lane: u32) {
     }
     break;
   }
-  store_token(0u, select(i32(token), -1, largest == NONE));
+  store_token(row, select(i32(token), -1, largest == NONE));
 }

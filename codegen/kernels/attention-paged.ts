@@ -89,7 +89,7 @@ fn row_of(row: u32, place: u32) -> u32 {
         region.storeFunction("store_result", y, ["row", "column"]),
       ],
       workgroups: [count(heads), count(rows), count()],
-      // How many keys a query sees, the data says: taken to be half of what there is room for.
+      // How many keys a query sees, the data says: taken to be one in two that there is room for.
       work: (n) => {
         const queries = heads * n(rows);
         const [vectors, keys] = [size / 4, room / 2];

@@ -14,7 +14,7 @@ import { hostTensor } from "../../ir/tensor.ts";
 import type { SymbolValues } from "../../ir/type.ts";
 import { Executor } from "../../runtime/executor.ts";
 import { onGpu } from "../support/gpu.ts";
-import { graphOfOp } from "../support/run-op.ts";
+import { givenOf, graphOfOp } from "../support/run-op.ts";
 import { checkBoundsOf, GpuGraph } from "../support/run-plan.ts";
 import { DISTINCT_TARGETS } from "../support/targets.ts";
 import { seededTensor } from "../support/tensors.ts";
@@ -38,8 +38,9 @@ for (const op of standard.ops)
   gpuTest(`${op.name} stays within its tensors on the op's cases`, async (gpu) => {
     // The plain kernel of several reads the same elements case after case, and takes a driver longest to compile.
     const [plain, ...faster] = standard.kernels.filter((k) => k.kind === op.name).map((k) => k.name);
-    for (const [i, { types, attrs }] of op.cases.entries())
-      await checkKernels(gpu, graphOfOp(op, types, attrs), {
+    for (const [i, opCase] of op.cases.entries())
+      await checkKernels(gpu, graphOfOp(op, opCase.types, opCase.attrs), {
+        given: givenOf(op, opCase),
         disable: ALL_PASSES,
         ...DEFAULT_ONLY,
         ...(plain !== undefined && i > 0 && faster.length > 0 && { kernels: faster }),

@@ -7,9 +7,8 @@ import type { Kernel } from "../../codegen/kernel.ts";
 import { targetByName } from "../../codegen/target.ts";
 import type { Op, OpCase } from "../../ir/op.ts";
 import { parseType } from "../../ir/parse.ts";
-import { type HostTensor, hostTensor } from "../../ir/tensor.ts";
 import { adapter, onGpu } from "../support/gpu.ts";
-import { graphOfOp } from "../support/run-op.ts";
+import { givenOf, graphOfOp } from "../support/run-op.ts";
 import { dispatched } from "../support/run-plan.ts";
 import { skipUnless } from "../support/skip.ts";
 
@@ -26,16 +25,6 @@ const termsOf = (op: Op, { types }: OpCase): number =>
   op.traits.anchor || op.traits.reduces ? Math.max(...types.flatMap((t) => parseType(t).shape.map(Number))) : 1;
 
 const graphOf = (op: Op, { types, attrs }: OpCase) => graphOfOp(op, types, attrs);
-
-/** What the case says of its operands, by the names of the graph's inputs. */
-const givenOf = (op: Op, { types, given = {} }: OpCase): ReadonlyMap<string, HostTensor> =>
-  new Map(
-    op.operands.flatMap((name, i) => {
-      const numbers = given[name];
-      const { dtype, shape } = parseType(types[i] ?? "f32[]");
-      return numbers ? [[`x${i}`, hostTensor(dtype, shape.map(Number), numbers)] as const] : [];
-    }),
-  );
 
 for (const op of standard.ops)
   gpuTest(`${op.name}: each kernel gives the reference's numbers on the op's cases`, async (gpu) => {

@@ -33,6 +33,16 @@ export const seededOperands = ({ types, given = {} }: OpCase, names: readonly st
     return numbers ? hostTensor(type.dtype, type.shape.map(Number), numbers) : seededTensor(type, {}, i + 1);
   });
 
+/** What the case says of its operands, by the names of the graph's inputs. */
+export const givenOf = (op: Op, { types, given = {} }: OpCase): ReadonlyMap<string, HostTensor> =>
+  new Map(
+    op.operands.flatMap((name, i) => {
+      const numbers = given[name];
+      const { dtype, shape } = parseType(types[i] ?? "f32[]");
+      return numbers ? [[`x${i}`, hostTensor(dtype, shape.map(Number), numbers)] as const] : [];
+    }),
+  );
+
 /** Interprets the op in one of its cases. */
 export const runCase = (op: Op, opCase: OpCase): OpRun =>
   runOp(op, opCase.types, opCase.attrs, seededOperands(opCase, op.operands));

@@ -1,11 +1,12 @@
 // Many sequences at a time on one plan: a decode step is a row of each. Tokens, positions and pages stay on the GPU, and what a step
 // draws the next one reads.
 import { BATCH_BUFFERS, type BatchSpec } from "../base/batch.ts";
-import type { Plan, PlanModel } from "../base/plan.ts";
+import { bufferBytes, type Plan, type PlanModel, symbolMaxima } from "../base/plan.ts";
 import type { OpenDevice } from "./device.ts";
 import { optionError, RuntimeError } from "./errors.ts";
 import { Executor } from "./executor.ts";
 import { checkSampler, checkSeed, type SamplerSettings, settingsData, suppressedBits } from "./sampling.ts";
+import type { TensorData } from "./storage-buffer.ts";
 import { checkIds } from "./vocabulary.ts";
 import type { WeightSource } from "./weights/source.ts";
 import { uploadWeights } from "./weights/upload-weights.ts";
@@ -45,8 +46,21 @@ export class Batch {
    */
   static async load(open: OpenDevice, plan: Plan, source: WeightSource, spec: BatchSpec): Promise<Batch> {
     const { model } = plan;
-    const fits = plan.buffers.some((b) => b.name === pages) && plan.entries.some((e) => e.name === "decode");
-    if (!model || !fits) throw optionError(`plan ${plan.name}`, "is no batch", "`compileBatch` makes one");
+    const maxima = symbolMaxima(plan);
+    const sizeOf = (name: string): number => {
+      const buffer = plan.buffers.find((b) => b.name === name);
+      return buffer ? bufferBytes(buffer, maxima) : 0;
+    };
+    if (!model || sizeOf(pages) === 0)
+      throw optionError(`plan ${plan.name}`, "is no batch", "`compileBatch` makes one");
+    const wanted = { [pages]: 4 * spec.sequences * Math.ceil(model.n_ctx / spec.pageSize), [positions]: 4 * spec.rows };
+    const other = Object.entries(wanted).find(([name, bytes]) => sizeOf(name) !== bytes);
+    if (other)
+      throw optionError(
+        `plan ${plan.name}`,
+        `has ${sizeOf(other[0])} bytes of ${other[0]}, but a batch of this size has ${other[1]}`,
+        "give the options that it was compiled with to `batchSpec`",
+      );
     const weights = await uploadWeights(open, plan, source);
     try {
       return new Batch(await Executor.create(open, plan, weights), model, spec);
@@ -86,22 +100,21 @@ export class Batch {
       { length: sequences * perSequence },
       (_, i) => (i % perSequence) * sequences + Math.floor(i / perSequence),
     );
-    const { write } = this;
-    write(tokens, texts);
-    write(pages, table);
-    write(
+    this.#write(tokens, texts);
+    this.#write(pages, table);
+    this.#write(
       settings,
       concat(
         prompts.map(({ sampler = GREEDY }) => settingsData(sampler, n_vocab)),
         Float32Array,
       ),
     );
-    write(
+    this.#write(
       seed,
       Uint32Array.from(prompts, (p) => p.seed ?? 0),
     );
     const bits = prompts.map(({ sampler = GREEDY }) => suppressedBits(sampler.suppressTokens ?? [], n_vocab));
-    write(suppressed, concat(bits, Uint32Array));
+    this.#write(suppressed, concat(bits, Uint32Array));
     const rows = prompts.flatMap(({ ids }, s) => Array.from({ length: ids.length - 1 }, (_, p) => [s, p] as const));
     const [symbol] = this.#executor.entry("logits").symbols;
     for (let first = 0; first < rows.length; first += this.spec.rows) {
@@ -151,15 +164,16 @@ export class Batch {
     this.#executor.destroy();
   }
 
-  private readonly write = (buffer: string, data: Int32Array | Uint32Array | Float32Array): void =>
-    this.#executor.write(buffer, data as Int32Array<ArrayBuffer>);
+  #write(buffer: string, data: TensorData): void {
+    this.#executor.write(buffer, data);
+  }
 
   #place(rows: readonly (readonly [sequence: number, position: number])[]): void {
-    this.write(
+    this.#write(
       sequence,
       Int32Array.from(rows, ([s]) => s),
     );
-    this.write(
+    this.#write(
       positions,
       Int32Array.from(rows, ([, p]) => p),
     );

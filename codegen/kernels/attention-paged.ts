@@ -3,9 +3,8 @@ import { pagedAttention } from "../../ir/ops/index.ts";
 import { constantDim, count, defineKernel } from "../kernel.ts";
 import type { Region } from "../region.ts";
 import { combinations, laneChoices } from "../space.ts";
-import { partsOf, sharedBytes } from "./attention.ts";
+import { decodeTemplate, partsOf, sharedBytes } from "./attention.ts";
 import { cacheLoads, cacheParams, cacheVectors, keyHead, refusesCache } from "./cache-windows.ts";
-import { kernelTemplate } from "./kernel-template.ts";
 
 function view(region: Region) {
   const { anchor } = region;
@@ -31,25 +30,7 @@ export const attentionPaged = defineKernel({
   name: "attention_paged",
   summary: "one workgroup per query row and head, keys and values in pages",
   kind: pagedAttention,
-  template: kernelTemplate("attention-decode", [
-    "title",
-    "bindings",
-    "functions",
-    "size",
-    "scale",
-    "keyHead",
-    "keyRow",
-    "lanes",
-    "tile",
-    "parts",
-    "length",
-    "keys",
-    "keyStart",
-    "keyStride",
-    "values",
-    "valueStart",
-    "valueStride",
-  ]),
+  template: decodeTemplate,
   vectors: cacheVectors,
   space: (_region, target) => combinations({ lanes: laneChoices(target), tile: [256] }),
   refuses(region, { limits }, { lanes, tile }) {

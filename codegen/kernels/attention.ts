@@ -137,30 +137,33 @@ export const attentionNaive = defineKernel({
   },
 });
 
+/** One query row and head a workgroup, whichever rows its keys are. */
+export const decodeTemplate = kernelTemplate("attention-decode", [
+  "title",
+  "bindings",
+  "functions",
+  "size",
+  "scale",
+  "keyHead",
+  "keyRow",
+  "lanes",
+  "tile",
+  "parts",
+  "length",
+  "keys",
+  "keyStart",
+  "keyStride",
+  "values",
+  "valueStart",
+  "valueStride",
+]);
+
 export const attentionDecode = defineKernel({
   name: "attention_decode",
   // The one query is the last, and sees every key: there is nothing to mask.
   summary: "one query row; a workgroup per head shares the keys",
   kind: scaledDotProductAttention,
-  template: kernelTemplate("attention-decode", [
-    "title",
-    "bindings",
-    "functions",
-    "size",
-    "scale",
-    "keyHead",
-    "keyRow",
-    "lanes",
-    "tile",
-    "parts",
-    "length",
-    "keys",
-    "keyStart",
-    "keyStride",
-    "values",
-    "valueStart",
-    "valueStride",
-  ]),
+  template: decodeTemplate,
   vectors: cacheVectors,
   space: (_region, target) => combinations({ lanes: laneChoices(target), tile: [256] }),
   refuses(region, { limits }, { lanes, tile }) {

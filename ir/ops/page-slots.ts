@@ -4,8 +4,9 @@ import { at, CompileError } from "../errors.ts";
 import { dimEquals, printType } from "../type.ts";
 
 /**
- * Of a place below 0, −1, which is nowhere. Else slots[t] = pages[sequence[t], ⌊positions[t] / page_size⌋] · page_size + positions[t] mod page_size: the row of a pool of pages where
- * place `positions`[t] of sequence `sequence`[t] lies, as `paged_attention` finds it and `cache_write` fills it.
+ * slots[t] = pages[sequence[t], ⌊positions[t] / page_size⌋] · page_size + positions[t] mod page_size: the row of a pool of pages where
+ * place `positions`[t] of sequence `sequence`[t] lies, as `paged_attention` finds it and `cache_write` fills it. Of a place below 0 it
+ * is −1, which is nowhere.
  */
 export const pageSlots = defineElement({
   name: "page_slots",

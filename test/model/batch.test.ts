@@ -97,7 +97,6 @@ gpuTest("a batch says what does not fit", async (gpu) => {
   const { plan } = compileBatch(gpt2, config, size, { target: targetForAdapter(gpu.adapter) });
   const source = await openCheckpoint(folder);
   const batch = await Batch.load(gpu, plan, source, batchSpec(config, size));
-  await source.close();
   const refuses = async (call: () => Promise<unknown>, message: RegExp): Promise<void> => {
     const error = await call().then(
       () => undefined,
@@ -106,6 +105,12 @@ gpuTest("a batch says what does not fit", async (gpu) => {
     assert.match(String((error as Error | undefined)?.message), message);
   };
   try {
+    const other = { sequences: 3 };
+    await refuses(
+      () => Batch.load(gpu, plan, source, batchSpec(config, other)),
+      /has \d+ bytes of pages, but a batch of this size has \d+/,
+    );
+    await refuses(() => Batch.load(gpu, plan, source, batchSpec(config, size, 7)), /bytes of positions/);
     await refuses(() => batch.decode(1), /has no prompts yet/);
     await refuses(() => batch.start([{ ids: [1] }]), /has 2 sequences, but is given 1 prompts/);
     await refuses(() => batch.start([{ ids: [1] }, { ids: [] }]), /prompt 1: has 0 tokens/);
@@ -114,6 +119,7 @@ gpuTest("a batch says what does not fit", async (gpu) => {
     await refuses(() => batch.decode(config.n_ctx), /do not fit/);
     assert.is((await batch.decode(config.n_ctx - 2)).length, 2);
   } finally {
+    await source.close();
     batch.close();
   }
 });

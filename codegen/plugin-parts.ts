@@ -101,6 +101,7 @@ const OP = {
   traits: { ...record(TRAITS), closed: true },
   reference: may(CALL),
   decompose: may(CALL),
+  split: may(CALL),
 } satisfies Members<Exclude<keyof Op, "summary" | "variadic" | "cases">>;
 
 const KERNEL = {

@@ -22,6 +22,16 @@ export interface Op {
   readonly reference?: (args: readonly HostTensor[], attrs: Attrs) => readonly HostTensor[];
   /** A fused op's meaning: the composition it replaces. */
   readonly decompose?: (emit: Emit, operands: readonly Value[], attrs: Attrs) => readonly Value[];
+  /**
+   * The same in steps, of which the first can be shared by `parts` times as many workgroups: partial results, and what puts them
+   * together. Nothing where it can't be cut into so many.
+   */
+  readonly split?: (
+    emit: Emit,
+    operands: readonly Value[],
+    attrs: Attrs,
+    parts: number,
+  ) => readonly Value[] | undefined;
   readonly traits: Traits;
   /** Operands that every kernel of the op is tried on. */
   readonly cases: readonly OpCase[];
@@ -138,6 +148,8 @@ export interface OpSpec<N extends readonly string[], S extends AttrSpecs> {
   reference?(args: TensorsOf<N>, attrs: AttrsOf<S>): HostTensor | readonly HostTensor[];
   /** A fused op's meaning: the composition it replaces. */
   decompose?(emit: Emit, operands: ValuesOf<N>, attrs: AttrsOf<S>): Value | readonly Value[];
+  /** The same in steps, the first of which `parts` times as many workgroups can share; see `Op.split`. */
+  split?(emit: Emit, operands: ValuesOf<N>, attrs: AttrsOf<S>, parts: number): Value | readonly Value[] | undefined;
   readonly traits?: Traits;
   readonly cases: readonly OpCase[];
 }
@@ -148,7 +160,7 @@ const many = <X extends object>(x: X | readonly X[]): readonly X[] => (Array.isA
 export function defineOp<const N extends readonly string[], S extends AttrSpecs = Record<string, never>>(
   op: OpSpec<N, S>,
 ): Op {
-  const { reference, decompose } = op;
+  const { reference, decompose, split } = op;
   return {
     name: op.name,
     summary: op.summary,
@@ -163,6 +175,12 @@ export function defineOp<const N extends readonly string[], S extends AttrSpecs 
     ...(decompose && {
       decompose: (emit: Emit, operands: readonly Value[], attrs: Attrs) =>
         many(decompose(emit, operands as ValuesOf<N>, attrs as AttrsOf<S>)),
+    }),
+    ...(split && {
+      split: (emit: Emit, operands: readonly Value[], attrs: Attrs, parts: number) => {
+        const made = split(emit, operands as ValuesOf<N>, attrs as AttrsOf<S>, parts);
+        return made && many(made);
+      },
     }),
     traits: op.traits ?? {},
     cases: op.cases,

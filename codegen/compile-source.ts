@@ -135,12 +135,12 @@ export function compileSource(
   const memory = new MemoryPlan(maxima);
   const table = new KernelTable();
   const entries = specs.map((spec) => {
-    const fused = graphs.of(spec, { packVectors: packVectors ?? false, ...options, target, toolkit });
+    const lengths = typicalLengths(spec, maxima);
+    const fused = graphs.of(spec, { packVectors: packVectors ?? false, ...options, target, toolkit, lengths });
     refuseLiteralResults(fused);
     refuseDtypes(fused);
     const places = memory.place(fused);
     checkRolePlaces(spec, fused, places);
-    const lengths = typicalLengths(spec, maxima);
     const lowered = lowerGraph(fused, {
       entry: spec.name,
       places,

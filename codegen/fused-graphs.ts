@@ -1,7 +1,8 @@
 // The graphs of entry points after the passes. A bundle has them for several sets of features, of which a pass sees no more than what
 // kernels refuse: where they answer the same, the graphs are the same.
-import { type EntrySpec, type Graph, verify } from "../ir/index.ts";
+import { type EntrySpec, type Graph, type SymbolValues, verify } from "../ir/index.ts";
 import { type PassObserver, pipeline, type RegionPolicy, runPasses, type WeightDType } from "../passes/index.ts";
+import { compareWays } from "./compare-ways.ts";
 import { bodyKey, regionKey } from "./region-key.ts";
 import { kernelPolicy } from "./select-kernel.ts";
 import type { Target } from "./target.ts";
@@ -15,6 +16,8 @@ export interface FuseOptions {
   readonly weights?: WeightDType;
   readonly disable?: readonly string[];
   readonly observe?: (entry: string) => readonly PassObserver[];
+  /** What symbols are in the call that ways to compute the same are compared for. */
+  readonly lengths: SymbolValues;
 }
 
 /** The graphs after the passes, kept for all compilations of one source that differ in the target's features at most. */
@@ -23,7 +26,7 @@ export class FusedGraphs {
 
   /** @throws CompileError for a graph that is not valid, and whatever a pass throws. */
   of(spec: EntrySpec, options: FuseOptions): Graph {
-    const policy = kernelPolicy(options.target, options.toolkit);
+    const policy = { ...kernelPolicy(options.target, options.toolkit), compare: compareWays(options) };
     const known = this.#made.get(spec);
     if (known?.asked.agreesWith(policy)) return known.graph;
     const asked = new AskedPolicy(policy);
@@ -49,13 +52,15 @@ function fuse(spec: EntrySpec, policy: RegionPolicy, options: FuseOptions): Grap
   return runPasses(spec.graph, passes, observe?.(spec.name) ?? []);
 }
 
-type Ask = (policy: RegionPolicy) => string | undefined;
+type Answer = string | number | undefined;
+type Ask = (policy: RegionPolicy) => Answer;
 
 /** A policy that remembers what it was asked and what it said: once for all regions that differ in names at most. */
 class AskedPolicy implements RegionPolicy {
   readonly #policy: RegionPolicy;
   readonly combinesPlaces: boolean;
-  readonly #said = new Map<string, { readonly ask: Ask; readonly refusal: string | undefined }>();
+  readonly #said = new Map<string, { readonly ask: Ask; readonly answer: Answer }>();
+  readonly #compared = new Map<string, ReturnType<Compare>>();
 
   constructor(policy: RegionPolicy) {
     this.#policy = policy;
@@ -63,21 +68,34 @@ class AskedPolicy implements RegionPolicy {
   }
 
   refuses: RegionPolicy["refuses"] = (anchor, body) =>
-    this.#answer(`region ${bodyKey(anchor, body)}`, (policy) => policy.refuses(anchor, body));
+    this.#refusal(`region ${bodyKey(anchor, body)}`, (policy) => policy.refuses(anchor, body));
 
   refusesNode: NonNullable<RegionPolicy["refusesNode"]> = (node) =>
-    this.#answer(`node ${regionKey(node)}`, (policy) => policy.refusesNode?.(node));
+    this.#refusal(`node ${regionKey(node)}`, (policy) => policy.refusesNode?.(node));
 
-  /** Whether the other policy refuses what this one did, and nothing else, of all that this one was asked. */
+  compare: Compare = (question, node, ways) => {
+    const key = `${question} ${regionKey(node)}`;
+    const made = this.#compared.get(key) ?? this.#policy.compare?.(question, node, ways) ?? { seconds: [] };
+    this.#compared.set(key, made);
+    this.#said.set(key, { ask: (policy) => policy.compare?.(question, node, ways).chosen, answer: made.chosen });
+    return made;
+  };
+
+  /** Whether the other policy refuses what this one did, and nothing else, and chooses what it did, of all that this one was asked. */
   agreesWith(other: RegionPolicy): boolean {
-    return [...this.#said.values()].every(({ ask, refusal }) => (ask(other) === undefined) === (refusal === undefined));
+    return [...this.#said.values()].every(({ ask, answer }) => kindOf(ask(other)) === kindOf(answer));
   }
 
-  #answer(key: string, ask: Ask): string | undefined {
+  #refusal(key: string, ask: (policy: RegionPolicy) => string | undefined): string | undefined {
     const known = this.#said.get(key);
-    if (known) return known.refusal;
-    const refusal = ask(this.#policy);
-    this.#said.set(key, { ask, refusal });
-    return refusal;
+    if (known) return known.answer as string | undefined;
+    const answer = ask(this.#policy);
+    this.#said.set(key, { ask, answer });
+    return answer;
   }
 }
+
+type Compare = NonNullable<RegionPolicy["compare"]>;
+
+/** Refusals differ in words alone. */
+const kindOf = (answer: Answer): unknown => (typeof answer === "string" ? "refused" : answer);

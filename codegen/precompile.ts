@@ -4,7 +4,7 @@ import { shortValue } from "../base/short-json.ts";
 import { CompileError } from "../ir/index.ts";
 
 /** Names in a template that are no parameters. */
-const BUILTIN = new Set(["if", "unless", "each", "f32"]);
+const BUILTIN = new Set(["if", "unless", "each", "f32", "times"]);
 
 type Options = NonNullable<Parameters<typeof Handlebars.compile>[1]>;
 /** Of every template. */
@@ -12,7 +12,7 @@ export const TEMPLATE_OPTIONS: Options = {
   strict: true,
   noEscape: true,
   knownHelpersOnly: true,
-  knownHelpers: { f32: true } as unknown as NonNullable<Options["knownHelpers"]>,
+  knownHelpers: { f32: true, times: true } as unknown as NonNullable<Options["knownHelpers"]>,
 };
 
 /**
@@ -20,17 +20,27 @@ export const TEMPLATE_OPTIONS: Options = {
  * `precompiledTemplate` of `wgpt/codegen`, which needs no `eval`. `name` is what errors call the template.
  * @throws CompileError for text that is no template.
  */
-export const precompileTemplate = (name: string, text: string): string =>
-  `{ "reads": ${JSON.stringify(parametersOf(name, text))}, "spec": ${Handlebars.precompile(text, TEMPLATE_OPTIONS)} }`;
+export const precompileTemplate = (name: string, text: string, readsOf?: ReadsOf): string =>
+  `{ "reads": ${JSON.stringify(parametersOf(name, text, readsOf))}, "spec": ${Handlebars.precompile(text, TEMPLATE_OPTIONS)} }`;
+
+/** The parameters that a partial reads, by its name. */
+export type ReadsOf = (partial: string) => readonly string[];
 
 /**
- * The parameters that a text reads, from its syntax tree: Handlebars renders a missing `{{#if x}}` as false even when strict.
+ * The parameters that a text reads, from its syntax tree: Handlebars renders a missing `{{#if x}}` as false even when strict. Those of
+ * the partials that it uses are among them, but for what it gives them itself.
  */
-export function parametersOf(name: string, text: string): readonly string[] {
+export function parametersOf(name: string, text: string, readsOf: ReadsOf = () => []): readonly string[] {
   const names = new Set<string>();
   class Collect extends Handlebars.Visitor {
     override PartialStatement(partial: hbs.AST.PartialStatement): void {
       this.acceptArray(partial.params);
+      // The syntax tree has none where nothing is given, whatever its type says.
+      const given = (partial.hash as hbs.AST.Hash | undefined)?.pairs ?? [];
+      this.acceptArray(given.map((pair) => pair.value));
+      const own = new Set(given.map((pair) => pair.key));
+      if ("original" in partial.name)
+        for (const read of readsOf(String(partial.name.original))) if (!own.has(read)) names.add(read);
     }
     override PathExpression(path: hbs.AST.PathExpression): void {
       const [head] = path.parts;

@@ -13,6 +13,8 @@ import { standard } from "./toolkit.ts";
 /** A kernel in one of its configurations, and how long it is predicted to take. */
 export interface RankedKernel extends ConfiguredKernel {
   readonly prediction: Prediction;
+  /** Whether the kernel says what it does; else it is taken to touch every buffer once. */
+  readonly accounts: boolean;
 }
 
 const knownRanks = regionMemory<readonly RankedKernel[]>();
@@ -50,14 +52,10 @@ export function rankKernels(
   return found;
 }
 
-interface Ranked extends RankedKernel {
-  readonly accounts: boolean;
-}
-
 function findRanks(node: Node, target: Target, lengths: SymbolValues, toolkit: Kernels): readonly RankedKernel[] {
   const all = candidates(node, target, toolkit).flatMap(({ kernel, configs }) => {
     const printed: PrintedFunctions = new Map();
-    return configs.map((config): Ranked => {
+    return configs.map((config): RankedKernel => {
       const shader = renderShader({ kernel, config }, node, target, undefined, toolkit, printed);
       const prediction = predict(demandOf(shader, lengths), target.machine);
       return { kernel, config, prediction, accounts: shader.account !== undefined };
@@ -65,20 +63,16 @@ function findRanks(node: Node, target: Target, lengths: SymbolValues, toolkit: K
   });
   const first = all[0]?.accounts === false ? all[0] : nearLeast(all.filter((r) => r.accounts));
   const others = all.filter((r) => r !== first).sort(byTime);
-  return [...(first ? [first] : []), ...others].map(({ kernel, config, prediction }) => ({
-    kernel,
-    config,
-    prediction,
-  }));
+  return [...(first ? [first] : []), ...others];
 }
 
 /** The first in the toolkit's order of those with the least time. */
-function nearLeast(ranks: readonly Ranked[]): Ranked | undefined {
+function nearLeast(ranks: readonly RankedKernel[]): RankedKernel | undefined {
   const least = Math.min(...ranks.map(secondsOf));
   return ranks.find((r) => secondsOf(r) <= least * (1 + NEAR));
 }
 
-const byTime = (a: Ranked, b: Ranked): number =>
+const byTime = (a: RankedKernel, b: RankedKernel): number =>
   Number(b.accounts) - Number(a.accounts) || secondsOf(a) - secondsOf(b) || 0;
 
 /** A kernel whose account can not be evaluated comes after all whose can. */

@@ -26,8 +26,24 @@ export function printF32(x: unknown): string {
   throw new CompileError("template", `${String(x)} is no f32 constant`, "WGSL constants are finite numbers");
 }
 
+/** What Handlebars gives a helper of a block, as far as it is used here. */
+interface Block {
+  readonly fn: (context: unknown, options: { readonly data: object }) => string;
+  /** Variables such as `@index`; those of the block around it as `_parent`. */
+  readonly data: object;
+}
+
+/** The block as often as its argument says, counted in `@index`: what would stand in a loop, unrolled. */
+export function printTimes(this: unknown, times: unknown, block: unknown): string {
+  if (typeof times !== "number" || !Number.isSafeInteger(times) || times < 0)
+    throw new CompileError("template", `a block stands ${String(times)} times`, "times takes a whole number");
+  const { fn, data } = block as Block;
+  return Array.from({ length: times }, (_, index) => fn(this, { data: { ...data, _parent: data, index } })).join("");
+}
+
 const environment = runtime.create();
 environment.registerHelper("f32", printF32);
+environment.registerHelper("times", printTimes);
 for (const [name, { spec }] of Object.entries(PARTIALS)) environment.registerPartial(name, environment.template(spec));
 
 /**

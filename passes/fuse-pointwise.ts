@@ -24,12 +24,25 @@ import type { Replacement } from "./rebuild.ts";
 import { anchorOf, dependsOn, mergeRegion, movedOperands, trialBody } from "./region.ts";
 import { applyOwnRules, type Match, type Predicate, predicate, type Rule } from "./rule.ts";
 
+/** How long ways to compute the same are predicted to take. */
+export interface Comparison {
+  /** The way to take; none where the node as it stands is as good. */
+  readonly chosen?: number;
+  /** Of the node, and of each way; of the node alone where no way can be faster. */
+  readonly seconds: readonly number[];
+}
+
 /** What kernels can take into a region. */
 export interface RegionPolicy {
   /** Why no kernel computes this body, or nothing. */
   refuses(anchor: Anchor, body: Graph): string | undefined;
   /** Why no kernel computes the node as it stands, or nothing. Absent where nothing is known of kernels. */
   refusesNode?(node: Node): string | undefined;
+  /**
+   * Whether the node is clearly faster computed in another of several ways, each as the nodes that it takes, and how long they take in
+   * seconds, that of the node itself first. The ways follow from the node and the question's name. Absent where nothing is known of a machine.
+   */
+  compare?(question: string, node: Node, ways: () => readonly (readonly Node[])[]): Comparison;
   /** Whether `refuses` knows of bodies that combine elements of several places; none such is asked about where it is absent. */
   readonly combinesPlaces?: boolean;
 }

@@ -4,6 +4,7 @@
  */
 export { bindSymbols } from "./bind-symbols.ts";
 export { canonicalize } from "./canonicalize.ts";
+export { chooseSteps } from "./choose-steps.ts";
 export { eliminateCommonSubexpressions } from "./eliminate-common-subexpressions.ts";
 export { eliminateDeadValues } from "./eliminate-dead-values.ts";
 export { Emitter } from "./emit.ts";
@@ -13,7 +14,7 @@ export { fuseAttention } from "./fuse-attention.ts";
 export { fuseGelu } from "./fuse-gelu.ts";
 export { fuseLayerNorm } from "./fuse-layer-norm.ts";
 export { fuseLinear } from "./fuse-linear.ts";
-export { defaultPolicy, fusePointwise, type RegionPolicy, storageBuffers } from "./fuse-pointwise.ts";
+export { type Comparison, defaultPolicy, fusePointwise, type RegionPolicy, storageBuffers } from "./fuse-pointwise.ts";
 export { fuseRmsNorm } from "./fuse-rms-norm.ts";
 export { fuseScatter } from "./fuse-scatter.ts";
 export * from "./observers.ts";

@@ -2,6 +2,7 @@
 import { optionError } from "../ir/index.ts";
 import { bindSymbols } from "./bind-symbols.ts";
 import { canonicalize } from "./canonicalize.ts";
+import { chooseSteps } from "./choose-steps.ts";
 import { eliminateCommonSubexpressions } from "./eliminate-common-subexpressions.ts";
 import { eliminateDeadValues } from "./eliminate-dead-values.ts";
 import { expandUntaken } from "./expand-untaken.ts";
@@ -60,6 +61,11 @@ export const PASSES: readonly PassSpec[] = [
   made(fusePointwise(), ({ policy }) => fusePointwise(policy)),
   // What is still a scatter of its own had no kernel before it that could take it in.
   made(fuseScatter(), ({ policy }) => fuseScatter(policy)),
+  // Of regions that are as large as they get: what they take alone is what a cut is held against.
+  made(
+    chooseSteps(() => ({ seconds: [] })),
+    ({ policy }) => policy.compare && chooseSteps((...asked) => policy.compare?.(...asked) ?? { seconds: [] }),
+  ),
   // Last: only now it is known what one kernel reads.
   made(packVectors(defaultPolicy), ({ policy, maxWeightBytes, packVectors: packs }) =>
     packs ? packVectors(policy, maxWeightBytes) : undefined,

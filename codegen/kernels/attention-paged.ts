@@ -6,7 +6,8 @@ import { combinations, laneChoices } from "../space.ts";
 import { decodeTemplate, partsOf, sharedBytes } from "./attention.ts";
 import { cacheLoads, cacheParams, cacheVectors, keyHead, refusesCache } from "./cache-windows.ts";
 
-function view(region: Region) {
+/** The lengths and operands of a region around paged attention. */
+export function pagedView(region: Region) {
   const { anchor } = region;
   if (!anchor) return unreachable("a paged attention region without attention");
   const heads = attrOf<number>(anchor.attrs, "n_head");
@@ -25,6 +26,20 @@ function view(region: Region) {
   };
 }
 
+/** `load_position(row)`, which the row's last key has, and `row_of(row, place)`: where a place of the row's sequence lies. */
+export const pageFunctions = (region: Region): readonly string[] => {
+  const { pageSize } = pagedView(region);
+  return [
+    region.loadFunction("load_position", region.operand("positions"), ["row"]),
+    region.loadFunction("load_sequence", region.operand("sequence"), ["row"]),
+    region.loadFunction("load_page", region.operand("pages"), ["sequence", "i"]),
+    `// Where a place of the row's sequence lies.
+fn row_of(row: u32, place: u32) -> u32 {
+  return u32(load_page(u32(load_sequence(row)), place / ${pageSize}u)) * ${pageSize}u + place % ${pageSize}u;
+}`,
+  ];
+};
+
 /** Each query's own keys, wherever their pages lie: as the decode step's attention, which a row of a batch is. */
 export const attentionPaged = defineKernel({
   name: "attention_paged",
@@ -34,7 +49,7 @@ export const attentionPaged = defineKernel({
   vectors: cacheVectors,
   space: (_region, target) => combinations({ lanes: laneChoices(target), tile: [256] }),
   refuses(region, { limits }, { lanes, tile }) {
-    const { size } = view(region);
+    const { size } = pagedView(region);
     if (size % 4 !== 0) return `the head size ${size} is no multiple of 4`;
     const bytes = sharedBytes(size, lanes, tile);
     return (
@@ -45,7 +60,7 @@ export const attentionPaged = defineKernel({
     );
   },
   lower(region, _target, { lanes, tile }) {
-    const { query, y, rows, heads, size, group, scale, pageSize, room } = view(region);
+    const { query, y, rows, heads, size, group, scale, room } = pagedView(region);
     return {
       params: {
         size,
@@ -60,13 +75,7 @@ export const attentionPaged = defineKernel({
       },
       functions: [
         region.loadFunction("load_query", query, ["row", "column"]),
-        region.loadFunction("load_position", region.operand("positions"), ["row"]),
-        region.loadFunction("load_sequence", region.operand("sequence"), ["row"]),
-        region.loadFunction("load_page", region.operand("pages"), ["sequence", "i"]),
-        `// Where a place of the row's sequence lies.
-fn row_of(row: u32, place: u32) -> u32 {
-  return u32(load_page(u32(load_sequence(row)), place / ${pageSize}u)) * ${pageSize}u + place % ${pageSize}u;
-}`,
+        ...pageFunctions(region),
         region.storeFunction("store_result", y, ["row", "column"]),
       ],
       workgroups: [count(heads), count(rows), count()],

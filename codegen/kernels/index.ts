@@ -3,7 +3,9 @@
 import type { Kernel } from "../kernel.ts";
 import { argmaxKernel } from "./argmax.ts";
 import { attentionDecode, attentionNaive, attentionPrefill } from "./attention.ts";
+import { attentionMergeKernel } from "./attention-merge.ts";
 import { attentionPaged } from "./attention-paged.ts";
+import { attentionPagedStream, attentionPartsStream, attentionStream } from "./attention-stream.ts";
 import { layerNormNaive, layerNormRows } from "./layer-norm.ts";
 import { matmulBlocked } from "./matmul-blocked.ts";
 import { matmulBlockedQuads } from "./matmul-blocked-quads.ts";
@@ -13,6 +15,12 @@ import { matmulGemvNormalized } from "./matmul-gemv-normalized.ts";
 import { matmulGemvRows } from "./matmul-gemv-rows.ts";
 import { matmulGemvVectorized } from "./matmul-gemv-vectorized.ts";
 import { matmulNaive } from "./matmul-naive.ts";
+import {
+  matmulPartsStream,
+  matmulPartsStreamNormalized,
+  matmulStream,
+  matmulStreamNormalized,
+} from "./matmul-stream.ts";
 import { matmulSubgroupMatrix } from "./matmul-subgroup-matrix.ts";
 import { pointwiseKernel } from "./pointwise.ts";
 import { reduceKernel } from "./reduce.ts";
@@ -32,7 +40,11 @@ export const KERNELS: readonly Kernel[] = [
   attentionNaive,
   attentionPrefill,
   attentionDecode,
+  attentionStream,
   attentionPaged,
+  attentionPagedStream,
+  attentionPartsStream,
+  attentionMergeKernel,
   matmulNaive,
   matmulGemv,
   matmulBlockedRows,
@@ -42,4 +54,8 @@ export const KERNELS: readonly Kernel[] = [
   matmulGemvRows,
   matmulGemvVectorized,
   matmulGemvNormalized,
+  matmulStream,
+  matmulStreamNormalized,
+  matmulPartsStream,
+  matmulPartsStreamNormalized,
 ];

@@ -1,6 +1,6 @@
 // What the matmul kernels share: the operands and axes of a region's matmul, and how its operands are computed.
 import { at, attrOf, type Dim, type Node, onlyMoves, unreachable, type Value } from "../../ir/index.ts";
-import { transpose } from "../../ir/ops/index.ts";
+import { matmulParts, transpose } from "../../ir/ops/index.ts";
 import { constantDim } from "../kernel.ts";
 import type { Region } from "../region.ts";
 import { refusesSize, type VectorSize } from "../storage.ts";
@@ -15,6 +15,8 @@ export interface MatmulView {
   readonly rows: Dim;
   readonly inner: Dim;
   readonly columns: Dim;
+  /** Into how many sums the inner axis is cut, which the first axis of `y` counts; 1 where `y` is the product itself. */
+  readonly parts: number;
   /** Two axes on both sides. */
   readonly flat: boolean;
   /** The value whose elements lie in buffers as [inner, columns], or as [columns, inner] when the region transposes it to make `b`. */
@@ -34,6 +36,7 @@ export function matmulOf(region: Region): MatmulView {
     rows: at(y.type.shape, -2),
     inner: at(a.type.shape, -1),
     columns: at(y.type.shape, -1),
+    parts: node.op === matmulParts ? attrOf<number>(node.attrs, "parts") : 1,
     flat: a.type.shape.length === 2 && b.type.shape.length === 2,
     weight: weightOf(region, b),
   };

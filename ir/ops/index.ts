@@ -3,6 +3,8 @@
 import type { Op } from "../op.ts";
 import { add } from "./add.ts";
 import { argmax } from "./argmax.ts";
+import { attentionMerge } from "./attention-merge.ts";
+import { attentionParts } from "./attention-parts.ts";
 import { cacheUpdate } from "./cache-update.ts";
 import { cacheWrite } from "./cache-write.ts";
 import { cast } from "./cast.ts";
@@ -23,6 +25,7 @@ import { less } from "./less.ts";
 import { lessEqual } from "./less-equal.ts";
 import { log } from "./log.ts";
 import { matmul } from "./matmul.ts";
+import { matmulParts } from "./matmul-parts.ts";
 import { maximum } from "./maximum.ts";
 import { minimum } from "./minimum.ts";
 import { mul } from "./mul.ts";
@@ -52,6 +55,8 @@ import { transpose } from "./transpose.ts";
 export const OPS: readonly Op[] = [
   add,
   argmax,
+  attentionMerge,
+  attentionParts,
   cacheUpdate,
   cacheWrite,
   cast,
@@ -72,6 +77,7 @@ export const OPS: readonly Op[] = [
   less,
   log,
   matmul,
+  matmulParts,
   maximum,
   minimum,
   mul,
@@ -101,6 +107,8 @@ export const OPS: readonly Op[] = [
 export {
   add,
   argmax,
+  attentionMerge,
+  attentionParts,
   cacheUpdate,
   cacheWrite,
   cast,
@@ -121,6 +129,7 @@ export {
   lessEqual,
   log,
   matmul,
+  matmulParts,
   maximum,
   minimum,
   mul,

@@ -1,7 +1,9 @@
 import { at, CompileError } from "../errors.ts";
-import { defineOp } from "../op.ts";
+import { defineOp, type Op } from "../op.ts";
 import { countElements } from "../tensor.ts";
 import { broadcastShapes, dimEquals, printType, type TensorType, tensorType } from "../type.ts";
+import { matmulParts } from "./matmul-parts.ts";
+import { reduceSum } from "./reduce-sum.ts";
 
 function inferMatmul(a: TensorType, b: TensorType): TensorType {
   const [m, k] = a.shape.slice(-2);
@@ -30,7 +32,7 @@ function inferMatmul(a: TensorType, b: TensorType): TensorType {
 }
 
 /** y[…, i, j] = Σₖ a[…, i, k] · b[…, k, j]; axes before the last two broadcast. */
-export const matmul = defineOp({
+export const matmul: Op = defineOp({
   name: "matmul",
   summary: "matrix product of the last two axes",
   operands: ["a", "b"],
@@ -44,6 +46,12 @@ export const matmul = defineOp({
     { types: ["f32[2, 1, 3, 4]", "f32[3, 4, 2]"] },
   ],
   infer: ([a, b]) => inferMatmul(a, b),
+  split(emit, [a, b], _attrs, parts) {
+    const inner = b.type.shape[0];
+    const flat = a.type.shape.length === 2 && b.type.shape.length === 2;
+    if (!flat || typeof inner !== "number" || inner % parts !== 0) return undefined;
+    return emit(reduceSum, emit(matmulParts, [a, b], { parts }), { axis: 0, keepdims: false });
+  },
   reference([a, b]) {
     const { dtype, shape: dims } = inferMatmul(a, b);
     const shape = dims.map(Number);

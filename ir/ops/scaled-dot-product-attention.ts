@@ -2,6 +2,8 @@ import { attr, attrOf } from "../attr.ts";
 import { at, CompileError } from "../errors.ts";
 import { defineOp } from "../op.ts";
 import { addDims, type Dim, dimEquals, isNeverNegative, printDim, printType, subDims } from "../type.ts";
+import { attentionMerge } from "./attention-merge.ts";
+import { attentionParts } from "./attention-parts.ts";
 import { div } from "./div.ts";
 import { exp } from "./exp.ts";
 import { iota } from "./iota.ts";
@@ -116,6 +118,11 @@ export const scaledDotProductAttention = defineOp({
         "a masked score becomes a finite number or -inf",
       );
     return query;
+  },
+  split(emit, operands, { n_head, n_kv_head, length, scale }, parts) {
+    // The one query is the last, and sees every key.
+    if (operands[0].type.shape[0] !== 1) return undefined;
+    return emit(attentionMerge, emit(attentionParts, operands, { n_head, n_kv_head, length, scale, parts }));
   },
   decompose(emit, [query, keys, values], { n_head, n_kv_head, length, scale, mask_value }) {
     const one = (...args: Parameters<typeof emit>) => at(emit(...args), 0);

@@ -8,10 +8,10 @@ export const transposed = (rows: string, inner: number, columns: number) =>
     y = matmul(x, t)
     return y
   }`;
-/** A row that is normalised on the way into its matmul. */
-export const normalized = (inner: number, columns: number) =>
-  `graph normalized(x: f32[1, ${inner}], g: f32[${inner}], c: f32[${inner}], w: f32[${inner}, ${columns}]) {
+/** Rows that are normalised on the way into their matmul. */
+export const normalized = (inner: number, columns: number, rows = 1, parts = 0) =>
+  `graph normalized(x: f32[${rows}, ${inner}], g: f32[${inner}], c: f32[${inner}], w: f32[${inner}, ${columns}]) {
     n = layer_norm(x, g, c)
-    y = matmul(n, w)
+    y = ${parts === 0 ? "matmul(n, w)" : `matmul_parts(n, w, parts=${parts})`}
     return y
   }`;

@@ -55,6 +55,11 @@ const MATMULS: readonly (readonly [string, number])[] = [
   [normalized(5, 8), 5],
   [normalized(33, 444), 33],
   [normalized(64, 1024), 64],
+  [normalized(64, 36, 5), 64],
+  [normalized(66, 36, 8), 66],
+  [normalized(64, 1024, 1, 4), 64],
+  [normalized(66, 36, 3, 2), 66],
+  [matmul("8", 65, 36), 65],
 ];
 for (const [text, terms] of MATMULS)
   gpuTest(`${text.split("{")[0]?.trim()}: each kernel gives the reference's numbers`, (gpu) =>

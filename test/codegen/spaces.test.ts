@@ -53,13 +53,35 @@ const CASES: readonly (readonly [text: string, symbols?: SymbolValues, toolkit?:
   [attention("T", "T+250"), { T: 11 }],
   [attention("1", "280", 1)],
   [attention("T", "T+250", 1), { T: 11 }],
+  [
+    "graph g(m: f32[3, 2, 24], s: f32[3, 2, 3, 2]) { y = attention_merge(m, s) return y }",
+    {},
+    standard,
+    // A part's weights add up to 1 or more.
+    () =>
+      new Map([
+        ["s", { dtype: "f32", shape: [3, 2, 3, 2], data: Float64Array.from({ length: 36 }, (_, i) => 1 + (i % 7)) }],
+      ]),
+  ],
+  [
+    `graph g(query: f32[1, 24], keys: f32[300, 24], values: f32[300, 24]) {
+      y, z = attention_parts(query, keys, values, length=280, n_head=3, scale=0.3, parts=3) return y, z }`,
+  ],
   [matmul("1", 67, 45)],
   [matmul("1", 66, 132)],
   [matmul("T", 68, 260), { T: 21 }],
+  [matmul("3", 66, 132)],
+  [matmul("8", 256, 96)],
+  ["graph g(x: f32[1, 132], w: f32[132, 96]) { y = matmul_parts(x, w, parts=4) return y }"],
+  ["graph g(x: f32[2, 270], w: f32[270, 44]) { y = matmul_parts(x, w, parts=2) return y }"],
   [transposed("1", 68, 45)],
   [transposed("T", 68, 45), { T: 21 }],
   [normalized(65, 44)],
   [normalized(66, 132)],
+  [normalized(66, 132, 3)],
+  [
+    "graph g(x: f32[1, 132], g: f32[132], w: f32[132, 96]) { n = rms_norm(x, g) y = matmul_parts(n, w, parts=2) return y }",
+  ],
   // Weights in two buffers, of which a load takes a vector of words and a scale.
   [withCodes(matmul("1", 66, 96), 8, 32), {}, withPackedCodes],
   [withCodes(matmul("T", 68, 96), 4, 32), { T: 21 }, withPackedCodes],

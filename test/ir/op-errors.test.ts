@@ -18,6 +18,30 @@ const AXIS: Misfit = [["f32[2, 3]"], { axis: 2 }, ["axis is 2", "x is f32[2, 3]"
 /** Ops that are not pointwise, each in its own ways; pointwise ones are asked below. */
 const MISFITS: Readonly<Record<string, readonly Misfit[]>> = {
   argmax: [AXIS, [["f32[]"], {}, ["axis is -1", "x is f32[]"]], [["f32[3, 0]"], {}, ["axis is -1", "x is f32[3, 0]"]]],
+  attention_merge: [
+    [["f32[2, 1, 8]", "f32[3, 1, 2, 2]"], {}, ["mixtures are f32[2, 1, 8]", "softmax is f32[3, 1, 2, 2]"]],
+    [["f32[2, 1, 8]", "f32[2, 1, 3, 2]"], {}, ["mixtures are f32[2, 1, 8]", "softmax is f32[2, 1, 3, 2]"]],
+    [["f32[2, T, 8]", "f32[2, 1, 2, 2]"], {}, ["mixtures are f32[2, T, 8]", "softmax is f32[2, 1, 2, 2]"]],
+    [["f32[2, 1, 8]", "f32[2, 1, 2]"], {}, ["mixtures are f32[2, 1, 8]", "softmax is f32[2, 1, 2]"]],
+  ],
+  attention_parts: [
+    [["f32[1, 8]", "f32[6, 8]", "f32[6, 8]"], { n_head: 2, length: 4, scale: 1, parts: 0 }, ["n_head is 2", "parts 0"]],
+    [
+      ["f32[2, 8]", "f32[6, 8]", "f32[6, 8]"],
+      { n_head: 2, length: 4, scale: 1, parts: 2 },
+      ["query is f32[2, 8]", "n_head is 2"],
+    ],
+    [
+      ["f32[1, 8]", "f32[6, 8]", "f32[6, 4]"],
+      { n_head: 2, length: 4, scale: 1, parts: 2 },
+      ["values is f32[6, 4]", "query is f32[1, 8]"],
+    ],
+    [
+      ["f32[1, 8]", "f32[6, 8]", "f32[6, 8]"],
+      { n_head: 2, length: 7, scale: 1, parts: 2 },
+      ["length is 7", "keys are f32[6, 8]"],
+    ],
+  ],
   cache_update: [
     [["f32[8, 5]", "f32[1, 4]"], { start: 0 }, ["rows are f32[1, 4]", "the cache is f32[8, 5]"]],
     [["f32[8, 5]", "f16[1, 5]"], { start: 0 }, ["rows are f16[1, 5]", "the cache is f32[8, 5]"]],
@@ -54,6 +78,13 @@ const MISFITS: Readonly<Record<string, readonly Misfit[]>> = {
     [["f32[T, 4]", "f32[4]", "f32[1, 4]"], {}, ["bias is f32[1, 4]", "x is f32[T, 4]"]],
     [["f32[T, 4]", "f16[4]", "f32[4]"], {}, ["weight is f16[4]", "x is f32[T, 4]"]],
     [["f32[]", "f32[1]", "f32[1]"], {}, ["weight is f32[1]", "x is f32[]"]],
+  ],
+  matmul_parts: [
+    [["f32[1, 6]", "f32[6, 3]"], { parts: 4 }, ["parts is 4", "a is f32[1, 6]"]],
+    [["f32[1, 6]", "f32[6, 3]"], { parts: 0 }, ["parts is 0", "a is f32[1, 6]"]],
+    [["f32[1, 6]", "f32[5, 3]"], { parts: 2 }, ["a is f32[1, 6]", "b is f32[5, 3]"]],
+    [["f32[1, K]", "f32[K, 3]"], { parts: 2 }, ["a is f32[1, K]", "b is f32[K, 3]"]],
+    [["f32[2, 1, 6]", "f32[6, 3]"], { parts: 2 }, ["a is f32[2, 1, 6]", "b is f32[6, 3]"]],
   ],
   matmul: [
     [["f32[T, 4]", "f32[5, 3]"], {}, ["a is f32[T, 4]", "b is f32[5, 3]"]],

@@ -201,20 +201,26 @@ test("has passes that say what they are for", () => {
   assert.equal(named("required"), ["bind-symbols", "store-weights-as-f16", "split-large-weights", "expand-untaken"]);
   assert.equal(
     named("fuse"),
-    PASSES.map((p) => p.name).filter((n) => n.startsWith("fuse-")),
+    PASSES.map((p) => p.name).filter((n) => /^(fuse-|choose-steps$)/.test(n)),
   );
 });
 
 test("runs only the passes that have something to do for the target", () => {
   const names = (options: PipelineOptions) => pipeline(options).map((p) => p.name);
   const refusesNode = () => undefined;
+  const compare = () => ({ seconds: [] });
   assert.equal(
-    names({ weights: "f16", maxWeightBytes: 64, packVectors: true, policy: { ...defaultPolicy, refusesNode } }),
+    names({
+      weights: "f16",
+      maxWeightBytes: 64,
+      packVectors: true,
+      policy: { ...defaultPolicy, refusesNode, compare },
+    }),
     PASSES.map((p) => p.name),
   );
   assert.equal(
     names({}),
-    PASSES.map((p) => p.name).filter((n) => !/^(split|store|expand|pack)/.test(n)),
+    PASSES.map((p) => p.name).filter((n) => !/^(split|store|expand|choose|pack)/.test(n)),
   );
 });
 

@@ -130,7 +130,7 @@ test("a pass of a plugin can be left out by name, and its kernels are tried befo
     withBoth.passes.map((p) => p.name).filter((name) => /norm/.test(name)),
     ["fuse-layer-norm", "fuse-unit-norm", "fuse-add-unit-norm", "fuse-rms-norm"],
   );
-  assert.is(at(standard.kernels, -1).name, "matmul_gemv_normalized", "ours are what they were");
+  assert.is(at(standard.kernels, -1).name, "matmul_parts_stream_normalized", "ours are what they were");
 });
 
 test("CONTRIBUTING's plugin does what the page says, as it is printed", async () => {

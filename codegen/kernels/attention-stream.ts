@@ -10,6 +10,7 @@ import { pagedView, pageFunctions } from "./attention-paged.ts";
 import { cacheLoads, cacheParams, cacheVectors, keyHead, refusesCache } from "./cache-windows.ts";
 import { gathersOf } from "./gathers.ts";
 import { kernelTemplate } from "./kernel-template.ts";
+import { refusesSoftware } from "./stream-space.ts";
 
 const template = kernelTemplate("attention-stream", [
   "title",
@@ -84,8 +85,9 @@ const streamKernel = (
     template,
     vectors: cacheVectors,
     space: (_region, target) => space(target),
-    refuses(region, { limits }, { lanes, ahead }) {
-      const problem = refusesRows(region);
+    refuses(region, target, { lanes, ahead }) {
+      const { limits } = target;
+      const problem = (spec.kind === attentionParts ? undefined : refusesSoftware(target)) ?? refusesRows(region);
       if (problem !== undefined) return problem;
       const { size } = viewOf(region);
       if (size % 4 !== 0) return `the head size ${size} is no multiple of 4`;

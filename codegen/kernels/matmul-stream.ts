@@ -4,6 +4,7 @@ import { matmul, matmulParts } from "../../ir/ops/index.ts";
 import { constantDim, count, defineKernel, type Kernel } from "../kernel.ts";
 import type { Lowered } from "../lowered.ts";
 import type { Region } from "../region.ts";
+import type { Target } from "../target.ts";
 import type { Work } from "../work.ts";
 import { gathersOf } from "./gathers.ts";
 import { kernelTemplate } from "./kernel-template.ts";
@@ -18,7 +19,7 @@ import {
 } from "./matmul.ts";
 import { elementFunction, longVector, longWeightFunction, longWeightVectors } from "./matmul-vectors.ts";
 import { normFunctions, normParams, refusesNorm } from "./normalization.ts";
-import { foldsOf, MOST_ROWS, type StreamConfig, streamSpace } from "./stream-space.ts";
+import { foldsOf, MOST_ROWS, refusesSoftware, type StreamConfig, streamSpace } from "./stream-space.ts";
 
 const PARAMS = [
   "title",
@@ -47,8 +48,9 @@ const PARAMS = [
 const fewRows = ({ rows }: MatmulView): number | undefined =>
   typeof rows === "number" && rows >= 1 && rows <= MOST_ROWS ? rows : undefined;
 
-function refusesRows(view: MatmulView): string | undefined {
-  return fewRows(view) === undefined ? `the left operand has ${printDim(view.rows)} rows` : undefined;
+function refusesRows(view: MatmulView, target: Target): string | undefined {
+  if (fewRows(view) === undefined) return `the left operand has ${printDim(view.rows)} rows`;
+  return view.rows === 1 && view.node.op === matmul ? refusesSoftware(target) : undefined;
 }
 
 /** How the inner axis is walked: whole turns of `ahead` rows, and what is left. */
@@ -123,9 +125,9 @@ const plainKernel = (named: Named): Kernel =>
     storesPairs: true,
     space: (region, target) => streamSpace(region, fewRows(matmulOf(region)) ?? 1, target),
     vectors: longWeightVectors,
-    refuses(region) {
+    refuses(region, target) {
       const view = matmulOf(region);
-      return refusesRows(view) ?? refusesShapes(view, region, false) ?? refusesVectors(view, region);
+      return refusesRows(view, target) ?? refusesShapes(view, region, false) ?? refusesVectors(view, region);
     },
     lower(region, _target, config) {
       const { view, rows, params, functions, workgroups, walked, work } = stream(region, config);
@@ -185,7 +187,7 @@ const normalizedKernel = (named: Named): Kernel =>
       return streamSpace(region, rows, target, bytes);
     },
     vectors: longWeightVectors,
-    refuses(region, _target, config) {
+    refuses(region, target, config) {
       const view = matmulOf(region);
       const norm = normalizationOf(region, view.a);
       if (!norm) return "the left operand is not normalised on the way in";
@@ -195,7 +197,7 @@ const normalizedKernel = (named: Named): Kernel =>
       if (row && (others.length > 0 || row.operands.indexOf(view.a) !== row.operands.lastIndexOf(view.a)))
         return "the normalised row is read by something else in the region";
       const problem =
-        refusesRows(view) ?? refusesNorm(norm) ?? refusesWeight(view, false) ?? refusesVectors(view, region);
+        refusesRows(view, target) ?? refusesNorm(norm) ?? refusesWeight(view, false) ?? refusesVectors(view, region);
       if (problem) return problem;
       const strides = Math.ceil(constantDim(view.inner) / (config.lanes * config.split));
       return strides > MOST_STRIDES

@@ -30,7 +30,6 @@ export function streamSpace(region: Region, rows: number, target: Target, bytes 
     vectors: suited(target, { software: 4, gpu: 1, others: software ? [2, 1] : [2] }),
     lanes: suited(target, { software: 8, gpu: 8, others: software ? [16, 32] : [4, 16, 32] }),
     split: suited(target, { software: 1, gpu: 32, others: software ? [2, 4, 8] : [8, 16, 64, 128] }),
-    // A software driver's loads come one after another.
     ahead: suited(target, { software: 1, gpu: 8, others: software ? [] : [4, 2] }),
   }).filter(
     ({ vectors, lanes, split, ahead }) =>
@@ -43,6 +42,10 @@ export function streamSpace(region: Region, rows: number, target: Target, bytes 
 /** Workgroup memory for the sums of so many elements an invocation: all of them, and those of a few folds. */
 const sumsBytes = (elements: number, lanes: number, split: number): number =>
   4 * elements * lanes * (split + foldsOf(split));
+
+/** Of what other kernels compute as well: in software nothing is gained by loads that are on their way, and what is unrolled is slower. */
+export const refusesSoftware = ({ machine, name }: Target): string | undefined =>
+  machine.software ? `${name} is software, where one load comes after another` : undefined;
 
 /** Into how many sums those of invocations that share columns are folded first; 0 where all are added up at once. */
 export function foldsOf(split: number): number {

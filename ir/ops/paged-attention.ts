@@ -46,6 +46,7 @@ export const pagedAttention = defineOp({
     caseOf(8, 8, { n_head: 2 }),
     caseOf(9, 3, { n_head: 3, n_kv_head: 1 }),
     caseOf(32, 16, { n_head: 4, n_kv_head: 2 }),
+    caseOf(40, 40, { n_head: 2 }),
     {
       types: ["f32[2, 128]", "f32[80, 128]", "f32[80, 128]", "i32[2]", "i32[2]", "i32[2, 5]"],
       attrs: { n_head: 2, page_size: 16, scale: 0.125 },

@@ -48,6 +48,7 @@ export const scaledDotProductAttention = defineOp({
     { types: ["f32[1, 8]", "f32[6, 8]", "f32[6, 8]"], attrs: { n_head: 2, length: 4, scale: 0.5 } },
     { types: ["f32[3, 12]", "f32[9, 12]", "f32[9, 12]"], attrs: { n_head: 3, length: 8, scale: 0.5 } },
     { types: ["f32[1, 128]", "f32[70, 128]", "f32[70, 128]"], attrs: { n_head: 2, length: 70, scale: 0.125 } },
+    { types: ["f32[1, 40]", "f32[70, 40]", "f32[70, 40]"], attrs: { n_head: 2, length: 61, scale: 0.125 } },
     { types: ["f32[37, 48]", "f32[40, 48]", "f32[40, 48]"], attrs: { n_head: 3, length: 37, scale: 0.25 } },
     // Two heads of keys for six of queries, and one for all, with one query and with many.
     { types: ["f32[1, 24]", "f32[9, 8]", "f32[9, 8]"], attrs: { n_head: 6, n_kv_head: 2, length: 9, scale: 0.5 } },

@@ -2,7 +2,7 @@
 // index checked, on its ops' cases and on shapes at the edges of blocks and vectors. WebGPU would hide such an access.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { type CompileOptions, type EntryName, standard } from "../../codegen/compile.ts";
+import { type CompileOptions, compileEntries, type EntryName, standard } from "../../codegen/compile.ts";
 import { compileGpt2 } from "../../codegen/compile-gpt2.ts";
 import { initialChecks, instrumentPlan, instrumentWgsl } from "../../codegen/instrument.ts";
 import { renderShader } from "../../codegen/render-shader.ts";
@@ -37,7 +37,7 @@ function inBounds(name: string, text: string, check: KernelCheck = {}): void {
 for (const op of standard.ops)
   gpuTest(`${op.name} stays within its tensors on the op's cases`, async (gpu) => {
     // The plain kernel of several reads the same elements case after case, and takes a driver longest to compile.
-    const [plain, ...faster] = standard.kernels.filter((k) => k.kind === op.name).map((k) => k.name);
+    const [plain, ...faster] = standard.kernels.filter((k) => k.kind === op).map((k) => k.name);
     for (const [i, opCase] of op.cases.entries())
       await checkKernels(gpu, graphOfOp(op, opCase.types, opCase.attrs), {
         given: givenOf(op, opCase),
@@ -64,6 +64,9 @@ for (const [text, check] of [
   [transposed("T", 68, 261), DEFAULT_ONLY],
   [normalized(65, 4), DEFAULT_ONLY],
   [normalized(66, 260), LAVAPIPE_ONLY],
+  [normalized(66, 132, 3), { ...DEFAULT_ONLY, kernels: ["matmul_stream_normalized"] }],
+  [normalized(66, 36, 2, 3), { ...DEFAULT_ONLY, kernels: ["matmul_parts_stream_normalized"] }],
+  [matmul("8", 67, 36), { ...DEFAULT_ONLY, kernels: ["matmul_stream"] }],
 ] as readonly (readonly [string, KernelCheck])[])
   inBounds(`${text.split("{")[0]?.trim()} stays within its tensors`, text, { ...check, runs: ROWS });
 
@@ -91,6 +94,7 @@ for (const [heads, size, target, group] of [
   [1, 1, DEFAULT_ONLY, 1],
   [3, 4, DEFAULT_ONLY, 1],
   [2, 20, LAVAPIPE_ONLY, 1],
+  [2, 20, DEFAULT_ONLY, 1],
   [6, 4, LAVAPIPE_ONLY, 3],
 ] as const)
   for (const rows of ["1", "T"])
@@ -103,7 +107,7 @@ for (const [heads, size, target, group] of [
       {
         ...target,
         // The plain kernel takes what no other does.
-        ...(size > 1 && { kernels: ["attention_decode", "attention_prefill"] }),
+        ...(size > 1 && { kernels: ["attention_decode", "attention_stream", "attention_prefill"] }),
         // One key, one beyond a tile of 128, one beyond a tile of 256, and all that there are.
         runs:
           rows === "1"
@@ -210,6 +214,8 @@ test("every template can be instrumented, and is valid WGSL then", async () => {
       for (const node of graphOfOp(op, types, attrs).nodes)
         for (const { kernel, refusal } of candidates(node, DEFAULT))
           if (refusal === undefined) sources.set(renderShader(kernel, node, DEFAULT).wgsl, kernel.name);
+  const graph = parseGraph(normalized(66, 36, 1, 3));
+  add(compileEntries("parts", [{ name: "run", graph, maxima: {} }], { target: DEFAULT }));
   for (const [wgsl, name] of sources) {
     const { indices, wgsl: text } = instrumentWgsl(wgsl);
     assert.ok(indices.length > 0, name);

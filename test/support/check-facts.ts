@@ -15,6 +15,7 @@ import { storageBuffers } from "../../passes/fuse-pointwise.ts";
 import { jointReaders } from "../../passes/joint-epilogue.ts";
 import { anchorOf, trialBody } from "../../passes/region.ts";
 import type { SiteReport } from "../../passes/rule.ts";
+import { inParts, withNormApart } from "../../passes/steps.ts";
 import { assertClose, seededTensor } from "./tensors.ts";
 
 interface Context {
@@ -147,6 +148,7 @@ const REASONS: readonly (readonly [RegExp, (body: Graph, ...parts: readonly stri
   [/^it can't normalise a row on the way in$/, (b) => b.nodes.some((n) => n.op.traits.normalizes)],
   [/^the left operand has (.+) rows$/, (b, rows = "") => dimOf(b, -2) === rows && rows !== "1"],
   [/^the left operand has one row$/, (b) => dimOf(b, -2) === "1"],
+  [/^(\S+) is software, where one load/, (_, target = "") => targetByName(target).machine.software !== undefined],
   [/^the weight lies as \[columns, inner\]$/, turned],
   [/^the weight lies as \[inner, columns\]$/, (b) => !turned(b)],
   [/^the left operand is computed on the way in/, (b) => producerIn(b, product(b).operands[0]) !== undefined],
@@ -215,6 +217,21 @@ const STARTS: readonly Kind[] = [
 
 const KINDS: Readonly<Record<string, readonly Kind[]>> = {
   "operands-are-literals": [[/^(\S+) is no literal$/, (c, name = "") => !isLiteral(named(c, name))]],
+  // Times are predictions for a target, which the graph does not tell; that the ways are there, it does.
+  "is-faster": [
+    [/^(\S+) is predicted to take (\S+) µs, near the least that it can$/, (c, name = "") => named(c, name) === c.site],
+    [
+      /^(\S+) is predicted to take (\S+) µs, and (\S+) µs (?:in (\d+) parts|after its norm)$/,
+      (c, name = "", own, other, parts) =>
+        named(c, name) === c.site &&
+        Number(own) * 0.9 <= Number(other) * 1.01 &&
+        (parts === undefined ? withNormApart(c.node) : inParts(c.node, Number(parts))) !== undefined,
+    ],
+    [
+      /^(\S+) is predicted to take (\S+) µs, and no kernel that says what it does computes it otherwise$/,
+      (c, name = "") => named(c, name) === c.site,
+    ],
+  ],
   "product-has-one-reader": READERS,
   "transpose-has-one-reader": READERS,
   "has-one-reader": READERS,

@@ -8,7 +8,7 @@ import { PARTIALS } from "./kernels/templates.ts";
 import { parametersOf, TEMPLATE_OPTIONS } from "./precompile.ts";
 import { checkedTemplate, printF32, printTimes, type Template } from "./template.ts";
 
-export { precompileTemplate } from "./precompile.ts";
+export { precompileTemplate, type ReadsOf } from "./precompile.ts";
 export type { Param, PrecompiledTemplate, Template } from "./template.ts";
 
 const hbs = Handlebars.create();

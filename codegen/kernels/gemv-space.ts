@@ -32,9 +32,10 @@ export const columnsSpace = (target: Target) =>
   );
 
 /** For one that lies as [columns, inner]: those that share rows read neighbouring elements of them. */
-export const rowsSpace = (target: Target) =>
+export const rowsSpace = (target: Target, few = 1) =>
   combinations({
-    rows: [8, 4, 2],
+    // As many sums as there are rows on both sides: more do not stay in registers.
+    rows: [8, 4, 2].filter((n) => n * few <= 32),
     lanes: suited(target, { software: 8, gpu: 1, others: [1, 2, 4, 8] }),
     split: suited(target, { software: 1, gpu: 64, others: [1, 8, 16, 32, 64] }),
-  }).filter(({ rows, lanes, split }) => fits(4 * rows, lanes * split, target));
+  }).filter(({ rows, lanes, split }) => fits(4 * rows * few, lanes * split, target));

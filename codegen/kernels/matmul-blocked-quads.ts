@@ -20,6 +20,9 @@ export const matmulBlockedQuads = defineKernel({
     "lanes",
     "height",
     "pairs",
+    "step",
+    "transposed",
+    "columns",
   ]),
   features: ["subgroups"],
   storesPairs: true,
@@ -29,29 +32,33 @@ export const matmulBlockedQuads = defineKernel({
     const view = matmulOf(region);
     if (view.rows === 1) return "the left operand has one row";
     return (
-      refusesWeight(view, false) ??
+      refusesWeight(view, view.weight?.transposed === true) ??
       refusesVectors(view, region, 4) ??
       refusesLeftVectors(view, region) ??
       refusesWidth(view, lanes * 4)
     );
   },
   lower(region, _target, { blockRows, lanes }) {
-    const { y, rows, inner, columns } = matmulOf(region);
+    const { y, rows, inner, columns, weight } = matmulOf(region);
+    const width = Math.ceil(constantDim(columns) / 4);
     return {
       params: {
         inner: constantDim(inner) / 4,
-        width: constantDim(columns) / 4,
+        width,
         blockRows,
         lanes,
         height: region.print.dim(rows),
         pairs: region.neighbours === 2,
+        step: region.neighbours,
+        transposed: weight?.transposed === true,
+        columns: constantDim(columns),
       },
       functions: [
         ...leftFunctions(region),
         weightFunction(region),
         region.storeFunction("store_result", y, ["row", "column"]),
       ],
-      workgroups: [count([rows, blockRows]), count([constantDim(columns) / 4, lanes]), count()],
+      workgroups: [count([rows, blockRows]), count([width, lanes]), count()],
       work: (length) => {
         const held = Math.ceil(constantDim(columns) / (4 * lanes)) * lanes * Math.ceil(length(rows) / blockRows);
         const elements = held * blockRows * 4;

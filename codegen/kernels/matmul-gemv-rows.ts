@@ -3,7 +3,7 @@ import { matmul } from "../../ir/ops/index.ts";
 import { constantDim, count, defineKernel } from "../kernel.ts";
 import { rowsSpace } from "./gemv-space.ts";
 import { kernelTemplate } from "./kernel-template.ts";
-import { matmulOf, refusesPairs, refusesShapes, refusesVectors } from "./matmul.ts";
+import { fewRows, matmulOf, refusesPairs, refusesShapes, refusesVectors } from "./matmul.ts";
 import {
   leftFunctions,
   leftVectors,
@@ -13,10 +13,10 @@ import {
   rowFunctions,
 } from "./matmul-vectors.ts";
 
-/** One row times a weight that lies as [columns, inner]: the tied head, of any vocabulary size. */
+/** A few rows times a weight that lies as [columns, inner]: the tied head, of any vocabulary size. */
 export const matmulGemvRows = defineKernel({
   name: "matmul_gemv_rows",
-  summary: "one row times a transposed matrix, neighbouring rows by one invocation or a few",
+  summary: "a few rows times a transposed matrix, whose neighbouring rows an invocation keeps",
   kind: matmul,
   template: kernelTemplate("matmul-gemv-rows", [
     "title",
@@ -31,18 +31,25 @@ export const matmulGemvRows = defineKernel({
     "lanes",
     "shared",
     "pairs",
+    "step",
+    "few",
+    "many",
   ]),
   storesPairs: true,
   // Rows that an invocation keeps use what it has loaded of the left operand.
-  space: (_region, target) => rowsSpace(target),
+  space: (region, target) => rowsSpace(target, fewRows(matmulOf(region)) ?? 1),
   vectors: (region) => new Map([...leftVectors(region), ...longWeightVectors(region)]),
-  refuses(region, _target, { rows }) {
+  refuses(region, target, { rows }) {
     const view = matmulOf(region);
-    if (view.rows !== 1) return `the left operand has ${printDim(view.rows)} rows`;
+    const few = fewRows(view);
+    if (few === undefined || (few > 1 && target.machine.software))
+      return `the left operand has ${printDim(view.rows)} rows`;
     return refusesShapes(view, region, true) ?? refusesVectors(view, region) ?? refusesPairs(region, rows);
   },
   lower(region, _target, { rows, lanes, split }) {
-    const { y, inner, columns } = matmulOf(region);
+    const view = matmulOf(region);
+    const { y, inner, columns } = view;
+    const few = fewRows(view) ?? 1;
     const { size, vector } = longVector(region);
     return {
       params: {
@@ -55,6 +62,9 @@ export const matmulGemvRows = defineKernel({
         lanes,
         shared: split > 1,
         pairs: region.neighbours === 2,
+        step: region.neighbours,
+        few,
+        many: few > 1,
       },
       functions: [
         ...leftFunctions(region),
@@ -68,10 +78,14 @@ export const matmulGemvRows = defineKernel({
         const vectors = constantDim(inner) / size;
         const loads = held * rows * vectors;
         return {
-          calls: { load_x: held * vectors, load_b: loads, store_result: constantDim(columns) / region.neighbours },
+          calls: {
+            load_x: held * vectors * few,
+            load_b: loads,
+            store_result: (few * constantDim(columns)) / region.neighbours,
+          },
           ahead: { load_b: rows },
-          multiplyAdds: loads * size,
-          shared: held * rows * split + constantDim(columns) * split,
+          multiplyAdds: loads * size * few,
+          shared: few * (held * rows * split + constantDim(columns) * split),
           barriers: split > 1 ? 1 : 0,
         };
       },

@@ -9,6 +9,7 @@ import type { Work } from "../work.ts";
 import { gathersOf } from "./gathers.ts";
 import { kernelTemplate } from "./kernel-template.ts";
 import {
+  fewRows,
   isComputed,
   type MatmulView,
   matmulOf,
@@ -19,7 +20,7 @@ import {
 } from "./matmul.ts";
 import { elementFunction, longVector, longWeightFunction, longWeightVectors } from "./matmul-vectors.ts";
 import { normFunctions, normParams, refusesNorm } from "./normalization.ts";
-import { foldsOf, MOST_ROWS, refusesSoftware, type StreamConfig, streamSpace } from "./stream-space.ts";
+import { foldsOf, refusesSoftware, type StreamConfig, streamSpace } from "./stream-space.ts";
 
 const PARAMS = [
   "title",
@@ -43,10 +44,6 @@ const PARAMS = [
   "step",
   "pairs",
 ] as const;
-
-/** How many rows there are, where that is a number and few enough. */
-const fewRows = ({ rows }: MatmulView): number | undefined =>
-  typeof rows === "number" && rows >= 1 && rows <= MOST_ROWS ? rows : undefined;
 
 function refusesRows(view: MatmulView, target: Target): string | undefined {
   if (fewRows(view) === undefined) return `the left operand has ${printDim(view.rows)} rows`;

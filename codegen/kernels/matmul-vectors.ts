@@ -45,20 +45,20 @@ export function elementFunction(region: Region): string {
   return `fn element_of(v: Vector, i: u32) -> f32 { return ${element}; }`;
 }
 
-/** `load_x(k)`: what stands in the left operand's row beside the weight's k-th vector, and `product(x, w)` of the two. */
+/** `load_x(row, k)`: what stands in a row of the left operand beside the weight's k-th vector, and `product(x, w)` of the two. */
 export function rowFunctions(region: Region): readonly string[] {
   const { size, vector } = longVector(region);
   const fours = Array.from({ length: size / 4 }, (_, i) => i);
   const place = (i: number) => `${fours.length}u * k${i === 0 ? "" : ` + ${i}u`}`;
   const [x, product] =
     size === 4
-      ? ["load_a4(0u, k)", "dot(x, w)"]
+      ? ["load_a4(row, k)", "dot(x, w)"]
       : [
-          `${vector}(${fours.map((i) => `load_a4(0u, ${place(i)})`).join(", ")})`,
+          `${vector}(${fours.map((i) => `load_a4(row, ${place(i)})`).join(", ")})`,
           fours.map((i) => `dot(x[${i}], w[${i}])`).join(" + "),
         ];
   return [
-    `fn load_x(k: u32) -> Vector { return ${x}; }`,
+    `fn load_x(row: u32, k: u32) -> Vector { return ${x}; }`,
     `fn product(x: Vector, w: Vector) -> f32 { return ${product}; }`,
   ];
 }

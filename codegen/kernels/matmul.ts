@@ -51,6 +51,13 @@ function weightOf(region: Region, b: Value): MatmulView["weight"] {
 
 const producerOf = (region: Region, v: Value): Node | undefined => region.body.nodes.find((n) => n.results.includes(v));
 
+/** Rows that kernels take which read the matrix once: more are worth one that stages it. */
+const MOST_ROWS = 8;
+
+/** How many rows there are, where that is a number and few enough to be kept side by side. */
+export const fewRows = ({ rows }: MatmulView): number | undefined =>
+  typeof rows === "number" && rows >= 1 && rows <= MOST_ROWS ? rows : undefined;
+
 /** Whether an element of `v` takes arithmetic, which a kernel that reads it many times would repeat. */
 export function isComputed(region: Region, v: Value): boolean {
   if (region.isInput(v)) return false;

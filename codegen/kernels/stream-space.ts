@@ -16,9 +16,6 @@ export interface StreamConfig {
   readonly [name: string]: number;
 }
 
-/** Rows that are taken: more are worth a kernel that stages the matrix. */
-export const MOST_ROWS = 8;
-
 /** Values that an invocation keeps at a time at most: what goes beyond lies in memory, or leaves room for few others. */
 const MOST_KEPT = 160;
 

@@ -1,8 +1,9 @@
 import { attr } from "../attr.ts";
 import { at, CompileError } from "../errors.ts";
-import { defineOp, type Op } from "../op.ts";
+import { defineOp } from "../op.ts";
 import { printType, tensorType } from "../type.ts";
-import { matmul } from "./matmul.ts";
+import { mul } from "./mul.ts";
+import { reduceSum } from "./reduce-sum.ts";
 import { reshape } from "./reshape.ts";
 import { transpose } from "./transpose.ts";
 
@@ -12,7 +13,7 @@ const NAME = "matmul_parts";
  * The product of a [T, K] and b [K, N] in `parts` sums [parts, T, N], each over as many neighbouring places of the inner axis:
  * y[p, i, j] = Σₖ a[i, k] · b[k, j] for k from p · K / parts on. Added up they are the product ("split-K").
  */
-export const matmulParts: Op = defineOp({
+export const matmulParts = defineOp({
   name: NAME,
   summary: "matrix product, cut into sums over parts of the inner axis",
   operands: ["a", "b"],
@@ -49,8 +50,8 @@ export const matmulParts: Op = defineOp({
     const one = (...args: Parameters<typeof emit>) => at(emit(...args), 0);
     const [rows, inner] = [at(a.type.shape, 0), Number(a.type.shape[1])];
     const each = inner / parts;
-    const left = one(transpose, [one(reshape, [a], { shape: [rows, parts, each] })], { perm: [1, 0, 2] });
-    const right = one(reshape, [b], { shape: [parts, each, at(b.type.shape, 1)] });
-    return one(matmul, [left, right]);
+    const left = one(transpose, [one(reshape, [a], { shape: [rows, parts, each, 1] })], { perm: [1, 0, 2, 3] });
+    const right = one(reshape, [b], { shape: [parts, 1, each, at(b.type.shape, 1)] });
+    return one(reduceSum, [one(mul, [left, right])], { axis: 2, keepdims: false });
   },
 });

@@ -1,5 +1,5 @@
 import { at, CompileError } from "../errors.ts";
-import { defineOp, type Op } from "../op.ts";
+import { defineOp } from "../op.ts";
 import { countElements } from "../tensor.ts";
 import { broadcastShapes, dimEquals, printType, type TensorType, tensorType } from "../type.ts";
 import { matmulParts } from "./matmul-parts.ts";
@@ -32,7 +32,7 @@ function inferMatmul(a: TensorType, b: TensorType): TensorType {
 }
 
 /** y[…, i, j] = Σₖ a[…, i, k] · b[…, k, j]; axes before the last two broadcast. */
-export const matmul: Op = defineOp({
+export const matmul = defineOp({
   name: "matmul",
   summary: "matrix product of the last two axes",
   operands: ["a", "b"],

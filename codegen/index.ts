@@ -42,6 +42,14 @@ export { MACHINES } from "./machines.ts";
 export type { Neighbours } from "./neighbours.ts";
 export { checkPlaces, type LargestBuffer, MemoryPlan } from "./plan-memory.ts";
 export { isPlugin } from "./plugin.ts";
+export {
+  type PredictedDispatch,
+  type PredictedStep,
+  predictDispatch,
+  predictSteps,
+  type Roofs,
+  roofsOf,
+} from "./predict-steps.ts";
 export { chooseKernel, type RankedKernel, rankKernels } from "./rank-kernels.ts";
 export { type PrintedFunction, type PrintedFunctions, Region, type RegionOptions } from "./region.ts";
 export { renderShader, type Shader } from "./render-shader.ts";

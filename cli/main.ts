@@ -10,6 +10,7 @@ import { reportError } from "./errors.ts";
 import { generateCommand } from "./generate.ts";
 import { inspectCommand } from "./inspect.ts";
 import { makeCheckpointCommand } from "./make-checkpoint.ts";
+import { rooflineCommand } from "./roofline.ts";
 import { scoreCommand } from "./score.ts";
 import { watchStreams } from "./terminal.ts";
 
@@ -37,6 +38,7 @@ for (const command of [
   compileCommand,
   makeCheckpointCommand,
   benchCommand,
+  rooflineCommand,
   doctorCommand,
 ]) {
   program.addCommand(

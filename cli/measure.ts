@@ -11,6 +11,7 @@ import {
   symbolMaxima,
 } from "../runtime/index.ts";
 import { counted } from "./counted.ts";
+import { digits } from "./figures.ts";
 
 export interface Spread {
   readonly median: number;
@@ -30,9 +31,6 @@ export function spreadOf(values: readonly number[]): Spread {
     runs: sorted.length,
   };
 }
-
-/** Three digits, whatever the size. */
-const digits = (x: number): string => (x >= 100 ? x.toFixed(0) : x.toPrecision(3));
 
 export const printSpread = ({ median, min, max, runs }: Spread, unit: string): string =>
   `${digits(median)} ${unit} (${counted(runs, "run")}, ${digits(min)} to ${digits(max)})`;

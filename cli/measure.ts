@@ -32,6 +32,14 @@ export function spreadOf(values: readonly number[]): Spread {
   };
 }
 
+/** A spread in other units. */
+export const scaled = ({ median, min, max, runs }: Spread, factor: number): Spread => ({
+  median: median * factor,
+  min: min * factor,
+  max: max * factor,
+  runs,
+});
+
 export const printSpread = ({ median, min, max, runs }: Spread, unit: string): string =>
   `${digits(median)} ${unit} (${counted(runs, "run")}, ${digits(min)} to ${digits(max)})`;
 

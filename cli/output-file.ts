@@ -1,8 +1,9 @@
 // Files that a command writes whole, besides safetensors. An older one is replaced only where wgpt wrote it, which its first
 // characters tell; folders are in output-folder.ts.
 import { rmSync } from "node:fs";
-import { stat } from "node:fs/promises";
-import { isMissing, openDestination, openRegular, reasonOf, wayOutOf } from "../engine/index.ts";
+import { access, constants, stat } from "node:fs/promises";
+import { dirname, sep } from "node:path";
+import { isMissing, openDestination, openRegular, realPath, reasonOf, wayOutOf } from "../engine/index.ts";
 import { fileError } from "../runtime/index.ts";
 import { isSystemError } from "./refused.ts";
 import { undoable } from "./undo.ts";
@@ -26,14 +27,25 @@ export async function claimFile(path: string, kind: FileKind): Promise<void> {
     if (isMissing(error)) return undefined;
     throw fileError(path, `can't be written: ${reasonOf(error)}`, wayOutOf(error, WRITABLE));
   });
-  if (there?.isDirectory())
+  if (there?.isDirectory() || path.endsWith("/") || path.endsWith(sep))
     throw fileError(path, "is a folder, but a file is to be written", "give the name of a file in it");
+  if (!there) await checkFolder(path);
   if (!there?.isFile() || there.size === 0 || (await beginsWith(path, kind.opening))) return;
   throw fileError(
     path,
     `is there already, and is no ${kind.name} that wgpt wrote`,
     `move it elsewhere, or give a new name or an older ${kind.name}'s`,
   );
+}
+
+/** That what is computed for minutes has no place to go should be said before. */
+async function checkFolder(path: string): Promise<void> {
+  try {
+    await access(dirname(await realPath(path)), constants.W_OK);
+  } catch (error) {
+    if (!isSystemError(error)) throw error;
+    throw fileError(path, `can't be written: ${reasonOf(error)}`, wayOutOf(error, WRITABLE));
+  }
 }
 
 async function beginsWith(path: string, opening: string): Promise<boolean> {

@@ -5,7 +5,7 @@ import { counted } from "./counted.ts";
 import { digits, percent, printSeconds, short } from "./figures.ts";
 import { bytesPerSecond, flops, mostBound, type RooflineReport, type RooflineStep } from "./roofline-report.ts";
 
-export const COLUMNS_WIDTH = 100;
+const COLUMNS_WIDTH = 100;
 
 const COLUMNS: readonly (readonly [title: string, width: number, value: (s: RooflineStep) => string])[] = [
   ["calls", 8, (s) => String(s.calls)],
@@ -67,7 +67,7 @@ export function printRoofline(model: string, report: RooflineReport): string {
 }
 
 /** A kernel and how it is configured: on one line where both fit. */
-function nameLines(kernel: string, config: string): readonly string[] {
+export function nameLines(kernel: string, config: string): readonly string[] {
   if (config === "") return [kernel];
   const one = `${kernel}  ${config}`;
   return one.length <= COLUMNS_WIDTH ? [one] : [kernel, `   ${config}`];

@@ -1,12 +1,13 @@
 // The plot of `wgpt roofline`: operations for each byte of memory against operations a second, both by decades; the machine's roofs, and a
 // dot for each distinct step whose area is its share of the time. Beside it a line to each step's name, which are moved apart. All of it is
-// predicted, and says so. Text in a plot is measured by its letters, since nothing here knows a font.
+// predicted, and says so.
 import { BOUNDS, type Bound } from "../codegen/index.ts";
 import { counted } from "./counted.ts";
 import { percent, printSeconds } from "./figures.ts";
 import type { FileKind } from "./output-file.ts";
 import { flops, intensity, type RooflineReport, type RooflineStep } from "./roofline-report.ts";
 import { roofsText, sumOf, titleOf } from "./roofline-text.ts";
+import { escaped, line, px, text, widthOf } from "./svg.ts";
 
 /** What a file with a plot begins with. */
 export const PLOT: FileKind = {
@@ -33,18 +34,6 @@ const NAME_HEIGHT = 32;
 const LEAST_HEIGHT = 380;
 /** Radius of a dot that takes all of the time, and of the smallest that is still seen. */
 const [MOST_RADIUS, LEAST_RADIUS] = [30, 3.5];
-/** Of a letter, in ems: sans-serif fonts are narrower, on average. */
-const LETTER = 0.58;
-
-const escaped = (text: string): string =>
-  text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;").replaceAll('"', "&quot;");
-const px = (x: number): string => String(Math.round(10 * x) / 10);
-const text = (x: number, y: number, content: string, attributes = ""): string =>
-  `<text x="${px(x)}" y="${px(y)}"${attributes && ` ${attributes}`}>${escaped(content)}</text>`;
-const widthOf = (content: string, size: number): number => content.length * size * LETTER;
-const from = (line: readonly [number, number], to: readonly [number, number], attributes: string): string =>
-  `<line x1="${px(line[0])}" y1="${px(line[1])}" x2="${px(to[0])}" y2="${px(to[1])}" ${attributes}/>`;
-
 /** A whole number of decades, which holds all of the values. */
 interface Axis {
   readonly first: number;
@@ -157,19 +146,19 @@ function tickLabel(exponent: number, unit: string): string {
 
 function grid(across: Axis, up: Axis, height: number): readonly string[] {
   const lines: string[] = [];
-  const line = (axis: Axis, draw: (at: number, isDecade: boolean, exponent: number) => void): void => {
+  const ticks = (axis: Axis, draw: (at: number, isDecade: boolean, exponent: number) => void): void => {
     for (let e = axis.first; e <= axis.last; e++)
       for (const factor of e === axis.last ? [1] : [1, 2, 5]) draw(axis.at(factor * 10 ** e), factor === 1, e);
   };
   const shade = (isDecade: boolean): string => `stroke="${isDecade ? "#d0d0d0" : "#efefef"}"`;
-  line(across, (at, isDecade, e) => {
+  ticks(across, (at, isDecade, e) => {
     const x = LEFT + PLOT_WIDTH * at;
-    lines.push(from([x, TOP], [x, TOP + height], shade(isDecade)));
+    lines.push(line([x, TOP], [x, TOP + height], shade(isDecade)));
     if (isDecade) lines.push(text(x, TOP + height + 18, tickLabel(e, ""), 'text-anchor="middle"'));
   });
-  line(up, (at, isDecade, e) => {
+  ticks(up, (at, isDecade, e) => {
     const y = TOP + height * (1 - at);
-    lines.push(from([LEFT, y], [LEFT + PLOT_WIDTH, y], shade(isDecade)));
+    lines.push(line([LEFT, y], [LEFT + PLOT_WIDTH, y], shade(isDecade)));
     if (isDecade) lines.push(text(LEFT - 8, y + 4, tickLabel(e, ""), 'text-anchor="end"'));
   });
   const middle = TOP + height / 2;
@@ -204,7 +193,7 @@ function roofLines(
     const [x, y] = [a[0] + (b[0] - a[0]) * 0.8, a[1] + (b[1] - a[1]) * 0.8];
     const turn = `transform="rotate(${px(angle)} ${px(x)} ${px(y)})"`;
     return [
-      from(a, b, stroke(dashes)),
+      line(a, b, stroke(dashes)),
       text(x, y + (below ? 15 : -6), name, `font-size="11" text-anchor="middle" ${turn} ${HALO}`),
     ];
   };
@@ -214,7 +203,7 @@ function roofLines(
   return [
     ...(roofs.cache === undefined ? [] : rising("cache", roofs.cache, "5 4", false)),
     ...rising("memory", roofs.memory, "", true),
-    from(first, end, stroke("")),
+    line(first, end, stroke("")),
     text(end[0] - 6, end[1] - 6, "multiply-adds", `font-size="11" text-anchor="end" ${HALO}`),
   ];
 }

@@ -30,11 +30,11 @@ export interface Epilogue {
   /** The statement that stores an element of `v`; undefined if `v` is not a result. */
   readonly store: (v: Value, expression: string, place: readonly Index[]) => string | undefined;
   /** Hears which elements go through the block under a guard's text, where that is known. */
-  readonly onGuard?: (text: string, share: Share) => void;
+  readonly onGuard?: (text: string, share: ElementShare) => void;
 }
 
 /** The elements whose place along an axis lies from `lo` on and before `hi`, of the `of` that there are. */
-export interface Share {
+export interface ElementShare {
   readonly lo: Dim;
   readonly hi: Dim;
   readonly of: Dim;
@@ -132,7 +132,7 @@ interface Guarded {
 
 /** A condition, and which elements it lets through where that is known. */
 interface Guard extends Fragment {
-  readonly share?: Share;
+  readonly share?: ElementShare;
 }
 
 function targetsOf(

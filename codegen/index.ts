@@ -19,6 +19,7 @@ export {
   VARIANTS,
   type VariantName,
 } from "./emit/bundle.ts";
+export type { ElementShare } from "./epilogue.ts";
 export { IndexPrinter } from "./index-printer.ts";
 export {
   COMMON_PARAMS,

@@ -16,7 +16,7 @@ import {
 } from "../ir/index.ts";
 import { bindRegion } from "./bind-region.ts";
 import type { Binding } from "./binding.ts";
-import { type Share, writeEpilogue } from "./epilogue.ts";
+import { type ElementShare, writeEpilogue } from "./epilogue.ts";
 import { indent } from "./indent.ts";
 import { IndexPrinter } from "./index-printer.ts";
 import { handedType, inHand, type Neighbours, neighboursOf } from "./neighbours.ts";
@@ -53,7 +53,7 @@ export interface PrintedFunction {
   readonly symbols: ReadonlySet<string>;
   readonly helpers: ReadonlySet<string>;
   readonly stored: ReadonlySet<Value>;
-  readonly guards: ReadonlyMap<string, Share>;
+  readonly guards: ReadonlyMap<string, ElementShare>;
 }
 
 /** What WGSL calls the features that it enables. */
@@ -79,7 +79,7 @@ export class Region {
   #neighbours: Neighbours | undefined;
   #stored = new Set<Value>();
   #helpers = new Set<string>();
-  #guards = new Map<string, Share>();
+  #guards = new Map<string, ElementShare>();
 
   readonly #values: StoredValues;
   readonly #place: string;
@@ -250,7 +250,7 @@ export class Region {
   }
 
   /** The conditions of blocks printed so far that only some elements go through, and which, where that is known. */
-  get guards(): ReadonlyMap<string, Share> {
+  get guards(): ReadonlyMap<string, ElementShare> {
     return this.#guards;
   }
 
@@ -295,7 +295,7 @@ export class Region {
   #epilogue(writer: ElementWriter, start: Value, given: readonly InHand[], skip: Node | undefined): string[] {
     const store = (v: Value, expression: string, place: readonly Index[]) =>
       this.#results.has(v) ? this.#store(v, expression, place) : undefined;
-    const onGuard = (text: string, share: Share) => void this.#guards.set(text, share);
+    const onGuard = (text: string, share: ElementShare) => void this.#guards.set(text, share);
     return writeEpilogue(writer, { node: this.node, body: this.body, start, given, skip, store, onGuard });
   }
 

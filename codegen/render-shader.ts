@@ -10,7 +10,7 @@ import {
   type Node,
   type SymbolValues,
 } from "../ir/index.ts";
-import type { Share } from "./epilogue.ts";
+import type { ElementShare } from "./epilogue.ts";
 import {
   type ConfiguredKernel,
   isOfKind,
@@ -160,7 +160,7 @@ const accounting =
   };
 
 /** Of all elements, those that a guard lets through; undefined where nothing is known of it. */
-function partOf(share: Share | undefined, symbols: SymbolValues): number | undefined {
+function partOf(share: ElementShare | undefined, symbols: SymbolValues): number | undefined {
   if (!share) return undefined;
   const value = (d: Dim): number => evalDim(d, symbols) ?? Number.NaN;
   const [lo, hi, of] = [value(share.lo), value(share.hi), value(share.of)];

@@ -3,6 +3,20 @@
 /** Three digits, whatever the size. */
 export const digits = (x: number): string => (Math.abs(x) >= 99.95 ? x.toFixed(0) : x.toPrecision(3));
 
+/** A rate that is 0 or more; what is hardly any is not written out. */
+export const rate = (x: number): string => (x > 0 && x < 0.01 ? "<0.01" : digits(x));
+
+/** Words on lines of at most so many characters, where no word is longer; all but the first are indented as much as the first. */
+export function wrapped(words: readonly string[], indent: string, width: number): readonly string[] {
+  const lines: string[] = [];
+  for (const word of words) {
+    const last = lines.at(-1);
+    if (last !== undefined && last.length + 1 + word.length <= width) lines[lines.length - 1] = `${last} ${word}`;
+    else lines.push(`${indent}${word}`);
+  }
+  return lines;
+}
+
 const SI = ["", " k", " M", " G", " T", " P"] as const;
 
 /** `2.36 M`, in powers of 1000; a small whole number as it is. */

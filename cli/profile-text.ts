@@ -1,25 +1,25 @@
 // The table of `wgpt profile`, within 100 columns, and its JSON.
 import { printConfig } from "../codegen/index.ts";
 import { counted } from "./counted.ts";
-import { digits, percent, printSeconds } from "./figures.ts";
+import { digits, percent, printSeconds, rate, wrapped } from "./figures.ts";
 import { printSpread, type Spread, scaled } from "./measure.ts";
 import { overheadOf, type ProfiledKernel, type ProfileReport, rateOf } from "./profile-report.ts";
-import { nameLines } from "./roofline-text.ts";
+import { COLUMNS_WIDTH, nameLines } from "./roofline-text.ts";
 
 const COLUMNS: readonly (readonly [title: string, width: number, value: (k: ProfiledKernel) => string])[] = [
   ["calls", 8, (k) => String(k.calls)],
   ["a call", 10, (k) => printSeconds(k.seconds.median)],
   ["least to most", 21, ({ seconds: { min, max } }) => `${printSeconds(min)} to ${printSeconds(max)}`],
-  ["GB/s", 8, (k) => rate(k.bytes, k)],
-  ["GFLOP/s", 9, (k) => rate(2 * k.multiplyAdds, k)],
+  ["GB/s", 8, (k) => billions(k.bytes, k)],
+  ["GFLOP/s", 9, (k) => billions(2 * k.multiplyAdds, k)],
   ["share", 9, (k) => percent(k.share)],
   ["predicted", 11, (k) => printSeconds(k.prediction.seconds)],
   ["of predicted", 14, (k) => ofPredicted(k.seconds.median, k.prediction.seconds)],
 ];
 
-const rate = (amount: number, kernel: ProfiledKernel): string => {
+const billions = (amount: number, kernel: ProfiledKernel): string => {
   const found = rateOf(amount, kernel);
-  return found === undefined ? "-" : digits(found / 1e9);
+  return found === undefined ? "-" : rate(found / 1e9);
 };
 
 /** `104 %` */
@@ -53,7 +53,7 @@ export function printProfile(title: string, report: ProfileReport): string {
     row(([name]) => name),
     ...kernels.flatMap((k, i) => [
       ...nameLines(`${String(i + 1).padStart(2)} ${k.kernel}`, printConfig(k.config)),
-      `   ${k.ops}`,
+      ...wrapped(k.ops.split(/(?<= \+) /), "   ", COLUMNS_WIDTH),
       row(([, , value]) => value(k)),
     ]),
     "a call: the median of all calls of all steps; share: of the time of all kernels; GB/s, GFLOP/s:",

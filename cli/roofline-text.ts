@@ -2,10 +2,11 @@
 import { printConfig } from "../codegen/index.ts";
 import { printBytes } from "../runtime/index.ts";
 import { counted } from "./counted.ts";
-import { digits, percent, printSeconds, short } from "./figures.ts";
+import { digits, percent, printSeconds, rate, short } from "./figures.ts";
 import { bytesPerSecond, flops, mostBound, type RooflineReport, type RooflineStep } from "./roofline-report.ts";
 
-const COLUMNS_WIDTH = 100;
+/** Of a terminal that tables are made for. */
+export const COLUMNS_WIDTH = 100;
 
 const COLUMNS: readonly (readonly [title: string, width: number, value: (s: RooflineStep) => string])[] = [
   ["calls", 8, (s) => String(s.calls)],
@@ -13,8 +14,8 @@ const COLUMNS: readonly (readonly [title: string, width: number, value: (s: Roof
   ["bound by", 12, (s) => s.bound],
   ["memory", 12, (s) => printBytes(s.bytes)],
   ["multiply-adds", 15, (s) => `${short(s.multiplyAdds)}${s.accounts ? "" : "*"}`],
-  ["GB/s", 8, (s) => digits(bytesPerSecond(s) / 1e9)],
-  ["GFLOP/s", 10, (s) => digits(flops(s) / 1e9)],
+  ["GB/s", 8, (s) => rate(bytesPerSecond(s) / 1e9)],
+  ["GFLOP/s", 10, (s) => rate(flops(s) / 1e9)],
   ["share", 9, (s) => percent(s.share)],
 ];
 

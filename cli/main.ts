@@ -10,6 +10,8 @@ import { reportError } from "./errors.ts";
 import { generateCommand } from "./generate.ts";
 import { inspectCommand } from "./inspect.ts";
 import { makeCheckpointCommand } from "./make-checkpoint.ts";
+import { profileCommand } from "./profile.ts";
+import { rooflineCommand } from "./roofline.ts";
 import { scoreCommand } from "./score.ts";
 import { watchStreams } from "./terminal.ts";
 
@@ -37,6 +39,8 @@ for (const command of [
   compileCommand,
   makeCheckpointCommand,
   benchCommand,
+  profileCommand,
+  rooflineCommand,
   doctorCommand,
 ]) {
   program.addCommand(

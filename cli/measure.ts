@@ -11,6 +11,7 @@ import {
   symbolMaxima,
 } from "../runtime/index.ts";
 import { counted } from "./counted.ts";
+import { digits } from "./figures.ts";
 
 export interface Spread {
   readonly median: number;
@@ -31,8 +32,13 @@ export function spreadOf(values: readonly number[]): Spread {
   };
 }
 
-/** Three digits, whatever the size. */
-const digits = (x: number): string => (x >= 100 ? x.toFixed(0) : x.toPrecision(3));
+/** A spread in other units. */
+export const scaled = ({ median, min, max, runs }: Spread, factor: number): Spread => ({
+  median: median * factor,
+  min: min * factor,
+  max: max * factor,
+  runs,
+});
 
 export const printSpread = ({ median, min, max, runs }: Spread, unit: string): string =>
   `${digits(median)} ${unit} (${counted(runs, "run")}, ${digits(min)} to ${digits(max)})`;

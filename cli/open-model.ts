@@ -10,8 +10,9 @@ import {
   type OpenedModel,
   openCheckpointModel,
   readModel,
+  type Watching,
 } from "../engine/index.ts";
-import type { AdapterReport, Session, Tokenizer } from "../runtime/index.ts";
+import type { AdapterReport, DawnOptions, OpenDevice, Session, Tokenizer } from "../runtime/index.ts";
 import { printWarning } from "./errors.ts";
 import { needLine } from "./memory.ts";
 import { progressBar } from "./progress-bar.ts";
@@ -32,12 +33,18 @@ export interface OpenModel extends OpenedModel {
   close(): Promise<void>;
 }
 
-export interface OpenModelOptions extends Pick<EngineOptions, "toolkit" | "entries" | "checkFinite" | "randomWeights"> {
+export interface OpenModelOptions
+  extends Pick<EngineOptions, "toolkit" | "entries" | "checkFinite" | "randomWeights">,
+    Pick<Watching, "onCompiled"> {
   readonly model?: string | undefined;
   readonly disablePass?: readonly string[] | undefined;
   readonly dtype?: AskedDType | undefined;
   readonly context?: number | undefined;
   readonly memoryLimit?: number | undefined;
+  /** How Dawn chooses and opens the adapter. */
+  readonly gpu?: DawnOptions | undefined;
+  /** Hears of the device before anything is allocated on it, and may throw. */
+  readonly onOpen?: (open: OpenDevice) => void;
   /** What the model is to read; the tokenizer is left alone when absent. */
   readonly reads?: Reads;
   /** Shows on stderr what a large model needs, and a progress bar. */
@@ -51,7 +58,19 @@ export interface Reads {
 }
 
 export async function openModel(options: OpenModelOptions = {}): Promise<OpenModel> {
-  const { model: given, disablePass, dtype, context, memoryLimit, reads, progress, ...others } = options;
+  const {
+    model: given,
+    disablePass,
+    dtype,
+    context,
+    memoryLimit,
+    gpu,
+    reads,
+    progress,
+    onCompiled,
+    onOpen,
+    ...others
+  } = options;
   const folder = given ?? (await embeddedModel());
   const told: string[] = [];
   const read = await readModel(folder, options.toolkit ?? standard, (warning) => told.push(warning));
@@ -66,6 +85,7 @@ export async function openModel(options: OpenModelOptions = {}): Promise<OpenMod
       ...(dtype !== undefined && { dtype }),
       ...(context !== undefined && { context }),
       ...(memoryLimit !== undefined && { memoryLimit }),
+      ...(gpu && { gpu }),
       onWarning: printWarning,
       onProgress: (done) => {
         bytes = done.bytes;
@@ -80,7 +100,10 @@ export async function openModel(options: OpenModelOptions = {}): Promise<OpenMod
           prompt = input && encodeInput(input, { tokenizer: found?.tokenizer, n_vocab: config.n_vocab, special });
         },
       }),
-      onNeed: (need, { adapter }) => {
+      ...(onCompiled && { onCompiled }),
+      onNeed: (need, open) => {
+        onOpen?.(open);
+        const { adapter } = open;
         if (!progress) return;
         const line = needLine(need, adapter);
         if (line !== undefined) process.stderr.write(`${pc.dim(line)}\n`);

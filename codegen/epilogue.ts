@@ -4,6 +4,7 @@ import {
   at,
   CompileError,
   callMember,
+  type Dim,
   type Graph,
   type Node,
   printType,
@@ -28,11 +29,20 @@ export interface Epilogue {
   readonly skip: Node | undefined;
   /** The statement that stores an element of `v`; undefined if `v` is not a result. */
   readonly store: (v: Value, expression: string, place: readonly Index[]) => string | undefined;
+  /** Hears which elements go through the block under a guard's text, where that is known. */
+  readonly onGuard?: (text: string, share: ElementShare) => void;
+}
+
+/** The elements whose place along an axis lies from `lo` on and before `hi`, of the `of` that there are. */
+export interface ElementShare {
+  readonly lo: Dim;
+  readonly hi: Dim;
+  readonly of: Dim;
 }
 
 /** The statements, in order. Throws a CompileError for a body that can't be computed from the elements in hand. */
 export function writeEpilogue(writer: ElementWriter, epilogue: Epilogue): string[] {
-  const { node: region, body, start, given, skip, store } = epilogue;
+  const { node: region, body, start, given, skip, store, onGuard = () => undefined } = epilogue;
   const root: Block = { guard: { text: "" }, lines: [] };
   const streams = new Map<Value, readonly Stream[]>();
   const stored = new Set<Value>();
@@ -91,7 +101,11 @@ export function writeEpilogue(writer: ElementWriter, epilogue: Epilogue): string
       `returns ${left.name}, which is not computed from ${start.name} element by element`,
       "a region returns its anchor's result, and what its epilogue makes of that",
     );
-  return printBlock(root, (guard) => writer.print.text(guard));
+  return printBlock(root, (guard) => {
+    const text = writer.print.text(guard);
+    if (guard.share) onGuard(text, guard.share);
+    return text;
+  });
 }
 
 /** Whether `v` is one of those values or computed from one: an anchor with several results has a store function for each. */
@@ -113,7 +127,12 @@ function moved({ op: { traits }, operands }: Node, v: Value, operand = operands.
 interface Guarded {
   readonly result: Value;
   readonly place: readonly Index[];
-  readonly guards: readonly Fragment[];
+  readonly guards: readonly Guard[];
+}
+
+/** A condition, and which elements it lets through where that is known. */
+interface Guard extends Fragment {
+  readonly share?: ElementShare;
 }
 
 function targetsOf(
@@ -141,18 +160,20 @@ function targetsOf(
         "a place has an index for each axis",
       );
     const ranges = place.map((i, axis) => ({ i, lo: indexOf(0), hi: dimIndex(at(result.type.shape, axis)) }));
-    const guards = ranges.filter(({ i }) => i.data).map(({ i, lo, hi }) => rangeIndex(i, lo, hi));
+    const guards: Guard[] = ranges.filter(({ i }) => i.data).map(({ i, lo, hi }) => rangeIndex(i, lo, hi));
     const [lo, hi] = [dimIndex(when?.lo ?? 0), dimIndex(when?.hi ?? 0)];
     const within = when ? isWithin(when.place, lo, hi) : true;
     if (within === false) return [];
-    if (when && within === undefined) guards.unshift(rangeIndex(when.place, lo, hi));
+    const axis = short.findIndex((i) => i.text === when?.place.text);
+    const share = when && axis >= 0 && { lo: when.lo, hi: when.hi, of: at(at(types, operand).shape, axis) };
+    if (when && within === undefined) guards.unshift({ ...rangeIndex(when.place, lo, hi), ...(share && { share }) });
     return { result, place: place.map(placed), guards };
   });
 }
 
 /** Statements, and inner blocks where they stand. */
 interface Block {
-  readonly guard: Fragment;
+  readonly guard: Guard;
   readonly lines: (string | Block)[];
 }
 
@@ -162,7 +183,7 @@ interface Stream extends InHand {
 }
 
 /** One block for all neighbours that go the same way under the same guard; `blocks` are those of the node at hand. */
-function innerBlock(outer: Block, guard: Fragment, blocks: Map<Block, Block[]>): Block {
+function innerBlock(outer: Block, guard: Guard, blocks: Map<Block, Block[]>): Block {
   const inner = blocks.get(outer) ?? [];
   const known = inner.find((b) => b.guard.text === guard.text);
   if (known) return known;
@@ -173,7 +194,7 @@ function innerBlock(outer: Block, guard: Fragment, blocks: Map<Block, Block[]>):
 }
 
 /** A block without statements leaves no trace, nor does what its guard reads. */
-const printBlock = ({ lines }: Block, print: (guard: Fragment) => string): string[] =>
+const printBlock = ({ lines }: Block, print: (guard: Guard) => string): string[] =>
   lines.flatMap((line) => {
     if (typeof line === "string") return [line];
     const inner = printBlock(line, print);

@@ -19,6 +19,7 @@ export {
   VARIANTS,
   type VariantName,
 } from "./emit/bundle.ts";
+export type { ElementShare } from "./epilogue.ts";
 export { IndexPrinter } from "./index-printer.ts";
 export {
   COMMON_PARAMS,
@@ -42,6 +43,14 @@ export { MACHINES } from "./machines.ts";
 export type { Neighbours } from "./neighbours.ts";
 export { checkPlaces, type LargestBuffer, MemoryPlan } from "./plan-memory.ts";
 export { isPlugin } from "./plugin.ts";
+export {
+  type PredictedDispatch,
+  type PredictedStep,
+  predictDispatch,
+  predictSteps,
+  type Roofs,
+  roofsOf,
+} from "./predict-steps.ts";
 export { chooseKernel, type RankedKernel, rankKernels } from "./rank-kernels.ts";
 export { type PrintedFunction, type PrintedFunctions, Region, type RegionOptions } from "./region.ts";
 export { renderShader, type Shader } from "./render-shader.ts";

@@ -16,7 +16,7 @@ import {
 } from "../ir/index.ts";
 import { bindRegion } from "./bind-region.ts";
 import type { Binding } from "./binding.ts";
-import { writeEpilogue } from "./epilogue.ts";
+import { type ElementShare, writeEpilogue } from "./epilogue.ts";
 import { indent } from "./indent.ts";
 import { IndexPrinter } from "./index-printer.ts";
 import { handedType, inHand, type Neighbours, neighboursOf } from "./neighbours.ts";
@@ -53,6 +53,7 @@ export interface PrintedFunction {
   readonly symbols: ReadonlySet<string>;
   readonly helpers: ReadonlySet<string>;
   readonly stored: ReadonlySet<Value>;
+  readonly guards: ReadonlyMap<string, ElementShare>;
 }
 
 /** What WGSL calls the features that it enables. */
@@ -78,6 +79,7 @@ export class Region {
   #neighbours: Neighbours | undefined;
   #stored = new Set<Value>();
   #helpers = new Set<string>();
+  #guards = new Map<string, ElementShare>();
 
   readonly #values: StoredValues;
   readonly #place: string;
@@ -247,6 +249,11 @@ export class Region {
     return [...this.#storing];
   }
 
+  /** The conditions of blocks printed so far that only some elements go through, and which, where that is known. */
+  get guards(): ReadonlyMap<string, ElementShare> {
+    return this.#guards;
+  }
+
   /** A WGSL function that the kernel itself calls; it is printed once, whoever else calls it. */
   addHelper(wgsl: string): void {
     this.#helpers.add(wgsl);
@@ -266,26 +273,30 @@ export class Region {
     this.print.keep(made.symbols);
     for (const h of made.helpers) this.#helpers.add(h);
     for (const v of made.stored) this.#stored.add(v);
+    for (const [text, share] of made.guards) this.#guards.set(text, share);
     return made.text;
   }
 
   #watched(print: () => string): PrintedFunction {
-    const [helpers, stored] = [this.#helpers, this.#stored];
+    const [helpers, stored, guards] = [this.#helpers, this.#stored, this.#guards];
     this.#helpers = new Set();
     this.#stored = new Set();
+    this.#guards = new Map();
     try {
       const { made: text, symbols } = this.print.watch(print);
-      return { text, symbols, helpers: this.#helpers, stored: this.#stored };
+      return { text, symbols, helpers: this.#helpers, stored: this.#stored, guards: this.#guards };
     } finally {
       this.#helpers = helpers;
       this.#stored = stored;
+      this.#guards = guards;
     }
   }
 
   #epilogue(writer: ElementWriter, start: Value, given: readonly InHand[], skip: Node | undefined): string[] {
     const store = (v: Value, expression: string, place: readonly Index[]) =>
       this.#results.has(v) ? this.#store(v, expression, place) : undefined;
-    return writeEpilogue(writer, { node: this.node, body: this.body, start, given, skip, store });
+    const onGuard = (text: string, share: ElementShare) => void this.#guards.set(text, share);
+    return writeEpilogue(writer, { node: this.node, body: this.body, start, given, skip, store, onGuard });
   }
 
   #store(result: Value, expression: string, index: readonly Index[]): string {

@@ -4,11 +4,13 @@ import {
   CompileError,
   callMember,
   causedBy,
+  type Dim,
   evalDim,
   graphSymbols,
   type Node,
   type SymbolValues,
 } from "../ir/index.ts";
+import type { ElementShare } from "./epilogue.ts";
 import {
   type ConfiguredKernel,
   isOfKind,
@@ -152,9 +154,18 @@ const accounting =
   (symbols: SymbolValues): Account => {
     const work = workOf((d) => evalDim(d, symbols) ?? Number.NaN);
     const names = Object.keys(work.calls);
-    const accesses = accessesOf(names, region.bindings, [region.helpers, ...functions], params);
+    const share = (condition: string) => partOf(region.guards.get(condition), symbols);
+    const accesses = accessesOf(names, region.bindings, [region.helpers, ...functions], params, share);
     return accountOf(work, region.bindings, accesses);
   };
+
+/** Of all elements, those that a guard lets through; undefined where nothing is known of it. */
+function partOf(share: ElementShare | undefined, symbols: SymbolValues): number | undefined {
+  if (!share) return undefined;
+  const value = (d: Dim): number => evalDim(d, symbols) ?? Number.NaN;
+  const [lo, hi, of] = [value(share.lo), value(share.hi), value(share.of)];
+  return of > 0 ? (Math.min(hi, of) - Math.max(0, lo)) / of : undefined;
+}
 
 const configured = (chosen: Kernel | ConfiguredKernel): { readonly kernel: Kernel; readonly config?: Config } =>
   "kernel" in chosen ? chosen : { kernel: chosen };

@@ -55,12 +55,16 @@ export interface Account {
   readonly traffic: readonly Traffic[];
 }
 
-/** What the functions and statements with these names load and store in one call. */
+/**
+ * What the functions and statements with these names load and store in one call. `share` says of a block's condition how many of the calls
+ * go through it, where that is known; otherwise all are taken to.
+ */
 export function accessesOf(
   names: readonly string[],
   bindings: readonly Binding[],
   functions: readonly string[],
   params: Readonly<Record<string, Param>>,
+  share: (condition: string) => number | undefined = () => undefined,
 ): ReadonlyMap<string, Accesses> {
   const buffers = new Set(bindings.map((b) => b.name));
   const bodies = bodiesOf(functions);
@@ -69,10 +73,17 @@ export function accessesOf(
     const found = known.get(name);
     if (found) return found;
     const text = buffers.has(name) ? undefined : (bodies.get(name) ?? params[name]);
-    const own = typeof text === "string" ? accessesIn(text, buffers) : onlyLoad(name, buffers);
+    if (typeof text !== "string") {
+      const own = onlyLoad(name, buffers);
+      known.set(name, own);
+      return own;
+    }
+    const sharesOf = sharesIn(text, share);
+    const own = accessesIn(text, buffers, sharesOf);
+    // WGSL has no recursion, but a plugin's text may.
     known.set(name, own);
-    if (typeof text !== "string") return own;
-    const all = [own, ...calledIn(text, bodies).map(find)];
+    const called = calledIn(text, bodies).map(({ callee, at }) => times(find(callee), sharesOf(at)));
+    const all = [own, ...called];
     const made = { loads: sum(all.map((a) => a.loads)), stores: sum(all.map((a) => a.stores)) };
     known.set(name, made);
     return made;
@@ -85,31 +96,50 @@ const onlyLoad = (name: string, buffers: ReadonlySet<string>): Accesses => ({
   stores: new Map(),
 });
 
+const times = ({ loads, stores }: Accesses, factor: number): Accesses => {
+  if (factor === 1) return { loads, stores };
+  const scaled = (counts: ReadonlyMap<string, number>) => new Map([...counts].map(([name, n]) => [name, n * factor]));
+  return { loads: scaled(loads), stores: scaled(stores) };
+};
+
+/** How many of the calls come to a place of the text: the product of the shares of the blocks that it is in. */
+function sharesIn(text: string, share: (condition: string) => number | undefined): (at: number) => number {
+  const blocks = [...text.matchAll(/\bif \((.*)\) \{$/gm)].flatMap(({ 1: condition = "", 0: whole, index }) => {
+    const part = share(condition);
+    const first = index + whole.length;
+    return part === undefined ? [] : [{ first, last: endOfBrackets(text, first, "{", "}"), part }];
+  });
+  return (at) => blocks.reduce((n, { first, last, part }) => (first <= at && at < last ? n * part : n), 1);
+}
+
 /** Functions by name; WGSL has no two of a name, and none inside another. */
 function bodiesOf(texts: readonly string[]): ReadonlyMap<string, string> {
   const parts = texts.join("\n").split(/^fn (?=\w)/m);
   return new Map(parts.slice(1).map((part) => [/^\w+/.exec(part)?.[0] ?? "", part.slice(part.indexOf("{"))]));
 }
 
-const calledIn = (text: string, bodies: ReadonlyMap<string, string>): readonly string[] =>
-  [...text.matchAll(/\b(\w+)\(/g)].map(([, name = ""]) => name).filter((name) => bodies.has(name));
+const calledIn = (text: string, bodies: ReadonlyMap<string, string>) =>
+  [...text.matchAll(/\b(\w+)\(/g)]
+    .map(({ 1: callee = "", index: at }) => ({ callee, at }))
+    .filter(({ callee }) => bodies.has(callee));
 
-function accessesIn(text: string, buffers: ReadonlySet<string>): Accesses {
+function accessesIn(text: string, buffers: ReadonlySet<string>, sharesOf: (at: number) => number): Accesses {
   const loads = new Map<string, number>();
   const stores = new Map<string, number>();
   for (const { 1: name = "", index, 0: whole } of text.matchAll(/\b(\w+)\[/g)) {
     if (!buffers.has(name)) continue;
-    const isStore = /^\s*=[^=]/.test(text.slice(endOfBrackets(text, index + whole.length)));
+    const isStore = /^\s*=[^=]/.test(text.slice(endOfBrackets(text, index + whole.length, "[", "]")));
     const counts = isStore ? stores : loads;
-    counts.set(name, (counts.get(name) ?? 0) + 1);
+    counts.set(name, (counts.get(name) ?? 0) + sharesOf(index));
   }
   return { loads, stores };
 }
 
 /** Behind the bracket that closes what is open at `start`. */
-function endOfBrackets(text: string, start: number): number {
+function endOfBrackets(text: string, start: number, opening: string, closing: string): number {
   let at = start;
-  for (let depth = 1; depth > 0 && at < text.length; at++) depth += text[at] === "[" ? 1 : text[at] === "]" ? -1 : 0;
+  for (let depth = 1; depth > 0 && at < text.length; at++)
+    depth += text[at] === opening ? 1 : text[at] === closing ? -1 : 0;
   return at;
 }
 
@@ -129,11 +159,14 @@ export function accountOf(work: Work, bindings: readonly Binding[], accesses: Re
   const isLoaded = (name: string, binding: Binding): boolean => inOne(name, "loads", binding) > 0;
   const traffic = bindings.map((binding) => ({
     binding,
-    loads: sumOf((name, made) => made * inOne(name, "loads", binding)),
-    stores: sumOf((name, made) => made * inOne(name, "stores", binding)),
+    loads: whole(sumOf((name, made) => made * inOne(name, "loads", binding))),
+    stores: whole(sumOf((name, made) => made * inOne(name, "stores", binding))),
     bytes: typeBytes(binding.type) ?? 4,
     fetches: sumOf((name, made) => (made * inOne(name, "loads", binding)) / (alike[name] ?? 1)),
     waits: sumOf((name, made) => (isLoaded(name, binding) ? made / (ahead[name] ?? 1) : 0)),
   }));
   return { work, traffic };
 }
+
+/** Shares of calls come to whole accesses, but for rounding. */
+const whole = (n: number): number => (Math.abs(n - Math.round(n)) < 1e-6 ? Math.round(n) : n);

@@ -1,7 +1,15 @@
 // From a folder to a model on the GPU. All that files can get wrong is found before the GPU is touched.
 import { readdir, stat } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
-import { compileModel, type EntryName, standard, type Toolkit, targetForAdapter } from "../codegen/index.ts";
+import {
+  type Compilation,
+  compileModel,
+  type EntryName,
+  standard,
+  type Target,
+  type Toolkit,
+  targetForAdapter,
+} from "../codegen/index.ts";
 import type { ModelConfig } from "../ir/index.ts";
 import type { WeightDType } from "../passes/index.ts";
 import { checkOptions } from "../runtime/check-call.ts";
@@ -133,6 +141,8 @@ const isBundle = async (folder: string): Promise<boolean> => {
 export interface Watching {
   /** Before the GPU is touched: the tokenizer and what does not fit together. The model has no tokenizer when this is absent. */
   readonly onVocabulary?: (found: FoundVocabulary) => void;
+  /** What the plan was made from, and for which target. */
+  readonly onCompiled?: (compilation: Compilation, target: Target) => void;
   /** Before anything is allocated. */
   readonly onNeed?: (need: MemoryNeed, open: OpenDevice) => void;
 }
@@ -155,7 +165,7 @@ export interface OpenedModel {
 export async function openCheckpointModel(
   given: ReadModel,
   options: OpenModelOptions,
-  { onVocabulary = () => undefined, onNeed }: Watching = {},
+  { onVocabulary = () => undefined, onCompiled, onNeed }: Watching = {},
 ): Promise<OpenedModel> {
   const read = withContext(given, options.context);
   const { family, isPreset, name } = read;
@@ -183,18 +193,24 @@ export async function openCheckpointModel(
       : new ReplaceableDevice(() => openDawn({ quiet: true, ...gpu }), warnOfLoss(onWarning));
     if (device instanceof ReplaceableDevice) closers.push(() => device.close());
     const open = device instanceof ReplaceableDevice ? await device.current() : device;
-    const compile = ({ weights = dtype, context }: PlanChange = {}) =>
-      compileModel(family, withContext({ ...read, config }, context).config, {
-        target: targetForAdapter(open.adapter),
+    const target = targetForAdapter(open.adapter);
+    // What was compiled is let go of, but for the plan: a large model's graphs are large too.
+    const compile = ({ weights = dtype, context }: PlanChange = {}, hear?: Watching["onCompiled"]) => {
+      const compilation = compileModel(family, withContext({ ...read, config }, context).config, {
+        target,
         toolkit,
         disable: options.disable ?? [],
         weights,
         ways: ["disable", "weights", "context"],
         ...(options.entries && { entries: options.entries }),
-      }).plan;
-    const plan = compile();
+      });
+      hear?.(compilation, target);
+      return compilation.plan;
+    };
+    const plan = compile({}, onCompiled);
     const memory = memoryNeed(plan);
-    checkMemory(plan, memory, { adapter: open.adapter, free: freeBytes(), limit: options.memoryLimit }, compile);
+    const bounds = { adapter: open.adapter, free: freeBytes(), limit: options.memoryLimit };
+    checkMemory(plan, memory, bounds, (change) => compile(change));
     onNeed?.(memory, open);
     const began = performance.now();
     const { checkFinite = false, onProgress } = options;

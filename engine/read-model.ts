@@ -54,7 +54,7 @@ export async function readModel(
     throw fileError(
       model,
       "holds graphs, but this command takes a model",
-      "`wgpt compile` and `wgpt inspect` take a file of graphs",
+      "`wgpt compile`, `wgpt inspect` and `wgpt roofline` take a file of graphs",
     );
   const names = await readdir(folder).catch((error: Error) => {
     throw fileError(folder, `can't be read: ${reasonOf(error)}`, "it must be a folder that you may read");

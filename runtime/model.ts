@@ -124,6 +124,16 @@ export class Model {
     return session;
   }
 
+  /**
+   * The state of one more sequence, for who runs the plan's entry points by hand; close it when done. It does not outlive the model, or
+   * its device: what is on a device that is lost is gone.
+   * @throws RuntimeError as `session` does.
+   */
+  async state(): Promise<SequenceState> {
+    if (this.#closing) throw closedError("state", "model", "load it again");
+    return this.#sequence();
+  }
+
   /** Closes its sessions and frees what was loaded for it. A second call does nothing. */
   close(): Promise<void> {
     this.#closing ??= (async () => {

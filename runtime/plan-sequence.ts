@@ -14,7 +14,7 @@ import { inErrorScopes } from "./error-scopes.ts";
 import { optionError, RuntimeError } from "./errors.ts";
 import { throwIfLostSoon } from "./loss.ts";
 import { throwProblemOf } from "./memory.ts";
-import { type BoundStep, bindStep, foldWorkgroups, type PreparedStep } from "./prepare-steps.ts";
+import { type BoundStep, bindStep, dispatchStep, type PreparedStep } from "./prepare-steps.ts";
 import type { BufferRange, SequenceState } from "./sequence-state.ts";
 import { Staging } from "./staging.ts";
 import { createStorageBuffer, freeBuffers, type TensorData, writeStorageBuffer } from "./storage-buffer.ts";
@@ -30,6 +30,15 @@ export interface SharedParts {
   /** By entry point. */
   readonly steps: ReadonlyMap<string, readonly PreparedStep[]>;
   readonly symbols: SymbolTable;
+}
+
+/** A run of an entry point that is not encoded yet. */
+export interface RunParts {
+  readonly open: OpenDevice;
+  /** Begins a pass in which its steps may be. */
+  begin(pass: GPUComputePassEncoder): void;
+  /** Each puts a step of the plan into a pass that has begun, and says whether there is anything to do. */
+  readonly dispatches: readonly ((pass: GPUComputePassEncoder) => boolean)[];
 }
 
 /** See `SequenceState`. */
@@ -183,19 +192,25 @@ export class PlanSequence implements SequenceState {
     const encoder = open.device.createCommandEncoder({ label: name });
     const pass = encoder.beginComputePass({ label: name });
     pass.setBindGroup(1, symbols.group, this.#symbolOffset);
-    for (const { pipeline, group, workgroups, step } of this.#steps.get(name) ?? []) {
-      const counts = workgroups ?? foldWorkgroups(plan, entry, step, { ...given, ...entry.fixed });
-      const [x, y, z] = [counts[0], counts[1], counts[2]];
-      // Where there is nothing to do, Dawn would wonder.
-      if (x === 0 || y === 0 || z === 0) continue;
-      pass.setPipeline(pipeline);
-      pass.setBindGroup(0, group);
-      // Each argument that is passed costs, and nearly always two of them are 1.
-      if (y === 1 && z === 1) pass.dispatchWorkgroups(x);
-      else pass.dispatchWorkgroups(x, y, z);
-    }
+    for (const step of this.#steps.get(name) ?? []) dispatchStep(pass, step, plan, entry, given);
     pass.end();
     return encoder;
+  }
+
+  /**
+   * What a run of an entry point puts into its one pass, for who puts it into others; see step-timer.ts.
+   * @throws RuntimeError as `run` does.
+   */
+  partsOf(name: string, given: PlanSymbolValues): RunParts {
+    this.#checkOpen(`running ${name}`);
+    const { plan, open, symbols } = this.#shared;
+    const entry = this.entry(name);
+    const offset = symbols.place(entry, given);
+    const dispatches = (this.#steps.get(name) ?? []).map(
+      (step) => (pass: GPUComputePassEncoder) => dispatchStep(pass, step, plan, entry, given),
+    );
+    const begin = (pass: GPUComputePassEncoder) => pass.setBindGroup(1, symbols.group, [offset]);
+    return { open, begin, dispatches };
   }
 
   #buffer(name: string): GPUBuffer {

@@ -142,6 +142,26 @@ export function bindStep(
   return { pipeline, group, workgroups, step };
 }
 
+/** Puts a step into a pass whose group 1 is bound. Returns false, and leaves the pass as it is, where there is nothing to do. */
+export function dispatchStep(
+  pass: GPUComputePassEncoder,
+  { pipeline, group, workgroups, step }: BoundStep,
+  plan: Plan,
+  entry: PlanEntry,
+  given: PlanSymbolValues,
+): boolean {
+  const counts = workgroups ?? foldWorkgroups(plan, entry, step, { ...given, ...entry.fixed });
+  const [x, y, z] = [counts[0], counts[1], counts[2]];
+  // Dawn would wonder.
+  if (x === 0 || y === 0 || z === 0) return false;
+  pass.setPipeline(pipeline);
+  pass.setBindGroup(0, group);
+  // Each argument that is passed costs, and nearly always two of them are 1.
+  if (y === 1 && z === 1) pass.dispatchWorkgroups(x);
+  else pass.dispatchWorkgroups(x, y, z);
+  return true;
+}
+
 /** Whether the entry point fixes every symbol of the dim. */
 const isDecided = (dim: PlanDim, entry: PlanEntry): boolean =>
   typeof dim === "number" || !Number.isNaN(evalPlanDim(dim, entry.fixed));

@@ -4,8 +4,8 @@
 //   npx tsx tools/docs.ts            rewrites what is stale
 //   npx tsx tools/docs.ts --check    changes nothing, lists it, and fails
 //
-// COMMAND is `wgpt inspect …` or `wgpt compile …`, which need no GPU and print the same on every machine, or a shell command on
-// the project's files; all may go on after a `|`. Timings are not generated: a person measures them and names the machine.
+// COMMAND is `wgpt inspect …`, `wgpt compile …` or `wgpt roofline …`, which need no GPU and print the same on every machine, or a shell
+// command on the project's files; all may go on after a `|`. Timings are not generated: a person measures them and names the machine.
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -18,6 +18,8 @@ import { doctorCommand } from "../cli/doctor.ts";
 import { generateCommand } from "../cli/generate.ts";
 import { inspectCommand } from "../cli/inspect.ts";
 import { makeCheckpointCommand } from "../cli/make-checkpoint.ts";
+import { profileCommand } from "../cli/profile.ts";
+import { rooflineCommand } from "../cli/roofline.ts";
 import { scoreCommand } from "../cli/score.ts";
 import { ROOT } from "./run-command.mjs";
 
@@ -37,6 +39,8 @@ const COMMANDS: readonly Command[] = [
   compileCommand,
   makeCheckpointCommand,
   benchCommand,
+  profileCommand,
+  rooflineCommand,
   doctorCommand,
 ];
 
@@ -89,8 +93,8 @@ const runCommand: Runner = async (line) => {
   const [first = "", ...rest] = line.split(" | ");
   if (!first.startsWith("wgpt ")) return shell(line, "");
   const [, name, ...args] = first.split(" ");
-  const command = [inspectCommand, compileCommand].find((c) => c.name() === name);
-  if (!command) throw new Error(`${first}: only inspect and compile print the same everywhere`);
+  const command = [inspectCommand, compileCommand, rooflineCommand].find((c) => c.name() === name);
+  if (!command) throw new Error(`${first}: only inspect, compile and roofline print the same everywhere`);
   // What is compiled is written to a folder that nobody keeps, beside the examples.
   const folder = command === compileCommand ? mkdtempSync(join(tmpdir(), "wgpt-docs-")) : ROOT;
   if (folder !== ROOT) symlinkSync(join(ROOT, "examples"), join(folder, "examples"), "dir");

@@ -1,14 +1,6 @@
 // The tables of docs/predictions.md: what the compiler chooses for each preset on each described machine, and how long it predicts that to
 // take; nothing is measured. First the sums of each entry point on every machine, then the steps on each.
-import {
-  compileModel,
-  demandOf,
-  MACHINES,
-  predict,
-  printConfig,
-  renderShader,
-  targetByName,
-} from "../codegen/index.ts";
+import { compileModel, MACHINES, predictDispatch, printConfig, targetByName } from "../codegen/index.ts";
 import { at, FAMILIES } from "../ir/index.ts";
 
 const ENTRIES = ["decode", "prefill"] as const;
@@ -41,12 +33,10 @@ function entriesOf(preset: string, machine: string): Readonly<Record<(typeof ENT
   const compiled = compileModel(family, { ...config, n_layer: 1 }, options);
   const entries = compiled.entries.map(({ computed, lengths }, i): EntryRows => {
     const { steps, roles } = at(compiled.plan.entries, i);
-    const rows = computed.map(({ node, kernel, config: chosen }, n): Row => {
+    const rows = computed.map((made, n): Row => {
       const { label } = at(steps, n);
-      const { seconds, bound } = predict(
-        demandOf(renderShader({ kernel, config: chosen }, node, target), lengths),
-        target.machine,
-      );
+      const { kernel, config: chosen } = made;
+      const { seconds, bound } = predictDispatch(made, target, lengths).prediction;
       const calls = isOfLayer(label) ? config.n_layer : 1;
       return { step: label, calls, kernel: kernel.name, config: printConfig(chosen), seconds, bound };
     });

@@ -1,10 +1,7 @@
 // Writes safetensors files, for Node: in pieces of any size, so that a file can be larger than memory. A file comes under a
 // temporary name until it is whole, so that a failure leaves no half of one; a pipe or a device is written into.
-import { randomBytes } from "node:crypto";
-import { type FileHandle, open, rename, rm, stat } from "node:fs/promises";
-import { dirname, join, sep } from "node:path";
+import { openDestination } from "../destination.ts";
 import { fileError, RuntimeError, reasonOf, wayOutOf } from "../errors.ts";
-import { isMissing, realPath } from "../real-path.ts";
 import { dataBytes, safetensorsHeader, type TensorToWrite } from "./write-safetensors.ts";
 
 /** A file that is being written. The data of its tensors comes in their order, in pieces of any size. */
@@ -23,38 +20,6 @@ export interface SafetensorsOptions {
   readonly metadata?: Readonly<Record<string, string>>;
   /** Hears the temporary name before a file is made there; never where a pipe or a device is written into. */
   readonly onTemporary?: (path: string) => void;
-}
-
-/** Where the bytes go, before they are in their place. */
-interface Destination {
-  readonly file: FileHandle;
-  /** Puts the closed file in its place. */
-  place(): Promise<void>;
-  /** Removes the closed file, unless it is what stood there before. */
-  discard(): Promise<void>;
-}
-
-/** Follows links: what they lead to is replaced, or made. Only a regular file is replaced. */
-async function openDestination(path: string, onTemporary?: (path: string) => void): Promise<Destination> {
-  const there = await stat(path).catch((error) => {
-    if (isMissing(error)) return undefined;
-    throw error;
-  });
-  if (there?.isDirectory() || path.endsWith("/") || path.endsWith(sep))
-    throw fileError(path, "is a folder, but a file is to be written", "give the name of a file in it");
-  if (there && !there.isFile()) {
-    const nothing = async () => undefined;
-    return { file: await open(path, "w"), place: nothing, discard: nothing };
-  }
-  const real = await realPath(path);
-  const temporary = join(dirname(real), `.wgpt-${randomBytes(6).toString("hex")}.part`);
-  onTemporary?.(temporary);
-  return {
-    // Never a file that someone else has made.
-    file: await open(temporary, "wx", there?.mode),
-    place: () => rename(temporary, real),
-    discard: () => rm(temporary, { force: true }),
-  };
 }
 
 /**

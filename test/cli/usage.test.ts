@@ -10,6 +10,8 @@ import { compileCommand } from "../../cli/compile.ts";
 import { generateCommand } from "../../cli/generate.ts";
 import { inspectCommand } from "../../cli/inspect.ts";
 import { makeCheckpointCommand } from "../../cli/make-checkpoint.ts";
+import { profileCommand } from "../../cli/profile.ts";
+import { rooflineCommand } from "../../cli/roofline.ts";
 import { scoreCommand } from "../../cli/score.ts";
 import { inFolder } from "../support/make-safetensors.ts";
 import { assertFails, output, runCli } from "../support/run-cli.ts";
@@ -17,7 +19,7 @@ import { skipUnless } from "../support/skip.ts";
 
 const test = suite("usage");
 
-const COMMANDS = ["generate", "score", "inspect", "compile", "doctor"];
+const COMMANDS = ["generate", "score", "inspect", "compile", "profile", "roofline", "doctor"];
 
 const help = ["", ...COMMANDS].map((command) => ({
   command,
@@ -49,12 +51,14 @@ test("an option or argument that is a path is never empty, in any command", () =
     generateCommand,
     inspectCommand,
     makeCheckpointCommand,
+    profileCommand,
+    rooflineCommand,
     scoreCommand,
   ].flatMap((command) => [
     ...command.options.filter(({ flags }) => /<(dir|file|path)>/.test(flags)),
     ...command.registeredArguments.filter((argument) => argument.name() === "model"),
   ]);
-  assert.ok(paths.length >= 11, `only ${paths.length} are known`);
+  assert.ok(paths.length >= 17, `only ${paths.length} are known`);
   for (const path of paths) {
     assert.throws(() => path.parseArg?.("", undefined), /It must be a path, but it is empty/, path.description);
     assert.equal([path.parseArg?.("./here", undefined)].flat(), ["./here"]);
@@ -96,6 +100,17 @@ const WRONG: readonly (readonly [args: readonly string[], message: RegExp])[] = 
   [["bench", "--target", "h100"], /--target: is given without --host.*\(leave it out, or give --host\)/],
   [["bench", "--rows", "0"], /'--rows <n>' argument '0' is invalid\. It must be a whole number, 1 or more/],
   [["bench", "--rows", "2", "--host"], /--rows: is given, and so is --host \(give one of them\)/],
+  [
+    ["roofline", "--gpu", "h100,abacus"],
+    /'--gpu <id,…>' argument .*There is no machine abacus; there are webgpu-default,/,
+  ],
+  [
+    ["roofline", "gpt2", "--past", "half"],
+    /'--past <n>' argument 'half' is invalid\. It must be a whole number, 0 or more/,
+  ],
+  [["profile", "--prompt", "a", "--tokens", "1"], /--tokens: is given, but so is --prompt \(give one of them\)/],
+  [["profile", "--prompt", ""], /--prompt: is empty, but a step needs a token to go on from/],
+  [["profile", "examples/mlp.graph"], /examples\/mlp\.graph: holds graphs, but this command takes a model/],
   [["compile", "nowhere.graph", "--max", "T=4", "--out", "b"], /nowhere\.graph: can't be read: no such file/],
   [["compile", "gpt2"], /compile: there is no folder to write to \(give MODEL and --out DIR, or --check DIR\)/],
 ];

@@ -5,9 +5,19 @@ import { benchCommand } from "../../cli/bench.ts";
 import { compileCommand } from "../../cli/compile.ts";
 import { generateCommand } from "../../cli/generate.ts";
 import { inspectCommand } from "../../cli/inspect.ts";
+import { profileCommand } from "../../cli/profile.ts";
+import { rooflineCommand } from "../../cli/roofline.ts";
 import { scoreCommand } from "../../cli/score.ts";
 
-const COMMANDS: readonly Command[] = [benchCommand, compileCommand, generateCommand, inspectCommand, scoreCommand];
+const COMMANDS: readonly Command[] = [
+  benchCommand,
+  compileCommand,
+  generateCommand,
+  inspectCommand,
+  profileCommand,
+  rooflineCommand,
+  scoreCommand,
+];
 
 export interface InProcessResult {
   readonly stdout: string;

@@ -24,6 +24,8 @@ import {
 import { matmulSubgroupMatrix } from "./matmul-subgroup-matrix.ts";
 import { pointwiseKernel } from "./pointwise.ts";
 import { reduceKernel } from "./reduce.ts";
+import { sampleFromPartsKernel, sampleRowsFromPartsKernel } from "./sample-from-parts.ts";
+import { samplePartsKernel, sampleRowsPartsKernel } from "./sample-parts.ts";
 import { sampleTokenKernel, sampleTokensKernel } from "./sample-token.ts";
 import { scatterKernel } from "./scatter.ts";
 
@@ -35,6 +37,10 @@ export const KERNELS: readonly Kernel[] = [
   argmaxKernel,
   sampleTokenKernel,
   sampleTokensKernel,
+  samplePartsKernel,
+  sampleRowsPartsKernel,
+  sampleFromPartsKernel,
+  sampleRowsFromPartsKernel,
   layerNormNaive,
   layerNormRows,
   attentionNaive,

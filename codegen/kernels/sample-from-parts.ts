@@ -1,0 +1,118 @@
+import { at, attrOf, type Op, PART_BUCKETS, PART_WORDS, partStretch, unreachable } from "../../ir/index.ts";
+import { sampleTokenFromParts, sampleTokensFromParts } from "../../ir/ops/index.ts";
+import { constantDim, count, defineKernel, type Kernel } from "../kernel.ts";
+import { laneSpace } from "../space.ts";
+import { addIndex, indexName, indexOf } from "../wgsl-index.ts";
+import { type DrawnRows, MANY_ROWS, ONE_ROW } from "./drawn-rows.ts";
+import { kernelTemplate } from "./kernel-template.ts";
+
+const template = kernelTemplate("sample-from-parts", [
+  "title",
+  "bindings",
+  "functions",
+  "width",
+  "lanes",
+  "parts",
+  "stretch",
+  "ownAhead",
+  "memberAhead",
+  "ahead",
+  "buckets",
+  "largest",
+  "least",
+  "first",
+  "weight",
+  "counts",
+  "weights",
+  "held",
+  "wants",
+  "step",
+]);
+
+/** Ids that may matter to a filter and are held in workgroup memory; where there are more, all are read again in each step. */
+const HELD = 1024;
+/** Bins of amounts, and groups of those; see the template. */
+const [BINS, GROUPS] = [256, 16];
+/** Loads of one invocation that are on their way at a time: where it walks a whole row, those that may matter, and its own stretch. */
+const AHEAD = { ahead: 16, memberAhead: 4, ownAhead: 4 } as const;
+
+const fromPartsKernel = (kind: Op, summary: string, drawn: DrawnRows): Kernel =>
+  defineKernel({
+    name: kind.name,
+    summary,
+    kind,
+    template,
+    space: (_region, target) => laneSpace(target, 256),
+    refuses: () => undefined,
+    lower(region, { machine }, { lanes }) {
+      const { anchor } = region;
+      if (!anchor) return unreachable(`${kind.name} without its node`);
+      const given = region.operand("parts");
+      const width = attrOf<number>(anchor.attrs, "width");
+      const parts = constantDim(given.type.shape[1]);
+      const stretch = partStretch(width, parts);
+      const own = Math.ceil(stretch / lanes);
+      const ownAhead = Math.min(AHEAD.ownAhead, own);
+      const rows = drawn.rows(given);
+      const { keys, ...words } = PART_WORDS;
+      return {
+        params: {
+          width,
+          lanes,
+          parts,
+          stretch,
+          // What a software driver loads is there at once.
+          ...(machine.software ? { ahead: 1, memberAhead: 1 } : AHEAD),
+          ownAhead,
+          buckets: PART_BUCKETS,
+          ...words,
+          held: HELD,
+          ...drawn.step(region, "group.x"),
+        },
+        functions: [
+          region.loadFunction("load_word", given, ["row", "part", "word"]),
+          region.loadFunction(
+            "load_key",
+            given,
+            ["row", "part", "place"],
+            [indexName("row"), indexName("part"), addIndex(indexName("place"), indexOf(keys))],
+          ),
+          drawn.load(region, "load_settings", region.operand("settings")),
+          region.loadFunction("load_seed", region.operand("seed"), ["row"]),
+          ...drawn.loadStep(region),
+          region.storeFunction("store_token", at(anchor.results, 0), ["i"]),
+        ],
+        workgroups: [count(rows), count(), count()],
+        // The parts' largest keys and weights, and the keys of the part that is drawn from. What filters add depends on the settings.
+        work: (n) => {
+          const all = lanes * n(rows);
+          const rounds = Math.ceil(parts / lanes);
+          // Clearing and adding up the bins, and finding one, twice.
+          const bins = 2 * (2 * BINS + 2 * BINS + 2 * GROUPS * lanes + BINS * (GROUPS + BINS / GROUPS));
+          return {
+            calls: {
+              load_settings: 4 * all,
+              load_word: 3 * rounds * all,
+              load_key: Math.ceil(own / ownAhead) * ownAhead * all + own * n(rows),
+              store_token: n(rows),
+            },
+            ahead: { load_settings: 4, load_word: 1.5, load_key: ownAhead },
+            alike: { load_settings: lanes },
+            multiplyAdds: 16 * (parts + stretch) * n(rows),
+            shared: bins * n(rows) + 4 * all,
+            barriers: 9,
+          };
+        },
+      };
+    },
+  });
+
+/** Draws a token from what the parts of a row tell. */
+export const sampleFromPartsKernel = fromPartsKernel(sampleTokenFromParts, "one workgroup for the whole row", ONE_ROW);
+
+/** The same for rows of many sequences. */
+export const sampleRowsFromPartsKernel = fromPartsKernel(
+  sampleTokensFromParts,
+  "one workgroup for each row",
+  MANY_ROWS,
+);

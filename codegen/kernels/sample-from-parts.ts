@@ -16,6 +16,7 @@ const template = kernelTemplate("sample-from-parts", [
   "stretch",
   "ownAhead",
   "memberAhead",
+  "wordsAhead",
   "ahead",
   "buckets",
   "largest",
@@ -33,8 +34,13 @@ const template = kernelTemplate("sample-from-parts", [
 const HELD = 1024;
 /** Bins of amounts, and groups of those; see the template. */
 const [BINS, GROUPS] = [256, 16];
-/** Loads of one invocation that are on their way at a time: where it walks a whole row, those that may matter, and its own stretch. */
-const AHEAD = { ahead: 16, memberAhead: 4, ownAhead: 4 } as const;
+/**
+ * Loads of one invocation that are on their way at a time: where it walks a whole row, those that may matter, what parts tell of their
+ * buckets, and its own stretch.
+ */
+const AHEAD = { ahead: 16, memberAhead: 8, wordsAhead: 8, ownAhead: 4 } as const;
+/** What a software driver loads is there at once. */
+const AT_ONCE: Readonly<Record<keyof typeof AHEAD, number>> = { ahead: 1, memberAhead: 1, wordsAhead: 1, ownAhead: 1 };
 
 const fromPartsKernel = (kind: Op, summary: string, drawn: DrawnRows): Kernel =>
   defineKernel({
@@ -52,7 +58,13 @@ const fromPartsKernel = (kind: Op, summary: string, drawn: DrawnRows): Kernel =>
       const parts = constantDim(given.type.shape[1]);
       const stretch = partStretch(width, parts);
       const own = Math.ceil(stretch / lanes);
-      const ownAhead = Math.min(AHEAD.ownAhead, own);
+      const most = machine.software ? AT_ONCE : AHEAD;
+      const ahead = {
+        ahead: Math.min(most.ahead, Math.ceil(width / lanes)),
+        memberAhead: Math.min(most.memberAhead, Math.ceil(width / lanes)),
+        wordsAhead: Math.min(most.wordsAhead, Math.ceil((parts * PART_BUCKETS) / lanes)),
+        ownAhead: Math.min(most.ownAhead, own),
+      };
       const rows = drawn.rows(given);
       const { keys, ...words } = PART_WORDS;
       return {
@@ -61,9 +73,7 @@ const fromPartsKernel = (kind: Op, summary: string, drawn: DrawnRows): Kernel =>
           lanes,
           parts,
           stretch,
-          // What a software driver loads is there at once.
-          ...(machine.software ? { ahead: 1, memberAhead: 1 } : AHEAD),
-          ownAhead,
+          ...ahead,
           buckets: PART_BUCKETS,
           ...words,
           held: HELD,
@@ -93,10 +103,10 @@ const fromPartsKernel = (kind: Op, summary: string, drawn: DrawnRows): Kernel =>
             calls: {
               load_settings: 4 * all,
               load_word: 3 * rounds * all,
-              load_key: Math.ceil(own / ownAhead) * ownAhead * all + own * n(rows),
+              load_key: Math.ceil(own / ahead.ownAhead) * ahead.ownAhead * all + own * n(rows),
               store_token: n(rows),
             },
-            ahead: { load_settings: 4, load_word: 1.5, load_key: ownAhead },
+            ahead: { load_settings: 4, load_word: 1.5, load_key: ahead.ownAhead },
             alike: { load_settings: lanes },
             multiplyAdds: 16 * (parts + stretch) * n(rows),
             shared: bins * n(rows) + 4 * all,

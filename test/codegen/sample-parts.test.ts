@@ -2,32 +2,23 @@
 // there are: over rows at which a draw could go wrong.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { chooseKernel, rankKernels } from "../../codegen/rank-kernels.ts";
 import { targetByName } from "../../codegen/target.ts";
-import { GraphBuilder } from "../../ir/builder.ts";
 import { at } from "../../ir/errors.ts";
 import type { Graph } from "../../ir/graph.ts";
 import { interpret } from "../../ir/interpret.ts";
-import type { Op } from "../../ir/op.ts";
-import { sampleTokens } from "../../ir/ops/index.ts";
-import { parseType } from "../../ir/parse.ts";
+import { sampleToken, sampleTokens } from "../../ir/ops/index.ts";
 import type { HostTensor } from "../../ir/tensor.ts";
 import { gpuDevice, onGpu } from "../support/gpu.ts";
 import { hostileRows, rowsOperands, rowsTypes } from "../support/hostile-rows.ts";
 import { graphOfOp } from "../support/run-op.ts";
 import { GpuGraph, type GpuOptions } from "../support/run-plan.ts";
+import { drawByReference, operandsOf, operandTypes, type Settings } from "../support/sample-token.ts";
+import { splitGraph } from "../support/split-graph.ts";
 
 const test = suite("sampling in parts");
 const gpuTest = onGpu(test);
 const DEFAULT = targetByName("webgpu-default");
-
-/** The op's split form, as a graph with the op's operands as inputs. */
-function splitGraph(op: Op, types: readonly string[], parts: number, attrs = {}): Graph {
-  const b = new GraphBuilder(`${op.name}_in_${parts}`);
-  const inputs = types.map((type, i) => b.input(`x${i}`, parseType(type)));
-  const made = op.split?.(b.emit, inputs, attrs, parts);
-  if (!made) throw new Error(`${op.name} is not cut into ${parts}`);
-  return b.build(made);
-}
 
 const named = (operands: readonly HostTensor[]) => new Map(operands.map((t, i) => [`x${i}`, t]));
 
@@ -36,7 +27,7 @@ async function tokensOf(
   operands: readonly HostTensor[],
   options: GpuOptions,
 ): Promise<readonly number[]> {
-  const made = await GpuGraph.create(await gpuDevice(), graph, {}, options);
+  const made = await GpuGraph.create(await gpuDevice(), graph, {}, { ...options, disable: ["choose-steps"] });
   try {
     return [...at(await made.run(named(operands)), 0).data];
   } finally {
@@ -81,5 +72,53 @@ for (const [width, numbers, targets] of [
           assert.is(tokens[i], wanted[i], `${parts ?? "no"} parts of ${width}, ${name}`);
       }
     });
+
+const ROW: readonly Settings[] = [
+  { temperature: 0 },
+  { temperature: 1 },
+  { temperature: 0.8, topK: 40, topP: 0.95 },
+  { temperature: 1.5, topP: 0.9 },
+  { temperature: 1.3, minP: 0.05 },
+];
+
+gpuTest("draws from one row, at a step that is an attribute, and penalises what came before it", async (gpu) => {
+  const width = 1500;
+  const logits = Array.from({ length: width }, (_, i) => Math.round(64 * Math.sin(12.9898 * i * i)) / 8);
+  for (const step of [0, 3]) {
+    const graph = splitGraph(sampleToken, operandTypes(width), 7, { step });
+    const made = await GpuGraph.create(gpu, graph, {}, { target: DEFAULT });
+    try {
+      for (const own of ROW)
+        for (let seed = 0; seed < 8; seed++) {
+          const settings = { ...own, repetitionPenalty: 1.2, sequence: [1497, 3, 1497, 0], suppressed: [seed, 700] };
+          const operands = operandsOf(logits, settings, seed);
+          const [token] = await made.run(named(operands));
+          assert.is(token?.data[0], drawByReference(logits, settings, seed, step), `${JSON.stringify(own)} ${seed}`);
+        }
+    } finally {
+      made.destroy();
+    }
+  }
+});
+
+gpuTest("draws the same tokens run after run, by any number of invocations", async () => {
+  const width = 2000;
+  const rows = hostileRows(width).filter(({ name }) => /language model/.test(name));
+  const [types, operands] = [rowsTypes(rows.length, width), rowsOperands(rows)];
+  const graph = splitGraph(sampleTokens, types, 5);
+  const drawn = new Set<string>();
+  for (const lanes of [32, 128, 128]) {
+    const kernelFor: GpuOptions["kernelFor"] = (node, target) =>
+      rankKernels(node, target, {}).find(({ config }) => config["lanes"] === lanes) ?? chooseKernel(node, target, {});
+    drawn.add(String(await tokensOf(graph, operands, { target: DEFAULT, kernelFor })));
+  }
+  assert.is(drawn.size, 1);
+});
+
+test("is not cut into parts that there are no kernels for", () => {
+  const types = rowsTypes(1, 9);
+  for (const parts of [0, 257, 1.5]) assert.throws(() => splitGraph(sampleTokens, types, parts), /is not cut/);
+  assert.throws(() => splitGraph(sampleToken, operandTypes(2 ** 20 + 1), 8), /is not cut/);
+});
 
 test.run();

@@ -66,6 +66,7 @@ const fromPartsKernel = (kind: Op, summary: string, drawn: DrawnRows): Kernel =>
         ownAhead: Math.min(most.ownAhead, own),
       };
       const rows = drawn.rows(given);
+      const steps = drawn.loadStep(region);
       const { keys, ...words } = PART_WORDS;
       return {
         params: {
@@ -89,25 +90,34 @@ const fromPartsKernel = (kind: Op, summary: string, drawn: DrawnRows): Kernel =>
           ),
           drawn.load(region, "load_settings", region.operand("settings")),
           region.loadFunction("load_seed", region.operand("seed"), ["row"]),
-          ...drawn.loadStep(region),
+          ...steps,
           region.storeFunction("store_token", at(anchor.results, 0), ["i"]),
         ],
         workgroups: [count(rows), count(), count()],
-        // The parts' largest keys and weights, and the keys of the part that is drawn from. What filters add depends on the settings.
+        // What the parts tell of themselves, and the keys of the part that is drawn from. What filters add depends on the settings.
         work: (n) => {
           const all = lanes * n(rows);
-          const rounds = Math.ceil(parts / lanes);
+          const walked = stretch + own;
           // Clearing and adding up the bins, and finding one, twice.
           const bins = 2 * (2 * BINS + 2 * BINS + 2 * GROUPS * lanes + BINS * (GROUPS + BINS / GROUPS));
+          // Few invocations load, and all wait for them.
+          const wordWaits = 2 * Math.ceil(parts / lanes);
+          const keyWaits = 2 * Math.ceil(own / ahead.ownAhead);
           return {
             calls: {
               load_settings: 4 * all,
-              load_word: 3 * rounds * all,
-              load_key: Math.ceil(own / ahead.ownAhead) * ahead.ownAhead * all + own * n(rows),
+              load_seed: all,
+              ...(steps.length > 0 && { load_step: 2 * all }),
+              load_word: 3 * parts * n(rows),
+              load_key: walked * n(rows),
               store_token: n(rows),
             },
-            ahead: { load_settings: 4, load_word: 1.5, load_key: ahead.ownAhead },
-            alike: { load_settings: lanes },
+            ahead: {
+              load_settings: 4,
+              load_word: (3 * parts) / (wordWaits * lanes),
+              load_key: walked / (keyWaits * lanes),
+            },
+            alike: { load_settings: lanes, load_seed: lanes, load_step: lanes },
             multiplyAdds: 16 * (parts + stretch) * n(rows),
             shared: bins * n(rows) + 4 * all,
             barriers: 9,

@@ -28,6 +28,12 @@ const template = kernelTemplate("sample-parts", [
 /** Loads of one invocation that are on their way at a time. */
 const AHEAD = 4;
 
+/** How many loads the invocations make that go through so many ids, each so many a turn: one beyond the last is that again. */
+function loadsOf(own: number, lanes: number, ahead: number): number {
+  const turns = Math.floor(own / (ahead * lanes));
+  return ahead * (turns * lanes + Math.min(own - turns * ahead * lanes, lanes));
+}
+
 const sizesOf = (region: Region) => {
   const width = constantDim(region.operand("logits").type.shape[1]);
   const parts = attrOf<number>(region.anchor?.attrs ?? {}, "parts");
@@ -57,6 +63,7 @@ const partsKernel = (kind: Op, summary: string, drawn: DrawnRows): Kernel =>
       const logits = region.operand("logits");
       const { width, parts, stretch } = sizesOf(region);
       const rows = drawn.rows(logits);
+      const steps = drawn.loadStep(region);
       const { least, first, weight, counts, weights, keys } = PART_WORDS;
       const ahead = Math.min(AHEAD, Math.ceil(stretch / lanes));
       return {
@@ -74,27 +81,28 @@ const partsKernel = (kind: Op, summary: string, drawn: DrawnRows): Kernel =>
           ...["settings", "suppressed", "sequence"].map((role) =>
             drawn.load(region, `load_${role}`, region.operand(role)),
           ),
-          ...drawn.loadStep(region),
+          ...steps,
           region.storeFunction("store_parts", at(anchor.results, 0), ["row", "part", "word"]),
         ],
         workgroups: [count(parts), count(rows), count()],
         // Each id is read for the largest and for its weight. Ids that the sequence holds are read where there is a penalty.
         work: (n) => {
           const groups = parts * n(rows);
-          // The last round of loads is as long as the others.
-          const read = Math.ceil(stretch / (ahead * lanes)) * ahead * lanes * groups;
+          const lengths = Array.from({ length: parts }, (_, p) => Math.min(Math.max(width - p * stretch, 0), stretch));
+          const read = n(rows) * lengths.reduce((sum, own) => sum + loadsOf(own, lanes, ahead), 0);
           return {
             calls: {
               load_settings: 2 * lanes * groups,
+              ...(steps.length > 0 && { load_step: lanes * groups }),
               load_logits: 2 * read,
               load_suppressed: 2 * read,
               store_parts: (keys + stretch) * groups,
             },
             ahead: { load_settings: 2, load_logits: ahead, load_suppressed: ahead },
-            alike: { load_settings: lanes, load_suppressed: Math.min(32, lanes) },
+            alike: { load_settings: lanes, load_step: lanes, load_suppressed: Math.min(32, lanes) },
             // An exponential and its sum are about so many steps.
-            multiplyAdds: 16 * stretch * groups,
-            shared: (4 * stretch + 4 * lanes + 3 * PART_BUCKETS) * groups,
+            multiplyAdds: 16 * width * n(rows),
+            shared: 6 * width * n(rows) + (4 * lanes + 3 * PART_BUCKETS) * groups,
             barriers: 2,
           };
         },

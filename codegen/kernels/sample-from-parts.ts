@@ -30,10 +30,17 @@ const template = kernelTemplate("sample-from-parts", [
   "step",
 ]);
 
-/** Ids that may matter to a filter and are held in workgroup memory; where there are more, all are read again in each step. */
-const HELD = 1024;
 /** Bins of amounts, and groups of those; see the template. */
 const [BINS, GROUPS] = [256, 16];
+/** Ids that may matter to a filter and are held in workgroup memory, at most: it is cleared before each draw. */
+const MOST_HELD = 2048;
+
+/** How many are held beside the bins and the keys of the parts; where there are more, all are read again in each step. */
+function heldWithin(bytes: number, parts: number): number {
+  const free = bytes - 4 * (2 * BINS + 2 * GROUPS + parts + 7);
+  return Math.min(MOST_HELD, 256 * Math.floor(free / (8 * 256)));
+}
+
 /**
  * Loads of one invocation that are on their way at a time: where it walks a whole row, those that may matter, what parts tell of their
  * buckets, and its own stretch.
@@ -50,7 +57,7 @@ const fromPartsKernel = (kind: Op, summary: string, drawn: DrawnRows): Kernel =>
     template,
     space: (_region, target) => laneSpace(target, 256),
     refuses: () => undefined,
-    lower(region, { machine }, { lanes }) {
+    lower(region, { machine, limits }, { lanes }) {
       const { anchor } = region;
       if (!anchor) return unreachable(`${kind.name} without its node`);
       const given = region.operand("parts");
@@ -77,7 +84,7 @@ const fromPartsKernel = (kind: Op, summary: string, drawn: DrawnRows): Kernel =>
           ...ahead,
           buckets: PART_BUCKETS,
           ...words,
-          held: HELD,
+          held: heldWithin(limits.maxComputeWorkgroupStorageSize, parts),
           ...drawn.step(region, "group.x"),
         },
         functions: [

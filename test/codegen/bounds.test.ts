@@ -9,16 +9,13 @@ import { renderShader } from "../../codegen/render-shader.ts";
 import { candidates } from "../../codegen/select-kernel.ts";
 import { targetByName } from "../../codegen/target.ts";
 import { readGpt2Config } from "../../ir/models/gpt2/config.ts";
-import { sampleTokens } from "../../ir/ops/index.ts";
 import { parseGraph } from "../../ir/parse.ts";
 import { hostTensor } from "../../ir/tensor.ts";
 import type { SymbolValues } from "../../ir/type.ts";
 import { Executor } from "../../runtime/executor.ts";
 import { onGpu } from "../support/gpu.ts";
-import { hostileRows, rowsOperands, rowsTypes } from "../support/hostile-rows.ts";
 import { givenOf, graphOfOp } from "../support/run-op.ts";
 import { checkBoundsOf, GpuGraph } from "../support/run-plan.ts";
-import { splitGraph } from "../support/split-graph.ts";
 import { DISTINCT_TARGETS } from "../support/targets.ts";
 import { seededTensor } from "../support/tensors.ts";
 import { assertValidWgsl } from "../support/tint.ts";
@@ -165,25 +162,6 @@ gpuTest("an id that no table has reads a row of the table: a draw that failed is
     made.destroy();
   }
 });
-
-// 64 parts of 100 ids: the last ones are empty. Of 1,100 ids, not all may be held that a filter may keep.
-for (const [width, parts] of [
-  [100, 64],
-  [1100, 7],
-] as const)
-  gpuTest(
-    `draws from ${parts} parts of ${width} logits stay within their tensors, also where logits are none`,
-    async (gpu) => {
-      const rows = hostileRows(width);
-      const graph = splitGraph(sampleTokens, rowsTypes(rows.length, width), parts);
-      const made = await GpuGraph.create(gpu, graph, {}, { target: DEFAULT, checkBounds: true });
-      try {
-        await made.run(new Map(rowsOperands(rows).map((t, i) => [`x${i}`, t])));
-      } finally {
-        made.destroy();
-      }
-    },
-  );
 
 /** Widths that are multiples of nothing, and of four; in f32 the table of tokens, and it alone, is split. */
 const ODD = { n_layer: 1, n_head: 3, n_embd: 69, n_ctx: 9, vocab_size: 310 };

@@ -50,7 +50,7 @@ test("the split form means what the op means", () => {
   }
 });
 
-// 64 parts are more than there are ids; what is beyond 1024 ids may be too much to be held.
+// 64 parts are more than there are ids; what is beyond 2,048 ids may be too much to be held.
 for (const [width, numbers, targets] of [
   [1, [64], [DEFAULT]],
   [7, [2, 64], [DEFAULT]],

@@ -2,6 +2,7 @@
 // are checked against it.
 import type { Kernel } from "../kernel.ts";
 import { argmaxKernel } from "./argmax.ts";
+import { argmaxSharedKernel } from "./argmax-shared.ts";
 import { attentionDecode, attentionNaive, attentionPrefill } from "./attention.ts";
 import { attentionMergeKernel } from "./attention-merge.ts";
 import { attentionPaged } from "./attention-paged.ts";
@@ -35,6 +36,7 @@ export const KERNELS: readonly Kernel[] = [
   scatterKernel,
   reduceKernel,
   argmaxKernel,
+  argmaxSharedKernel,
   sampleTokenKernel,
   sampleTokensKernel,
   samplePartsKernel,

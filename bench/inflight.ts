@@ -89,11 +89,11 @@ const symbols: Readonly<Record<string, number>> = {
   T: entry.fixed["T"] ?? Number(values.tokens),
 };
 const tokens = symbols["T"] ?? 1;
-const valueOf = (d: Dim, given: Readonly<Record<string, number>>): number =>
+const numberOf = (d: Dim, given: Readonly<Record<string, number>>): number =>
   typeof d === "number"
     ? d
     : d.reduce((n, [factor, ...names]) => n + names.reduce((p, s) => p * (given[s] ?? Number.NaN), factor), 0);
-const dim = (d: Dim): number => valueOf(d, symbols);
+const dim = (d: Dim): number => numberOf(d, symbols);
 
 const used = new Set(entry.steps.map((s) => s.kernel));
 const texts = variant.kernels

@@ -33,6 +33,7 @@ export * from "./parse.ts";
 export * from "./print.ts";
 export * from "./print-literal.ts";
 export * from "./recipe.ts";
+export { PART_BUCKETS, PART_WORDS, partStretch } from "./sampling-parts.ts";
 export * from "./scalars.ts";
 export { graphSymbols } from "./symbols.ts";
 export * from "./tensor.ts";

@@ -28,6 +28,12 @@ export function hostTensor(dtype: DType, shape: readonly number[], data: ArrayLi
   return { dtype, shape, data: data instanceof Float64Array ? data : Float64Array.from(data) };
 }
 
+/** A copy of a row: what a tensor holds at that place of its first axis. */
+export function rowOf({ data, shape }: HostTensor, row: number): Float64Array {
+  const width = countElements(shape.slice(1));
+  return data.slice(row * width, (row + 1) * width);
+}
+
 /** Calls `visit` with every index of `shape` in row-major order. The array is reused between calls. */
 export function forEachIndex(shape: readonly number[], visit: (at: readonly number[], flat: number) => void): void {
   const n = countElements(shape);

@@ -2,6 +2,7 @@
 // are checked against it.
 import type { Kernel } from "../kernel.ts";
 import { argmaxKernel } from "./argmax.ts";
+import { argmaxSharedKernel } from "./argmax-shared.ts";
 import { attentionDecode, attentionNaive, attentionPrefill } from "./attention.ts";
 import { attentionMergeKernel } from "./attention-merge.ts";
 import { attentionPaged } from "./attention-paged.ts";
@@ -24,6 +25,8 @@ import {
 import { matmulSubgroupMatrix } from "./matmul-subgroup-matrix.ts";
 import { pointwiseKernel } from "./pointwise.ts";
 import { reduceKernel } from "./reduce.ts";
+import { sampleFromPartsKernel, sampleRowsFromPartsKernel } from "./sample-from-parts.ts";
+import { samplePartsKernel, sampleRowsPartsKernel } from "./sample-parts.ts";
 import { sampleTokenKernel, sampleTokensKernel } from "./sample-token.ts";
 import { scatterKernel } from "./scatter.ts";
 
@@ -33,8 +36,13 @@ export const KERNELS: readonly Kernel[] = [
   scatterKernel,
   reduceKernel,
   argmaxKernel,
+  argmaxSharedKernel,
   sampleTokenKernel,
   sampleTokensKernel,
+  samplePartsKernel,
+  sampleRowsPartsKernel,
+  sampleFromPartsKernel,
+  sampleRowsFromPartsKernel,
   layerNormNaive,
   layerNormRows,
   attentionNaive,

@@ -1,9 +1,8 @@
-import { at, attrOf, type Dim, type Op, unreachable, type Value } from "../../ir/index.ts";
+import { at, type Op, unreachable } from "../../ir/index.ts";
 import { sampleToken, sampleTokens } from "../../ir/ops/index.ts";
 import { constantDim, count, defineKernel, type Kernel } from "../kernel.ts";
-import type { Region } from "../region.ts";
 import { laneSpace } from "../space.ts";
-import { indexName } from "../wgsl-index.ts";
+import { type DrawnRows, MANY_ROWS, ONE_ROW } from "./drawn-rows.ts";
 import { kernelTemplate } from "./kernel-template.ts";
 
 const template = kernelTemplate("sample-token", [
@@ -18,44 +17,33 @@ const template = kernelTemplate("sample-token", [
   "inMemory",
 ]);
 
-/** What tells a draw for one row of logits from draws for many. */
-interface Draw {
-  readonly kind: Op;
-  readonly summary: string;
-  /** At which step the row is drawn, and a number that is below 0 where it is not; WGSL. */
-  readonly step: (region: Region) => { readonly step: string; readonly wants: string | false };
-  /** A function that loads element `i` of the row's part of an operand. */
-  readonly load: (region: Region, name: string, v: Value) => string;
-  readonly functions: (region: Region) => readonly string[];
-  readonly rows: (logits: Value) => Dim;
-}
-
-/** Reading a row of 50,257 is little work compared with the layers' weights. */
-const drawKernel = (draw: Draw): Kernel =>
+/** Reading a row of 50,257 is little work compared with the layers' weights, but one workgroup is a small part of a GPU. */
+const drawKernel = (kind: Op, summary: string, drawn: DrawnRows): Kernel =>
   defineKernel({
-    name: draw.kind.name,
-    summary: draw.summary,
-    kind: draw.kind,
+    name: kind.name,
+    summary,
+    kind,
     template,
     space: (_region, target) => laneSpace(target, 256),
     refuses: () => undefined,
     lower(region, { limits }, { lanes }) {
       const { anchor } = region;
-      if (!anchor) return unreachable(`${draw.kind.name} without its node`);
+      if (!anchor) return unreachable(`${kind.name} without its node`);
       const logits = region.operand("logits");
       const width = constantDim(logits.type.shape[1]);
       // A bit for each id, besides what the sums need: a vocabulary of 100,000 fits everywhere. Else the sequence is searched.
       const words = Math.ceil(width / 32);
       const inMemory = 4 * (words + 2 * lanes) <= limits.maxComputeWorkgroupStorageSize;
-      const rows = draw.rows(logits);
+      const rows = drawn.rows(logits);
       return {
-        params: { width, lanes, words: inMemory ? words : 1, inMemory, ...draw.step(region) },
+        params: { width, lanes, words: inMemory ? words : 1, inMemory, ...drawn.step(region, "group.x") },
         functions: [
           region.loadFunction("load_logits", logits, ["row", "column"]),
           ...["settings", "suppressed", "sequence"].map((role) =>
-            draw.load(region, `load_${role}`, region.operand(role)),
+            drawn.load(region, `load_${role}`, region.operand(role)),
           ),
-          ...draw.functions(region),
+          region.loadFunction("load_seed", region.operand("seed"), ["row"]),
+          ...drawn.loadStep(region),
           region.storeFunction("store_token", at(anchor.results, 0), ["i"]),
         ],
         workgroups: [count(rows), count(), count()],
@@ -71,24 +59,7 @@ const drawKernel = (draw: Draw): Kernel =>
   });
 
 /** Draws a token without the logits leaving the GPU. */
-export const sampleTokenKernel = drawKernel({
-  kind: sampleToken,
-  summary: "one workgroup for the whole row",
-  step: ({ anchor, print }) => ({ step: print.dim(attrOf<Dim>(anchor?.attrs ?? {}, "step")), wants: false }),
-  load: (region, name, v) => region.loadFunction(name, v, ["row", "i"], [indexName("i")]),
-  functions: (region) => [region.loadFunction("load_seed", region.operand("seed"), ["row"])],
-  rows: () => 1,
-});
+export const sampleTokenKernel = drawKernel(sampleToken, "one workgroup for the whole row", ONE_ROW);
 
 /** The same for rows of many sequences. */
-export const sampleTokensKernel = drawKernel({
-  kind: sampleTokens,
-  summary: "one workgroup for each row",
-  step: () => ({ step: "u32(load_step(row))", wants: "load_step(group.x)" }),
-  load: (region, name, v) => region.loadFunction(name, v, ["row", "i"]),
-  functions: (region) =>
-    (["seed", "steps"] as const).map((role) =>
-      region.loadFunction(role === "steps" ? "load_step" : "load_seed", region.operand(role), ["row"]),
-    ),
-  rows: (logits) => at(logits.type.shape, 0),
-});
+export const sampleTokensKernel = drawKernel(sampleTokens, "one workgroup for each row", MANY_ROWS);

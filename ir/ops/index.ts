@@ -40,7 +40,11 @@ import { reshape } from "./reshape.ts";
 import { rmsNorm } from "./rms-norm.ts";
 import { rsqrt } from "./rsqrt.ts";
 import { sampleToken } from "./sample-token.ts";
+import { sampleTokenFromParts } from "./sample-token-from-parts.ts";
+import { sampleTokenParts } from "./sample-token-parts.ts";
 import { sampleTokens } from "./sample-tokens.ts";
+import { sampleTokensFromParts } from "./sample-tokens-from-parts.ts";
+import { sampleTokensParts } from "./sample-tokens-parts.ts";
 import { scaledDotProductAttention } from "./scaled-dot-product-attention.ts";
 import { select } from "./select.ts";
 import { sin } from "./sin.ts";
@@ -92,7 +96,11 @@ export const OPS: readonly Op[] = [
   rmsNorm,
   rsqrt,
   sampleToken,
+  sampleTokenFromParts,
+  sampleTokenParts,
   sampleTokens,
+  sampleTokensFromParts,
+  sampleTokensParts,
   scaledDotProductAttention,
   select,
   sin,
@@ -144,7 +152,11 @@ export {
   rmsNorm,
   rsqrt,
   sampleToken,
+  sampleTokenFromParts,
+  sampleTokenParts,
   sampleTokens,
+  sampleTokensFromParts,
+  sampleTokensParts,
   scaledDotProductAttention,
   select,
   sin,

@@ -1,9 +1,12 @@
 import { DRAW_SETTINGS, suppressedWords } from "../../base/draw.ts";
-import { uniform } from "../../base/random.ts";
 import { attr } from "../attr.ts";
+import { drawFrom } from "../draw-row.ts";
 import { at, CompileError } from "../errors.ts";
 import { defineOp } from "../op.ts";
+import { canBeParted } from "../sampling-parts.ts";
 import { printType, tensorType } from "../type.ts";
+import { sampleTokenFromParts } from "./sample-token-from-parts.ts";
+import { sampleTokenParts } from "./sample-token-parts.ts";
 
 /**
  * One token id [1] drawn from `logits` [1, V]. `settings` f32[5] are temperature, top-k, top-p, min-p and repetition penalty. The
@@ -50,67 +53,15 @@ export const sampleToken = defineOp({
       );
     return tensorType("i32", [1]);
   },
+  split(emit, [logits, settings, seed, suppressed, sequence], { step }, parts) {
+    const width = Number(logits.type.shape[1]);
+    if (!canBeParted(width, parts)) return undefined;
+    const made = emit(sampleTokenParts, [logits, settings, suppressed, sequence], { step, parts });
+    return emit(sampleTokenFromParts, [...made, settings, seed], { step, width });
+  },
   reference([{ data: logits }, settings, seed, suppressed, sequence], { step }) {
     const seen = sequence.data.subarray(0, Number(step));
     const row = { logits, settings: settings.data, seed: at(seed.data, 0), suppressed: suppressed.data, seen };
     return { dtype: "i32", shape: [1], data: Float64Array.of(drawFrom(row, Number(step))) };
   },
 });
-
-/** What a token is drawn from; see `sample_token`. */
-export interface DrawnRow {
-  readonly logits: Float64Array;
-  readonly settings: Float64Array;
-  readonly seed: number;
-  readonly suppressed: Float64Array;
-  /** The tokens before it. */
-  readonly seen: Float64Array;
-}
-
-/** The token that is drawn at that step, or −1. */
-export function drawFrom({ logits: given, settings, seed, suppressed, seen: before }: DrawnRow, step: number): number {
-  const isSuppressed = (id: number) => ((at(suppressed, id >>> 5) >>> (id & 31)) & 1) === 1;
-  const [temperature = 0, topK = 0, topP = 1, minP = 0, penalty = 1] = settings;
-  const seen = new Set(before);
-  const penalised = (z: number, id: number) => (!seen.has(id) || penalty === 1 ? z : z > 0 ? z / penalty : z * penalty);
-  const logits = given.map((z, id) => (isSuppressed(id) ? Number.NEGATIVE_INFINITY : penalised(z, id)));
-  const best = logits.reduce((b, z, i) => (z > at(logits, b) ? i : b), 0);
-  const isDistribution = Number.isFinite(at(logits, best)) && !logits.some(Number.isNaN);
-  if (!isDistribution) return -1;
-  if (!(temperature > 0)) return best;
-  return draw(logits, at(logits, best), { temperature, topK, topP, minP }, uniform(seed, step));
-}
-
-interface Filters {
-  readonly temperature: number;
-  readonly topK: number;
-  readonly topP: number;
-  readonly minP: number;
-}
-
-function draw(logits: Float64Array, most: number, filters: Filters, share: number): number {
-  const { temperature, topK, topP, minP } = filters;
-  const sorted = Float64Array.from(logits).sort().reverse();
-  const weight = (z: number) => Math.exp((z - most) / temperature);
-  const border = topK >= 1 ? (sorted[Math.min(Math.trunc(topK), sorted.length) - 1] ?? 0) : at(sorted, -1);
-  const kept = sorted.filter((z) => z >= border);
-  const goal = topP * kept.reduce((sum, z) => sum + weight(z), 0);
-  let reached = 0;
-  let last = at(kept, 0);
-  for (const z of kept) {
-    if (reached >= goal) break;
-    reached += weight(z);
-    last = z;
-  }
-  const isKept = (z: number) => z >= last && weight(z) >= minP && weight(z) > 0;
-  const total = logits.reduce((sum, z) => (isKept(z) ? sum + weight(z) : sum), 0);
-  let passed = 0;
-  let token = 0;
-  for (const [i, z] of logits.entries()) {
-    if (!isKept(z)) continue;
-    token = i;
-    passed += weight(z);
-    if (passed > share * total) break;
-  }
-  return token;
-}

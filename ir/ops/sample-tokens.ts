@@ -1,8 +1,12 @@
 import { DRAW_SETTINGS, suppressedWords } from "../../base/draw.ts";
+import { drawFrom } from "../draw-row.ts";
 import { at, CompileError } from "../errors.ts";
 import { defineOp } from "../op.ts";
+import { canBeParted } from "../sampling-parts.ts";
+import { rowOf } from "../tensor.ts";
 import { dimEquals, printType, tensorType } from "../type.ts";
-import { drawFrom } from "./sample-token.ts";
+import { sampleTokensFromParts } from "./sample-tokens-from-parts.ts";
+import { sampleTokensParts } from "./sample-tokens-parts.ts";
 
 const settings = [0, 0, 1, 0, 1, 0.8, 5, 0.9, 0.01, 1.2];
 
@@ -52,11 +56,13 @@ export const sampleTokens = defineOp({
       );
     return tensorType("i32", [rows]);
   },
+  split(emit, [logits, settings, seed, suppressed, sequence, steps], _attrs, parts) {
+    const width = Number(logits.type.shape[1]);
+    if (!canBeParted(width, parts)) return undefined;
+    const made = emit(sampleTokensParts, [logits, settings, suppressed, sequence, steps], { parts });
+    return emit(sampleTokensFromParts, [...made, settings, seed, steps], { width });
+  },
   reference([logits, settings, seed, suppressed, sequence, steps]) {
-    const rowOf = ({ data, shape }: typeof logits, row: number): Float64Array => {
-      const width = Number(shape[1]);
-      return Float64Array.from(data.subarray(row * width, (row + 1) * width));
-    };
     const data = Float64Array.from(steps.data, (step, row) =>
       step < 0
         ? -1

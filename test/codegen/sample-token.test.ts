@@ -8,6 +8,7 @@ import { gpuDevice, onGpu } from "../support/gpu.ts";
 import { graphOfOp } from "../support/run-op.ts";
 import { GpuGraph } from "../support/run-plan.ts";
 import { drawByReference, operandsOf, operandTypes, type Settings } from "../support/sample-token.ts";
+import { splitGraph } from "../support/split-graph.ts";
 
 const test = suite("sample_token kernel");
 const gpuTest = onGpu(test);
@@ -53,18 +54,20 @@ gpuTest("penalises what was seen also where a vocabulary is larger than a workgr
   const width = 140_000;
   const target = targetByName("webgpu-default");
   assert.ok(width / 8 > target.limits.maxComputeWorkgroupStorageSize);
-  const drawer = await drawerOf(width, target);
   const logits = Array.from({ length: width }, (_, id) => (id === 139_999 ? 9 : id === 70_000 ? 8 : (id % 7) / 8));
-  for (const [sequence, want] of [
-    [[1, 2, 3], 139_999],
-    [[1, 139_999, 3], 70_000],
-    [[139_999, 70_000, 3], 139_999],
-  ] as const) {
-    const settings = { temperature: 0, repetitionPenalty: 1.5, sequence };
-    assert.is(drawByReference(logits, settings, 0, 3), want);
-    assert.is(await drawer.draw(logits, settings, 0), want);
+  for (const parts of [undefined, 64]) {
+    const drawer = await drawerOf(width, target, parts);
+    for (const [sequence, want] of [
+      [[1, 2, 3], 139_999],
+      [[1, 139_999, 3], 70_000],
+      [[139_999, 70_000, 3], 139_999],
+    ] as const) {
+      const settings = { temperature: 0, repetitionPenalty: 1.5, sequence };
+      assert.is(drawByReference(logits, settings, 0, 3), want);
+      assert.is(await drawer.draw(logits, settings, 0), want);
+    }
+    drawer.destroy();
   }
-  drawer.destroy();
 });
 
 gpuTest("gives -1 for logits that are no distribution, and never a token of -Infinity", async (gpu) => {
@@ -97,9 +100,12 @@ gpuTest("never draws a suppressed id, whatever its logit is, and gives -1 where 
   drawer.destroy();
 });
 
-async function drawerOf(width: number, target: ReturnType<typeof targetByName>) {
-  const graph = graphOfOp(sampleToken, operandTypes(width), { step: 3 });
-  const compiled = await GpuGraph.create(await gpuDevice(), graph, {}, { target });
+/** By the kernel that is one workgroup, or in so many parts. */
+async function drawerOf(width: number, target: ReturnType<typeof targetByName>, parts?: number) {
+  const [types, attrs] = [operandTypes(width), { step: 3 }];
+  const graph =
+    parts === undefined ? graphOfOp(sampleToken, types, attrs) : splitGraph(sampleToken, types, parts, attrs);
+  const compiled = await GpuGraph.create(await gpuDevice(), graph, {}, { target, disable: ["choose-steps"] });
   return {
     async draw(logits: readonly number[], settings: Settings, seed: number): Promise<number> {
       const operands = operandsOf(logits, settings, seed).map((tensor, i) => [`x${i}`, tensor] as const);

@@ -68,6 +68,15 @@ const CASES: readonly (readonly [text: string, symbols?: SymbolValues, toolkit?:
     `graph g(query: f32[1, 24], keys: f32[300, 24], values: f32[300, 24]) {
       y, z = attention_parts(query, keys, values, length=280, n_head=3, scale=0.3, parts=3) return y, z }`,
   ],
+  ["graph g(x: f32[3, 300]) { y = argmax(x) return y }"],
+  [
+    `graph g(logits: f32[1, 300], settings: f32[5], suppressed: u32[10], sequence: i32[4]) {
+      y = sample_token_parts(logits, settings, suppressed, sequence, step=2, parts=7) return y }`,
+    {},
+    standard,
+    // No penalty, for which the sequence is read.
+    () => new Map([["settings", { dtype: "f32", shape: [5], data: Float64Array.of(0.8, 5, 0.9, 0.01, 1) }]]),
+  ],
   [matmul("1", 67, 45)],
   [matmul("1", 66, 132)],
   [matmul("T", 68, 260), { T: 21 }],

@@ -161,6 +161,25 @@ const MISFITS: Readonly<Record<string, readonly Misfit[]>> = {
     ],
     [["f32[1, 9]", "f32[5]", "u32[1]", "u32[1]", "i32[4, 1]"], {}, ["logits are f32[1, 9]", "the sequence i32[4, 1]"]],
   ],
+  sample_token_from_parts: [
+    [["u32[2, 4, 101]", "f32[5]", "u32[1]"], { width: 130 }, ["parts are u32[2, 4, 101]", "width is 130"]],
+    [["u32[1, 4, 101]", "f32[5]", "u32[1]"], { width: 133 }, ["parts are u32[1, 4, 101]", "width is 133"]],
+    [["u32[1, 4, 68]", "f32[5]", "u32[1]"], { width: 0 }, ["parts are u32[1, 4, 68]", "width is 0"]],
+    [["u32[1, 4, 101]", "f32[4]", "u32[1]"], { width: 130 }, ["parts are u32[1, 4, 101]", "settings f32[4]"]],
+    [["u32[1, 4, 101]", "f32[5]", "i32[1]"], { width: 130 }, ["parts are u32[1, 4, 101]", "the seed i32[1]"]],
+  ],
+  sample_token_parts: [
+    [["f32[2, 9]", "f32[5]", "u32[1]", "i32[4]"], { parts: 2 }, ["logits are f32[2, 9]", "settings f32[5]"]],
+    [["f32[1, 9]", "f32[4]", "u32[1]", "i32[4]"], { parts: 2 }, ["settings f32[4]", "logits are f32[1, 9]"]],
+    [
+      ["f32[1, 99]", "f32[5]", "u32[3]", "i32[4]"],
+      { parts: 2 },
+      ["the suppressed ids u32[3]", "logits are f32[1, 99]"],
+    ],
+    [["f32[1, 9]", "f32[5]", "u32[1]", "i32[4, 1]"], { parts: 2 }, ["the sequence i32[4, 1]", "logits are f32[1, 9]"]],
+    [["f32[1, 9]", "f32[5]", "u32[1]", "i32[4]"], { parts: 0 }, ["parts is 0", "the logits are 9"]],
+    [["f32[1, 9]", "f32[5]", "u32[1]", "i32[4]"], { parts: 257 }, ["parts is 257", "the logits are 9"]],
+  ],
   sample_tokens: [
     [
       ["f32[2, 130]", "f32[5]", "u32[2]", "u32[2, 5]", "i32[2, 9]", "i32[2]"],
@@ -181,6 +200,42 @@ const MISFITS: Readonly<Record<string, readonly Misfit[]>> = {
       ["f32[2, 130]", "f32[2, 5]", "u32[2]", "u32[2, 5]", "i32[2, 9]", "f32[2]"],
       {},
       ["steps f32[2]", "sequences i32[2, 9]"],
+    ],
+  ],
+  sample_tokens_from_parts: [
+    [
+      ["u32[2, 4, 101]", "f32[3, 5]", "u32[2]", "i32[2]"],
+      { width: 130 },
+      ["parts are u32[2, 4, 101]", "settings f32[3, 5]"],
+    ],
+    [
+      ["u32[2, 4, 101]", "f32[2, 5]", "u32[2, 1]", "i32[2]"],
+      { width: 130 },
+      ["parts are u32[2, 4, 101]", "seeds u32[2, 1]"],
+    ],
+    [["u32[2, 4, 101]", "f32[2, 5]", "u32[2]", "f32[2]"], { width: 130 }, ["parts are u32[2, 4, 101]", "steps f32[2]"]],
+    [["u32[2, 4, 102]", "f32[2, 5]", "u32[2]", "i32[2]"], { width: 130 }, ["parts are u32[2, 4, 102]", "width is 130"]],
+  ],
+  sample_tokens_parts: [
+    [
+      ["f32[2, 130]", "f32[5]", "u32[2, 5]", "i32[2, 9]", "i32[2]"],
+      { parts: 4 },
+      ["settings f32[5]", "logits are f32[2, 130]"],
+    ],
+    [
+      ["f32[2, 130]", "f32[2, 5]", "u32[2, 4]", "i32[2, 9]", "i32[2]"],
+      { parts: 4 },
+      ["the suppressed ids u32[2, 4]", "logits are f32[2, 130]"],
+    ],
+    [
+      ["f32[2, 130]", "f32[2, 5]", "u32[2, 5]", "i32[2, 9]", "f32[2]"],
+      { parts: 4 },
+      ["steps f32[2]", "sequences i32[2, 9]"],
+    ],
+    [
+      ["f32[2, 130]", "f32[2, 5]", "u32[2, 5]", "i32[2, 9]", "i32[2]"],
+      { parts: -1 },
+      ["parts is -1", "the logits are 130"],
     ],
   ],
   scaled_dot_product_attention: [

@@ -18,7 +18,8 @@ export interface Settings {
   readonly suppressed?: readonly number[];
 }
 
-const settingsData = (settings: Settings): readonly number[] => {
+/** What `settings` hold. */
+export const settingsData = (settings: Settings): readonly number[] => {
   const { temperature, topK = 0, topP = 1, minP = 0, repetitionPenalty = 1 } = settings;
   return [temperature, topK, topP, minP, repetitionPenalty];
 };

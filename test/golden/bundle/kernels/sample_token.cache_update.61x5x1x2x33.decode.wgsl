@@ -48,17 +48,23 @@ fn store_token(i: u32, value: i32) {
   sequence[i + (symbols.P + 1u)] = value;
 }
 
-// Larger floats have larger keys: -Infinity has the least, finite ones lie between it and the next, a NaN outside of them.
+// Larger floats have larger keys, -0 that of 0: -Infinity has the least, finite ones lie between it and the next, a NaN outside of them.
 const LEAST = 0x007fffffu;
 const INFINITE = 0xff800000u;
 // Every token that may be drawn has this key or a larger one.
 const FINITE = LEAST + 1u;
-const NONE = 0u;
 
 fn key_of(z: f32) -> u32 {
-  let bits = bitcast<u32>(z);
+  let given = bitcast<u32>(z);
+  let bits = select(given, 0u, given == 0x80000000u);
   return select(bits | 0x80000000u, ~bits, (bits & 0x80000000u) != 0u);
 }
+
+fn logit_of(key: u32) -> f32 {
+  return bitcast<f32>(select(~key, key & 0x7fffffffu, (key & 0x80000000u) != 0u));
+}
+
+const NONE = 0u;
 
 var<private> row: u32;
 // How many tokens came before the one that is drawn.
@@ -86,10 +92,6 @@ fn key_at(i: u32) -> u32 {
   var z = load_logits(row, i);
   if (penalty != 1.0 && is_seen(i)) { z = select(z * penalty, z / penalty, z > 0.0); }
   return select(key_of(z), LEAST, is_suppressed);
-}
-
-fn logit_of(key: u32) -> f32 {
-  return bitcast<f32>(select(~key, key & 0x7fffffffu, (key & 0x80000000u) != 0u));
 }
 
 // pcg3d of Jarzynski and Olano, JCGT 9(3), 2020.

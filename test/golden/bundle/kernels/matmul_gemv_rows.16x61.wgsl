@@ -18,7 +18,7 @@ var<workgroup> partial: array<array<f32, ROWS>, SPLIT * LANES>;
 
 fn load_a4(row: u32, k: u32) -> vec4f { return a[row * 4u + k]; }
 
-fn load_x(k: u32) -> Vector { return load_a4(0u, k); }
+fn load_x(row: u32, k: u32) -> Vector { return load_a4(row, k); }
 
 fn product(x: Vector, w: Vector) -> f32 { return dot(x, w); }
 
@@ -39,7 +39,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
   for (var j = 0u; j < ROWS; j++) { starts[j] = min(first + j, WIDTH - 1u) * INNER; }
   var sums: array<f32, ROWS>;
   for (var k = lane.x; k < INNER; k += SPLIT) {
-    let x = load_x(k);
+    let x = load_x(0u, k);
     for (var j = 0u; j < ROWS; j++) { sums[j] += product(x, load_b(starts[j] + k)); }
   }
 

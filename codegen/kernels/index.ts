@@ -1,5 +1,5 @@
 // Every kernel, each kind from slow to fast. The first of a kind takes any region of it; it explains the others, and they
-// are checked against it.
+// are checked against it. Of an op that is made of others there may be fast ones alone.
 import type { Kernel } from "../kernel.ts";
 import { argmaxKernel } from "./argmax.ts";
 import { argmaxSharedKernel } from "./argmax-shared.ts";

@@ -1,4 +1,5 @@
 // Nodes that are computed in more steps than one: the same numbers whatever is chosen, and chosen where a machine gains by it.
+import * as fc from "fast-check";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { compileGpt2 } from "../../codegen/compile-gpt2.ts";
@@ -9,6 +10,7 @@ import { interpret } from "../../ir/interpret.ts";
 import { PRESETS } from "../../ir/models/gpt2/config.ts";
 import { OPS } from "../../ir/ops/index.ts";
 import { parseGraph } from "../../ir/parse.ts";
+import { printGraph } from "../../ir/print.ts";
 import type { SymbolValues } from "../../ir/type.ts";
 import { verify } from "../../ir/verify.ts";
 import { chooseSteps } from "../../passes/choose-steps.ts";
@@ -19,6 +21,7 @@ import { graphOfOp, seededOperands } from "../support/run-op.ts";
 import { assertClose, seededTensor } from "../support/tensors.ts";
 import { expectSaysNo } from "./expect-report.ts";
 import { entryPoints, tinyGpt2 } from "./gpt2-variants.ts";
+import { randomNetwork } from "./random-network.ts";
 
 const test = suite("choose-steps");
 
@@ -101,6 +104,21 @@ test("GPT-2's entry points, whatever is chosen", () => {
       if (symbols["T"] === 1) assert.ok(countOf(made, "attention_merge") === 1, name);
       expectSame(graph, made, { T: 3, P: 2, ...symbols }, `${name}, way ${way}`);
     }
+});
+
+test("random networks, whatever is chosen", () => {
+  let fired = 0;
+  for (const graph of fc.sample(randomNetwork(8), { numRuns: 60, seed: 3 }))
+    for (const way of [0, 2]) {
+      const count: Compare = (...asked) => {
+        const made = always(way)(...asked);
+        if (made.chosen !== undefined) fired++;
+        return made;
+      };
+      const made = runPasses(graph, pipeline({ policy: { ...defaultPolicy, compare: count } }));
+      expectSame(graph, made, { B: 2, T: 3, P: 2 }, `way ${way} of ${printGraph(graph)}`);
+    }
+  assert.ok(fired > 20, `${fired} cuts`);
 });
 
 test("says what the ways are predicted to take", () => {

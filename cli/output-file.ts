@@ -3,7 +3,7 @@
 import { rmSync } from "node:fs";
 import { access, constants, stat } from "node:fs/promises";
 import { dirname, sep } from "node:path";
-import { isMissing, openDestination, openRegular, realPath, reasonOf, wayOutOf } from "../engine/index.ts";
+import { isMissing, openDestination, readBeginning, realPath, reasonOf, wayOutOf } from "../engine/index.ts";
 import { fileError } from "../runtime/index.ts";
 import { isSystemError } from "./refused.ts";
 import { undoable } from "./undo.ts";
@@ -51,14 +51,7 @@ async function checkFolder(path: string): Promise<void> {
 async function beginsWith(path: string, opening: string): Promise<boolean> {
   const wanted = Buffer.from(opening);
   try {
-    const file = await openRegular(path);
-    try {
-      const first = Buffer.alloc(wanted.length);
-      await file.read(first, 0, first.length, 0);
-      return first.equals(wanted);
-    } finally {
-      await file.close();
-    }
+    return wanted.equals(await readBeginning(path, wanted.length));
   } catch (error) {
     if (!isSystemError(error)) throw error;
     throw fileError(path, `can't be read: ${reasonOf(error)}`, wayOutOf(error, "give a new name"));

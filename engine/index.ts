@@ -4,11 +4,10 @@
  */
 
 export { MOST_FILE_BYTES } from "../runtime/bounds.ts";
-export { type Destination, openDestination } from "../runtime/destination.ts";
+export { type Destination, type DestinationFile, openDestination } from "../runtime/destination.ts";
 export { parseJson } from "../runtime/json.ts";
-export { openRegular } from "../runtime/open-regular.ts";
 export { isMissing, realPath } from "../runtime/real-path.ts";
-export { readRegular, readRegularText } from "../runtime/regular-file.ts";
+export { readBeginning, readRegular, readRegularText } from "../runtime/regular-file.ts";
 export type { FoundTokenizer } from "../runtime/tokenizer-files.ts";
 export { USE_IDS } from "../runtime/tokenizer-json.ts";
 export { type CheckedBundle, checkBundle } from "./check-bundle.ts";

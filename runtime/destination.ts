@@ -1,13 +1,21 @@
 // A file on its way to its place, for Node: under a temporary name until it is whole, so that a failure leaves no half of one.
 import { randomBytes } from "node:crypto";
-import { type FileHandle, open, rename, rm, stat } from "node:fs/promises";
+import { open, rename, rm, stat } from "node:fs/promises";
 import { dirname, join, sep } from "node:path";
 import { fileError } from "./errors.ts";
 import { isMissing, realPath } from "./real-path.ts";
 
+/** A file that is written from its beginning on, as Node opens it. */
+export interface DestinationFile {
+  /** Some of the bytes, of which the system may take fewer. */
+  write(bytes: Uint8Array, offset: number, length: number): Promise<{ readonly bytesWritten: number }>;
+  writeFile(data: string | Uint8Array): Promise<void>;
+  close(): Promise<void>;
+}
+
 /** Where the bytes go, before they are in their place. */
 export interface Destination {
-  readonly file: FileHandle;
+  readonly file: DestinationFile;
   /** Puts the closed file in its place. */
   place(): Promise<void>;
   /** Removes the closed file, unless it is what stood there before. */

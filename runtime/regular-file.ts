@@ -25,6 +25,21 @@ export async function readRegular(path: string, most: number = MOST_FILE_BYTES):
   }
 }
 
+/**
+ * The first `length` bytes of a regular file, or all that there are.
+ * @throws as `openRegular`.
+ */
+export async function readBeginning(path: string, length: number): Promise<Uint8Array<ArrayBuffer>> {
+  const file = await openRegular(path);
+  try {
+    const first = new Uint8Array(length);
+    const { bytesRead } = await file.read(first, 0, length, 0);
+    return first.subarray(0, bytesRead);
+  } finally {
+    await file.close();
+  }
+}
+
 /** `readRegular`, synchronously. */
 export function readRegularSync(path: string, most: number = MOST_FILE_BYTES): Uint8Array<ArrayBuffer> {
   const file = openRegularSync(path);

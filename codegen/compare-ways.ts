@@ -2,6 +2,7 @@
 import type { Node, SymbolValues } from "../ir/index.ts";
 import type { RegionPolicy } from "../passes/index.ts";
 import { type RankedKernel, rankKernels } from "./rank-kernels.ts";
+import { kernelPolicy } from "./select-kernel.ts";
 import type { Target } from "./target.ts";
 import type { Toolkit } from "./toolkit.ts";
 
@@ -16,16 +17,21 @@ interface Comparing {
   readonly lengths: SymbolValues;
 }
 
-/** The node itself, unless a way is clearly faster; a way that no kernel computes, or whose kernel accounts for nothing, is not. */
-export const compareWays =
-  ({ target, toolkit, lengths }: Comparing): NonNullable<RegionPolicy["compare"]> =>
-  (_question, node, ways) => {
+/**
+ * The node itself, unless a way is clearly faster; a way is not that has a step which no kernel computes, which needs more buffers than the
+ * target binds, or whose kernel accounts for nothing.
+ */
+export const compareWays = ({ target, toolkit, lengths }: Comparing): NonNullable<RegionPolicy["compare"]> => {
+  const policy = kernelPolicy(target, toolkit);
+  return (_question, node, ways) => {
     const best = (one: Node): RankedKernel | undefined => {
       const ranked = rankKernels(one, target, lengths, toolkit)[0];
       return ranked?.accounts ? ranked : undefined;
     };
     const secondsOf = (steps: readonly Node[]): number =>
-      steps.reduce((sum, step) => sum + (best(step)?.prediction.seconds ?? Number.POSITIVE_INFINITY), 0);
+      steps.some((step) => policy.refusesNode?.(step) !== undefined)
+        ? Number.POSITIVE_INFINITY
+        : steps.reduce((sum, step) => sum + (best(step)?.prediction.seconds ?? Number.POSITIVE_INFINITY), 0);
     const own = best(node)?.prediction;
     // What reads as fast as memory gives gains nothing, since another step costs its launch.
     if (!own || own.seconds * CLEARLY <= own.parts.memory + 2 * own.parts.launch)
@@ -35,3 +41,4 @@ export const compareWays =
     const isClear = (others[fastest] ?? Number.POSITIVE_INFINITY) <= CLEARLY * own.seconds;
     return { seconds: [own.seconds, ...others], ...(isClear && { chosen: fastest }) };
   };
+};

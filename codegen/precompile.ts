@@ -23,12 +23,13 @@ export const TEMPLATE_OPTIONS: Options = {
 export const precompileTemplate = (name: string, text: string, readsOf?: ReadsOf): string =>
   `{ "reads": ${JSON.stringify(parametersOf(name, text, readsOf))}, "spec": ${Handlebars.precompile(text, TEMPLATE_OPTIONS)} }`;
 
-/** The parameters that a partial reads, by its name. */
-export type ReadsOf = (partial: string) => readonly string[];
+/** The parameters that a partial reads, by its name; undefined of one that there is not. */
+export type ReadsOf = (partial: string) => readonly string[] | undefined;
 
 /**
  * The parameters that a text reads, from its syntax tree: Handlebars renders a missing `{{#if x}}` as false even when strict. Those of
  * the partials that it uses are among them, but for what it gives them itself.
+ * @throws CompileError for text that is no template, and for a partial that `readsOf` does not know.
  */
 export function parametersOf(name: string, text: string, readsOf: ReadsOf = () => []): readonly string[] {
   const names = new Set<string>();
@@ -39,8 +40,12 @@ export function parametersOf(name: string, text: string, readsOf: ReadsOf = () =
       const given = (partial.hash as hbs.AST.Hash | undefined)?.pairs ?? [];
       this.acceptArray(given.map((pair) => pair.value));
       const own = new Set(given.map((pair) => pair.key));
-      if ("original" in partial.name)
-        for (const read of readsOf(String(partial.name.original))) if (!own.has(read)) names.add(read);
+      if (!("original" in partial.name)) return;
+      const used = String(partial.name.original);
+      const reads = readsOf(used);
+      if (!reads)
+        throw new CompileError(name, `uses the partial ${shortValue(used)}, which there is not`, "write its text here");
+      for (const read of reads) if (!own.has(read)) names.add(read);
     }
     override PathExpression(path: hbs.AST.PathExpression): void {
       const [head] = path.parts;

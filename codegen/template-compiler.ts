@@ -4,6 +4,7 @@
  * @module wgpt/template
  */
 import Handlebars from "handlebars";
+import { own } from "../base/index.ts";
 import { PARTIALS } from "./kernels/templates.ts";
 import { parametersOf, TEMPLATE_OPTIONS } from "./precompile.ts";
 import { checkedTemplate, printF32, printTimes, type Template } from "./template.ts";
@@ -17,7 +18,7 @@ hbs.registerHelper("times", printTimes);
 for (const [name, { spec }] of Object.entries(PARTIALS))
   hbs.registerPartial(name, hbs.template(spec as TemplateSpecification));
 
-const readsOf = (partial: string): readonly string[] => PARTIALS[partial]?.reads ?? [];
+const readsOf = (partial: string): readonly string[] | undefined => own(PARTIALS, partial)?.reads;
 
 /**
  * A template from its text; `name` is what errors call it. The text may use `{{> linear-id}}`, as the kernels of wgpt do.

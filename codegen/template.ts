@@ -33,11 +33,26 @@ interface Block {
   readonly data: object;
 }
 
+/** More than any shader has use for, and few enough to print. */
+const MOST_TIMES = 2 ** 16;
+
 /** The block as often as its argument says, counted in `@index`: what would stand in a loop, unrolled. */
-export function printTimes(this: unknown, times: unknown, block: unknown): string {
-  if (typeof times !== "number" || !Number.isSafeInteger(times) || times < 0)
-    throw new CompileError("template", `a block stands ${String(times)} times`, "times takes a whole number");
-  const { fn, data } = block as Block;
+export function printTimes(this: unknown, ...given: readonly unknown[]): string {
+  // What Handlebars knows of the block comes last, behind what the template gives.
+  const [times] = given;
+  const { fn, data } = given.at(-1) as Partial<Block>;
+  if (given.length !== 2 || fn === undefined || data === undefined)
+    throw new CompileError(
+      "template",
+      `times is given ${given.length - 1} values${fn === undefined ? ", and no block" : ""}`,
+      "it takes a number and a block: {{#times n}}…{{/times}}",
+    );
+  if (typeof times !== "number" || !Number.isSafeInteger(times) || times < 0 || times > MOST_TIMES)
+    throw new CompileError(
+      "template",
+      `a block stands ${shortValue(times)} times`,
+      `times takes a whole number, 0 to ${MOST_TIMES}`,
+    );
   return Array.from({ length: times }, (_, index) => fn(this, { data: { ...data, _parent: data, index } })).join("");
 }
 

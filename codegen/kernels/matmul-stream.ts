@@ -57,8 +57,12 @@ function walk(inner: number, { split, ahead }: StreamConfig) {
   return { turns, rest: Math.ceil(inner / split) - turns * ahead, uneven: inner % split !== 0 };
 }
 
+/** How many invocations lie side by side: no more than there are columns for. */
+const lanesOf = (region: Region, { lanes, vectors }: StreamConfig): number =>
+  Math.min(lanes, Math.ceil(constantDim(matmulOf(region).columns) / longVector(region).size / vectors));
+
 /** What both kernels have in common of a region. */
-function stream(region: Region, { lanes: most, ...config }: StreamConfig) {
+function stream(region: Region, config: StreamConfig) {
   const view = matmulOf(region);
   const { node, y, inner, columns } = view;
   const { size, vector } = longVector(region);
@@ -67,8 +71,8 @@ function stream(region: Region, { lanes: most, ...config }: StreamConfig) {
   const { parts } = view;
   const n = constantDim(inner) / parts;
   const width = constantDim(columns) / size;
-  const lanes = Math.min(most, Math.ceil(width / vectors));
-  const { turns, rest, uneven } = walk(n, { lanes, ...config });
+  const lanes = lanesOf(region, config);
+  const { turns, rest, uneven } = walk(n, config);
   const folds = foldsOf(split);
   const params = {
     rows,
@@ -196,9 +200,10 @@ const normalizedKernel = (named: Named): Kernel =>
       const problem =
         refusesRows(view, target) ?? refusesNorm(norm) ?? refusesWeight(view, false) ?? refusesVectors(view, region);
       if (problem) return problem;
-      const strides = Math.ceil(constantDim(view.inner) / (config.lanes * config.split));
+      const invocations = lanesOf(region, config) * config.split;
+      const strides = Math.ceil(constantDim(view.inner) / invocations);
       return strides > MOST_STRIDES
-        ? `each of ${config.lanes * config.split} invocations would keep ${strides} columns of the row`
+        ? `each of ${invocations} invocations would keep ${strides} columns of the row`
         : undefined;
     },
     lower(region, _target, config) {

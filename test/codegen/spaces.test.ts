@@ -208,4 +208,20 @@ test("every kernel has a default, and no configuration twice", () => {
         assert.is(new Set(configs.map((c) => JSON.stringify(c))).size, configs.length, kernel.name);
 });
 
+test("of a normalised row, an invocation keeps a few columns, however few there are of the matrix", () => {
+  for (const target of ["webgpu-default", "h100", "apple-m2"].map(targetByName))
+    for (const columns of [4, 8, 16, 64]) {
+      const row = 1600;
+      const graph = parseGraph(`graph g(x: f32[1, ${row}], g: f32[${row}], c: f32[${row}], w: f32[${row}, ${columns}]) {
+        y = fused matmul(x, g, c, w) { n = layer_norm(x, g, c) y = matmul(n, w) return y } return y }`);
+      const node = at(graph.nodes, 0);
+      const found = candidates(node, target).find((c) => c.kernel.name === "matmul_stream_normalized");
+      for (const config of found?.configs ?? []) {
+        const { wgsl } = renderShader({ kernel: found?.kernel ?? at(standard.kernels, 0), config }, node, target);
+        const kept = wgsl.match(/^ *let x\d+ = load_row/gm)?.length ?? 0;
+        assert.ok(kept <= 16, `${target.name} ${columns} ${JSON.stringify(config)}: ${kept} columns`);
+      }
+    }
+});
+
 test.run();

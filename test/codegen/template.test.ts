@@ -5,6 +5,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { type PrecompiledTemplate, precompiledTemplate } from "../../codegen/template.ts";
 import { precompileTemplate, template } from "../../codegen/template-compiler.ts";
+import { CompileError } from "../../ir/errors.ts";
 import { PRECOMPILED } from "../../tools/fresh-templates.mjs";
 import { capture } from "../../tools/run-command.mjs";
 import { templatesText } from "../../tools/templates.ts";
@@ -29,6 +30,30 @@ test("refuses what is no f32 constant", () => {
   const t = mine("{{f32 a}}", ["a"]);
   for (const a of [Number.NaN, Number.POSITIVE_INFINITY, 1e39, "1.0", true])
     assert.throws(() => t.render({ a }), /is no f32 constant/);
+});
+
+test("stands a block as often as a number says, and refuses what is none", () => {
+  const t = mine("{{#times n}}x{{@index}};{{/times}}", ["n"]);
+  assert.is(t.render({ n: 3 }), "x0;x1;x2;\n");
+  assert.is(t.render({ n: 0 }), "\n");
+  for (const n of [-1, 0.5, Number.NaN, 2 ** 40, "3", true])
+    assert.throws(() => t.render({ n }), /a block stands .+ times\nhint: times takes a whole number, 0 to 65536/);
+  for (const [text, names, facts] of [
+    ["{{times n}}", ["n"], /times is given 1 values, and no block/],
+    ["{{f32 (times n)}}", ["n"], /times is given 1 values, and no block/],
+    ["{{#times}}x{{/times}}", [], /times is given 0 values/],
+    ["{{#times n m}}x{{/times}}", ["n", "m"], /times is given 2 values/],
+  ] as const)
+    assert.throws(
+      () => mine(text, names as readonly string[]).render(Object.fromEntries(names.map((name) => [name, 1]))),
+      (error: Error) => error instanceof CompileError && facts.test(error.message),
+      text,
+    );
+});
+
+test("refuses a partial that there is not", () => {
+  for (const name of ["nosuch", "constructor"])
+    assert.throws(() => mine(`{{> ${name}}}`, []), new RegExp(`^mine: uses the partial "${name}", which there is not`));
 });
 
 test("refuses to render without a value, also inside a condition", () => {

@@ -2,6 +2,7 @@
 import * as fc from "fast-check";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { compileEntries } from "../../codegen/compile.ts";
 import { compileGpt2 } from "../../codegen/compile-gpt2.ts";
 import { targetByName } from "../../codegen/target.ts";
 import { at } from "../../ir/errors.ts";
@@ -148,6 +149,21 @@ test("a machine of many units computes attention of few heads in parts, two core
     ).steps.map((s) => s.kernel.split(".")[0]);
   assert.ok(stepsOf("h100").includes("attention_parts"));
   assert.not.ok(stepsOf("lavapipe").some((k) => /parts|merge/.test(k ?? "")));
+});
+
+test("no step has more buffers than the target binds", () => {
+  const target = targetByName("webgpu-default");
+  const others = [0, 1, 2, 3, 4];
+  const graph =
+    parseGraph(`graph g(q: f32[1, 64], kv: f32[4096, 64], ${others.map((i) => `r${i}: f32[1, 64]`).join(", ")}) {
+    a = scaled_dot_product_attention(q, kv, kv, n_head=1, length=4000, scale=0.125, mask_value=-inf)
+    s = add(a, q)
+    ${others.map((i) => `s${i} = add(${i === 0 ? "s" : `s${i - 1}`}, r${i})`).join("\n")}
+    return s4
+  }`);
+  const { plan } = compileEntries("g", [{ name: "run", graph, maxima: {} }], { target });
+  const most = Math.max(...at(plan.entries, 0).steps.map((s) => s.bindings.length));
+  assert.ok(most <= target.limits.maxStorageBuffersPerShaderStage, `${most} buffers`);
 });
 
 test.run();

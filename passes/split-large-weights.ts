@@ -17,6 +17,7 @@ import {
   wholeTensor,
 } from "../ir/index.ts";
 import { cast, concat, matmul, transpose } from "../ir/ops/index.ts";
+import { type FreeName, freeNames } from "./free-names.ts";
 import type { Pass } from "./pass.ts";
 import { type Replacement, rebuild } from "./rebuild.ts";
 
@@ -62,22 +63,9 @@ function splitWeight(graph: Graph, input: Input, maxBytes: number, maxBuffers: n
   return typeof made === "string" ? unreachable(`splitting ${name} fails: ${made}`) : made;
 }
 
-type FreeName = (wanted: string) => string;
-
 interface Limits {
   readonly free: FreeName;
   readonly maxBuffers: number;
-}
-
-function freeNames(graph: Graph): FreeName {
-  const values = [...graph.inputs.map((i) => i.value), ...graph.nodes.flatMap((n) => n.results)];
-  const taken = new Set(values.map((v) => v.name));
-  return (wanted) => {
-    let name = wanted;
-    for (let i = 0; taken.has(name); i++) name = `${wanted}.${i}`;
-    taken.add(name);
-    return name;
-  };
 }
 
 const bytesOf = ({ type }: Value): number =>

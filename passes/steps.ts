@@ -19,6 +19,7 @@ import {
   withoutDeadNodes,
 } from "../ir/index.ts";
 import { Emitter } from "./emit.ts";
+import { freeNames } from "./free-names.ts";
 import { anchorOf } from "./region.ts";
 
 /** One of the nodes that come of another: its anchor, and the values that those after it read, or that it returns. */
@@ -36,10 +37,13 @@ export function inParts(node: Node, parts: number): readonly Node[] | undefined 
   const anchor = anchorIn(node, body);
   if (!anchor?.op.split) return undefined;
   const made: Node[] = [];
+  const freeName = freeNames(body);
   const emit: Emit = (op, operands, attrs = {}) => {
     const values = operands.map((v) => (typeof v === "number" ? literal(v, "f32") : v));
     const types = inferTypes(op, values, completeAttrs(op, attrs, op.name), op.name);
-    const names = types.map((_, i) => `${anchor.results[0]?.name}.part${made.length}${i === 0 ? "" : `.${i}`}`);
+    const names = types.map((_, i) =>
+      freeName(`${anchor.results[0]?.name}.part${made.length}${i === 0 ? "" : `.${i}`}`),
+    );
     const one = makeNode(op, values, attrs, names);
     made.push(one);
     return one.results;

@@ -97,6 +97,21 @@ test("whole regions: what comes before goes along with the parts, what follows w
   expectSame(graph, both, {}, "after its norm, and in parts");
 });
 
+test("a region whose values are called as parts would be", () => {
+  const graph = parseGraph(`graph g(x: f32[1, 8], w: f32[8, 8]) {
+    y, y.0 = fused matmul(x, w) {
+      m.part0 = neg(x)
+      m = matmul(m.part0, w)
+      m.part1 = add(m, x)
+      return m.part1, m
+    }
+    return y, y.0
+  }`);
+  const made = chooseSteps(always(1)).run(graph);
+  assert.is(countOf(made, "matmul_parts"), 1);
+  expectSame(graph, made, {}, "in parts");
+});
+
 test("GPT-2's entry points, whatever is chosen", () => {
   for (const { name, graph, symbols } of entryPoints(tinyGpt2({ n_layer: 1 })))
     for (const way of [0, 1, 2]) {

@@ -39,7 +39,7 @@ export interface PluginOptions {
 export const pluginOption = (): Option =>
   new Option(
     "--plugin <file>",
-    "compile with a plugin too: a JavaScript or TypeScript file whose default export is `definePlugin({ name, ops, kernels, passes })` of wgpt/codegen; may be given several times",
+    "compile with a plugin too: a JavaScript or TypeScript file whose default export is `definePlugin({ name, ops, kernels, storages, passes, families })` of wgpt/codegen; may be given several times",
   ).argParser((file: string, before: readonly string[] = []) => collect(filePath(file), before));
 
 /**

@@ -40,7 +40,7 @@ function readMachines(text: string): readonly Target[] {
 export const rooflineCommand = new Command("roofline")
   .summary("predict what bounds each step of a model on a GPU")
   .description(
-    "Predicts how long each distinct step of MODEL takes on a machine, and what bounds it: memory, too few loads on their way, the cache, arithmetic, the launch. Nothing is measured, and no GPU and no weights are needed. Steps that take most of the time come first.",
+    "Predicts how long each distinct step of MODEL takes on a machine, and what bounds it: memory, latency (too few loads on their way), the cache, shared (workgroup memory), arithmetic, the launch. Nothing is measured, and no GPU and no weights are needed. Steps that take most of the time come first. memory: bytes that a call touches, each once, in KiB or MiB; multiply-adds: of a call, two operations each; GB/s (10^9 bytes) and GFLOP/s: these by the predicted time; share: of the time of all calls.",
   )
   .argument(
     "[model]",
@@ -60,7 +60,7 @@ export const rooflineCommand = new Command("roofline")
     `which entry point: ${ENTRY_NAMES.join(", ")}, or a graph of the file (default: decode, or the first)`,
   )
   .option("--past <n>", "tokens that stand before (default: half of the context)", count)
-  .option("--svg <file>", "write a roofline plot of it", filePath)
+  .option("--svg <file>", "write a roofline plot as SVG: FLOP/s against FLOP for each byte of memory", filePath)
   .addOption(maxOption())
   .addOption(dtypeOption())
   .addOption(contextOption())

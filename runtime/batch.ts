@@ -90,8 +90,8 @@ export class Batch {
       checkIds(`prompt ${s}`, ids, n_vocab);
       if (ids.length === 0 || ids.length > n_ctx)
         throw optionError(`prompt ${s}`, `has ${ids.length} tokens, but the context is ${n_ctx}`, `give 1 to ${n_ctx}`);
-      checkSampler(sampler);
-      checkSeed(own);
+      checkSampler(sampler, `sampler of prompt ${s}`);
+      checkSeed(own, `seed of prompt ${s}`);
       texts.set(ids, s * room);
     });
     const perSequence = Math.ceil(n_ctx / pageSize);
@@ -113,7 +113,9 @@ export class Batch {
       seed,
       Uint32Array.from(prompts, (p) => p.seed ?? 0),
     );
-    const bits = prompts.map(({ sampler = GREEDY }) => suppressedBits(sampler.suppressTokens ?? [], n_vocab));
+    const bits = prompts.map(({ sampler = GREEDY }, s) =>
+      suppressedBits(sampler.suppressTokens ?? [], n_vocab, `sampler of prompt ${s}`),
+    );
     this.#write(suppressed, concat(bits, Uint32Array));
     const rows = prompts.flatMap(({ ids }, s) => Array.from({ length: ids.length - 1 }, (_, p) => [s, p] as const));
     const [symbol] = this.#executor.entry("logits").symbols;
@@ -129,7 +131,8 @@ export class Batch {
   }
 
   /**
-   * Draws `steps` tokens for each sequence, and returns them by sequence. All steps are submitted at once; nothing is written between them.
+   * Draws `steps` tokens for each sequence, and returns them by sequence. All steps are submitted at once; nothing is written between them,
+   * so that a sequence which has drawn an end token goes on: what follows it is the caller's to drop.
    * @throws RuntimeError where one does not fit, and where logits are no distribution.
    */
   async decode(steps: number): Promise<readonly (readonly number[])[]> {

@@ -31,25 +31,28 @@ const KINDS = {
   repetitionPenalty: "number",
 } as const;
 
-/** @throws RuntimeError for settings out of range, naming the setting and its range. */
-export function checkSampler(settings: SamplerSettings): void {
-  checkOptions("sampler", settings ?? null, KINDS);
+/**
+ * `place` is what an error calls the settings.
+ * @throws RuntimeError for settings out of range, naming the setting and its range.
+ */
+export function checkSampler(settings: SamplerSettings, place = "sampler"): void {
+  checkOptions(place, settings ?? null, KINDS);
   const { temperature, topK, topP, minP, repetitionPenalty } = settings;
   if (!(temperature >= 0 && temperature < Number.POSITIVE_INFINITY))
     throw optionError(
-      "sampler",
+      place,
       `temperature is ${temperature}, but must be ≥ 0`,
       "0 is greedy, 1 is the model's own distribution",
     );
   if (topK !== undefined && !(Number.isInteger(topK) && topK >= 1))
-    throw optionError("sampler", `topK is ${topK}, but must be a whole number ≥ 1`, "leave it out to keep every token");
+    throw optionError(place, `topK is ${topK}, but must be a whole number ≥ 1`, "leave it out to keep every token");
   if (topP !== undefined && !(topP > 0 && topP <= 1))
-    throw optionError("sampler", `topP is ${topP}, but must be > 0 and ≤ 1`, "leave it out to keep every token");
+    throw optionError(place, `topP is ${topP}, but must be > 0 and ≤ 1`, "leave it out to keep every token");
   if (minP !== undefined && !(minP >= 0 && minP <= 1))
-    throw optionError("sampler", `minP is ${minP}, but must be ≥ 0 and ≤ 1`, "leave it out to keep every token");
+    throw optionError(place, `minP is ${minP}, but must be ≥ 0 and ≤ 1`, "leave it out to keep every token");
   if (repetitionPenalty !== undefined && !(repetitionPenalty >= 0.01 && repetitionPenalty <= 100))
     throw optionError(
-      "sampler",
+      place,
       `repetitionPenalty is ${repetitionPenalty}, but must be from 0.01 to 100`,
       "1 changes nothing; 1.1 to 1.3 are usual",
     );
@@ -63,23 +66,26 @@ export function settingsData(settings: SamplerSettings, n_vocab: number): Float3
 }
 
 /**
- * `suppressTokens` as the draw reads them: id i is bit i % 32 of word ⌊i / 32⌋.
+ * `suppressTokens` as the draw reads them: id i is bit i % 32 of word ⌊i / 32⌋. `place` is what an error calls the settings.
  * @throws RuntimeError for an id that is none, and where no token would be left.
  */
-export function suppressedBits(ids: readonly number[], n_vocab: number): Uint32Array<ArrayBuffer> {
+export function suppressedBits(ids: readonly number[], n_vocab: number, place = "sampler"): Uint32Array<ArrayBuffer> {
   const words = new Uint32Array(suppressedWords(n_vocab));
   for (const id of ids) {
     if (!(Number.isInteger(id) && id >= 0 && id < n_vocab))
-      throw optionError("sampler", `suppressTokens has ${id}`, `token ids are 0 to ${n_vocab - 1}`);
+      throw optionError(place, `suppressTokens has ${id}`, `token ids are 0 to ${n_vocab - 1}`);
     words[id >>> 5] = (words[id >>> 5] ?? 0) | (1 << (id & 31));
   }
   if (ids.length >= n_vocab && new Set(ids).size === n_vocab)
-    throw optionError("sampler", `suppressTokens has all ${n_vocab} ids, so that none is left to draw`);
+    throw optionError(place, `suppressTokens has all ${n_vocab} ids, so that none is left to draw`);
   return words;
 }
 
-/** @throws RuntimeError for a seed that is no u32. */
-export function checkSeed(seed: number): void {
+/**
+ * `place` is what an error calls the seed.
+ * @throws RuntimeError for a seed that is no u32.
+ */
+export function checkSeed(seed: number, place = "seed"): void {
   if (!(Number.isInteger(seed) && seed >= 0 && seed < 2 ** 32))
-    throw optionError("seed", `is ${seed}, but must be a whole number ≥ 0 and < 2^32`);
+    throw optionError(place, `is ${seed}, but must be a whole number ≥ 0 and < 2^32`);
 }

@@ -115,6 +115,11 @@ gpuTest("a batch says what does not fit", async (gpu) => {
     await refuses(() => batch.start([{ ids: [1] }]), /has 2 sequences, but is given 1 prompts/);
     await refuses(() => batch.start([{ ids: [1] }, { ids: [] }]), /prompt 1: has 0 tokens/);
     await refuses(() => batch.start([{ ids: [1] }, { ids: [config.n_vocab] }]), /is not in the vocabulary/);
+    const sampled = (temperature: number, seed: number, suppressTokens: number[]) =>
+      batch.start([{ ids: [1] }, { ids: [1], sampler: { temperature, suppressTokens }, seed }]);
+    await refuses(() => sampled(-1, 0, []), /sampler of prompt 1: temperature is -1/);
+    await refuses(() => sampled(1, -1, []), /seed of prompt 1: is -1/);
+    await refuses(() => sampled(1, 0, [config.n_vocab]), /sampler of prompt 1: suppressTokens has/);
     await batch.start([{ ids: [1] }, { ids: [1, 2, 3] }]);
     await refuses(() => batch.decode(config.n_ctx), /do not fit/);
     assert.is((await batch.decode(config.n_ctx - 2)).length, 2);

@@ -1,7 +1,7 @@
 // What a step of a bundle could reach on a GPU, read off AMD's machine code with no GPU: a check of the cost model by another way, which
 // knows nothing of what kernels say of themselves.
 //
-//     npx tsx bench/inflight.ts BUNDLE [--variant f16-subgroups] [--entry decode] [--past 511] [--tokens 128]
+//     npx tsx bench/inflight.ts [gpt2-xl] [--target h100] [--dtype f16] [--entry decode] [--past 511] [--tokens 128]
 //
 // A kernel that is bound by memory moves at most (bytes in flight) / (latency), by Little's law. Bytes in flight are the invocations that
 // are resident times the bytes that one has asked for before it waits, in the loop that loads most. Prints a line for each distinct step,
@@ -11,10 +11,12 @@
 //
 // beside the time that the machine's limits alone would take. The rate: peak × share of multiply-adds among the instructions of the
 // hottest loop × min(1, waves / (4 a SIMD)), since a wave waits for its own results. A model: it says where parallelism is missing, no more.
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { DTYPE_BYTES } from "../base/dtype.ts";
+import { evalPlanDim, type PlanStep } from "../base/plan.ts";
 import { compileForGpus } from "../cli/isa/machine-code.ts";
+import { compileModel, targetByName } from "../codegen/index.ts";
+import { type Dim, evalDim, FAMILIES, type Value } from "../ir/index.ts";
 
 interface Gpu {
   /** B/s, s, units, waves of 32 that each can hold, s between dependent dispatches, multiply-adds/s, SIMDs of a unit. */
@@ -34,72 +36,36 @@ const GPUS: Readonly<Record<string, Gpu>> = {
   "RTX 4060": { bw: 0.272e12, latency: 500e-9, units: 24, waves: 48, gap: 2e-6, fma: 7.5e12, simds: 4 },
 };
 
-type Dim = number | readonly (readonly [number, ...string[]])[];
-interface Step {
-  readonly kernel: string;
-  readonly bindings: readonly string[];
-  readonly workgroups: readonly (readonly { readonly dim: Dim; readonly per: number }[])[];
-}
-interface Buffer {
-  readonly name: string;
-  readonly kind: string;
-  readonly bytes: readonly (readonly Dim[])[];
-}
-interface KernelFile {
-  readonly name: string;
-  readonly summary: string;
-  readonly file: string;
-}
-interface Variant {
-  readonly name: string;
-  readonly buffers: readonly Buffer[];
-  readonly kernels: readonly KernelFile[];
-  readonly entries: readonly {
-    readonly name: string;
-    readonly fixed: Readonly<Record<string, number>>;
-    readonly steps: readonly Step[];
-  }[];
-}
-
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
-    variant: { type: "string" },
+    target: { type: "string", default: "h100" },
+    dtype: { type: "string", default: "f16" },
     entry: { type: "string", default: "decode" },
     past: { type: "string", default: "511" },
     tokens: { type: "string", default: "128" },
   },
 });
-const [bundle] = positionals;
-if (bundle === undefined) throw new Error("usage: npx tsx bench/inflight.ts BUNDLE [--variant NAME] [--entry NAME]");
-const plan = JSON.parse(readFileSync(join(bundle, "plan.json"), "utf8"));
-const variants: readonly Variant[] = plan.variants;
-const variant = found(
-  values.variant === undefined ? variants.at(-1) : variants.find((v) => v.name === values.variant),
-  "variant",
-);
-const entry = found(
-  variant.entries.find((e) => e.name === values.entry),
-  "entry",
-);
-const maxima = Object.fromEntries(plan.symbols.map((s: { name: string; max: number }) => [s.name, s.max]));
+const [model = "gpt2-xl"] = positionals;
+const [family] = FAMILIES;
+const config = family?.readConfig(found(family.presets[model], `preset ${model}`));
+if (!family || !config) throw new Error(`there is no preset ${model}`);
+const { plan, entries } = compileModel(family, config, {
+  target: targetByName(values.target),
+  weights: values.dtype as "f16",
+  entries: [values.entry as "decode"],
+});
+const entry = found(plan.entries[0], "entry");
+const { bound } = found(entries[0], "entry");
 
 const symbols: Readonly<Record<string, number>> = {
   P: Number(values.past),
   T: entry.fixed["T"] ?? Number(values.tokens),
 };
 const tokens = symbols["T"] ?? 1;
-const numberOf = (d: Dim, given: Readonly<Record<string, number>>): number =>
-  typeof d === "number"
-    ? d
-    : d.reduce((n, [factor, ...names]) => n + names.reduce((p, s) => p * (given[s] ?? Number.NaN), factor), 0);
-const dim = (d: Dim): number => numberOf(d, symbols);
+const lengthOf = (d: Dim): number => evalDim(d, symbols) ?? Number.NaN;
 
-const used = new Set(entry.steps.map((s) => s.kernel));
-const texts = variant.kernels
-  .filter((k) => used.has(k.name))
-  .map((k) => ({ ...k, wgsl: readFileSync(join(bundle, k.file), "utf8") }));
-const [code] = await compileForGpus(texts, [{ name: FAMILY, family: FAMILY }], () => undefined);
+const [code] = await compileForGpus(plan.kernels, [{ name: FAMILY, family: FAMILY }], () => undefined);
 const codes = new Map((code?.kernels ?? []).map((k) => [k.kernel, k]));
 
 interface Measured {
@@ -175,37 +141,47 @@ function measure(asm: string): Measured {
   return { most, ...busy };
 }
 
-const buffers = new Map(variant.buffers.map((b) => [b.name, b]));
-const sizeOf = (b: Buffer): number =>
-  Math.max(...b.bytes.map((product) => product.reduce<number>((n, d) => n * dim(d), 1)));
-const summaryOf = (step: Step): string => variant.kernels.find((k) => k.name === step.kernel)?.summary ?? step.kernel;
-const isGather = (step: Step): boolean => /\bgather\b/.test(summaryOf(step));
-const storageBytes = (step: Step): number =>
+const weights = new Set(plan.weights.map((w) => w.name));
+const states = new Set(plan.buffers.filter((b) => b.kind === "state").map((b) => b.name));
+const sizeOf = ({ type }: Value): number =>
+  type.shape.reduce<number>((n, d) => n * lengthOf(d), DTYPE_BYTES[type.dtype]);
+const summaryOf = (step: PlanStep): string => plan.kernels.find((k) => k.name === step.kernel)?.summary ?? step.kernel;
+const isGather = (step: PlanStep): boolean => /\bgather\b/.test(summaryOf(step));
+const storageBytes = (step: PlanStep): number =>
   /\bdequantize\b/.test(summaryOf(step)) ? 1 : /\bcast\b/.test(summaryOf(step)) ? 2 : 4;
 
 /** Multiply-adds of a matmul's weight for all rows of the step; the head, which turns its weight, makes one row. */
-function multiplyAdds(step: Step): number {
+function multiplyAdds(step: PlanStep, values: readonly Value[]): number {
   if (!/\bmatmul/.test(summaryOf(step))) return 0;
-  return step.bindings.reduce((n, name) => {
-    const b = buffers.get(name);
-    const bytes = b?.kind === "weight" ? sizeOf(b) : 0;
-    const rows = /\btranspose\b/.test(summaryOf(step)) ? 1 : tokens;
-    return bytes < 1e5 ? n : n + (bytes / storageBytes(step)) * rows;
-  }, 0);
+  const rows = /\btranspose\b/.test(summaryOf(step)) ? 1 : tokens;
+  return values
+    .filter((v) => weights.has(v.name) && sizeOf(v) >= 1e5)
+    .reduce((n, v) => n + (sizeOf(v) / storageBytes(step)) * rows, 0);
 }
 
-/** Every buffer once, at this entry's sizes: weights whole, caches as far as they are filled, rows of what a gather reads. */
-const stepBytes = (step: Step): number =>
-  step.bindings.reduce((n, name) => {
-    const b = buffers.get(name);
-    if (!b) return n;
-    const bytes = sizeOf(b);
+/**
+ * What a step binds, each value once and as large as it is in this call: weights whole, caches as far as they are filled, rows of what a gather
+ * reads. A draw from parts reads the keys of one part, where no filter asks for more.
+ */
+const stepBytes = (step: PlanStep, values: readonly Value[]): number =>
+  values.reduce((n, v, at) => {
+    const bytes = sizeOf(v);
+    // A value that updates a state lies in its buffer.
+    const isState = states.has(step.bindings[at] ?? v.name);
     if (isGather(step) && bytes > 1e6) return n + 1e4;
-    // Buffers are sized for every entry: the last position's logits, and a row cut out of many, are one row.
-    const oneRow = b.kind === "output" || (/\bslice\b/.test(summaryOf(step)) && !isGather(step));
-    if (tokens > 1 && b.kind !== "weight" && b.kind !== "state" && oneRow) return n + bytes / tokens;
+    if (/from_parts/.test(summaryOf(step)) && bytes > 1e5)
+      return n + bytes / lengthOf(found(v.type.shape.at(-2), "axis"));
+    // A row cut out of many is one row.
+    if (
+      tokens > 1 &&
+      !weights.has(v.name) &&
+      !states.has(v.name) &&
+      /\bslice\b/.test(summaryOf(step)) &&
+      !isGather(step)
+    )
+      return n + bytes / tokens;
     const filled = (symbols["P"] ?? 0) + tokens;
-    return n + (b.kind === "state" && bytes > 1e5 ? (bytes * filled) / (maxima["P"] ?? 1024) : bytes);
+    return n + (isState && bytes > 1e5 ? (bytes * filled) / config.n_ctx : bytes);
   }, 0);
 
 interface Row {
@@ -220,23 +196,24 @@ interface Row {
 }
 const rows = new Map<string, Row>();
 const totals = Object.keys(GPUS).map(() => ({ time: 0, ideal: 0 }));
-for (const step of entry.steps) {
+for (const [i, step] of entry.steps.entries()) {
+  const held = bound[i] ?? [];
   const kernel = found(codes.get(step.kernel), step.kernel);
   const groups = step.workgroups.reduce(
-    (n, count) => n * count.reduce((m, f) => m * Math.ceil(dim(f.dim) / f.per), 1),
+    (n, count) => n * count.reduce((m, f) => m * Math.ceil(evalPlanDim(f.dim, symbols) / f.per), 1),
     1,
   );
   const { most, share } = measure(kernel.disassembly);
-  const [bytes, work] = [stepBytes(step), multiplyAdds(step)];
+  const [bytes, work] = [stepBytes(step, held), multiplyAdds(step, held)];
   const size = kernel.workgroupSize;
-  const shares = Object.values(GPUS).map(({ bw, latency, units, waves, gap, fma, simds }, i) => {
+  const shares = Object.values(GPUS).map(({ bw, latency, units, waves, gap, fma, simds }, g) => {
     const resident = Math.min(groups * size, units * waves * 32 * Math.min(1, kernel.wavesPerSimd / 32));
     // What is not there to be loaded is not in flight.
     const flight = Math.max(1, Math.min(bytes, resident * most));
     const rate = fma * Math.max(0.01, share) * Math.min(1, resident / 32 / (4 * units * simds));
     const limit = Math.max(bytes / bw, work / fma);
     const time = Math.max(bytes / bw, (bytes * latency) / flight, work / rate);
-    const total = found(totals[i], "GPU");
+    const total = found(totals[g], "GPU");
     total.time += time + gap;
     total.ideal += limit;
     return limit / time;
@@ -258,7 +235,7 @@ for (const step of entry.steps) {
 
 const names = Object.keys(GPUS);
 console.log(
-  `predictions for ${plan.name}, ${variant.name}, ${entry.name}, from ${code?.driver}'s machine code of ${FAMILY}`,
+  `predictions for ${model} in ${values.dtype}, ${entry.name}, compiled for ${plan.target}, from ${code?.driver}'s machine code of ${FAMILY}`,
 );
 console.log(`share of the machine's limit that ${names.join(" / ")} could reach`);
 console.log("workgroups  lanes  bytes in flight  waves/SIMD  spilled         MB  calls  shares            kernel");
@@ -282,6 +259,6 @@ for (const [i, { time, ideal }] of totals.entries()) {
 }
 
 function found<X>(x: X | undefined, what: string): X {
-  if (x === undefined) throw new Error(`${bundle} has no such ${what}`);
+  if (x === undefined) throw new Error(`there is no ${what}`);
   return x;
 }

@@ -5,6 +5,7 @@ import {
   anchorNode,
   at,
   bodyOfNode,
+  callMember,
   completeAttrs,
   type Emit,
   fusedNode,
@@ -48,11 +49,17 @@ export function inParts(node: Node, parts: number): readonly Node[] | undefined 
     made.push(one);
     return one.results;
   };
-  const results = anchor.op.split(emit, anchor.operands, anchor.attrs, parts);
-  if (!results || made.length < 2) return undefined;
+  const { op } = anchor;
+  const results = callMember(`${op.name} ${at(node.results, 0).name}`, "split", () =>
+    op.split?.(emit, anchor.operands, anchor.attrs, parts),
+  );
+  // What moves or computes elements goes along with the steps that read it.
+  const anchors = made.filter((one) => one.op.traits.anchor || one.op.traits.reduces);
+  if (!results || anchors.length < 2) return undefined;
   const renamed = new Map(anchor.results.map((r, i) => [r, at(results, i)]));
   const whole = withNodes(body, anchor, made, renamed);
-  const steps = made.map((one, i) => ({ anchor: one, results: i < made.length - 1 ? one.results : whole.results }));
+  const last = at(anchors, -1);
+  const steps = anchors.map((one) => ({ anchor: one, results: one === last ? whole.results : one.results }));
   return cut(node, whole, steps);
 }
 

@@ -9,7 +9,8 @@ import { at } from "../../ir/errors.ts";
 import type { Graph } from "../../ir/graph.ts";
 import { interpret } from "../../ir/interpret.ts";
 import { PRESETS } from "../../ir/models/gpt2/config.ts";
-import { OPS } from "../../ir/ops/index.ts";
+import { defineOp } from "../../ir/op.ts";
+import { OPS, reduceSum, reshape } from "../../ir/ops/index.ts";
 import { parseGraph } from "../../ir/parse.ts";
 import { printGraph } from "../../ir/print.ts";
 import type { SymbolValues } from "../../ir/type.ts";
@@ -18,6 +19,7 @@ import { chooseSteps } from "../../passes/choose-steps.ts";
 import { defaultPolicy } from "../../passes/fuse-pointwise.ts";
 import { runPasses } from "../../passes/pass.ts";
 import { pipeline } from "../../passes/pipeline.ts";
+import { withOps } from "../support/own-ops.ts";
 import { graphOfOp, seededOperands } from "../support/run-op.ts";
 import { assertClose, seededTensor } from "../support/tensors.ts";
 import { expectSaysNo } from "./expect-report.ts";
@@ -110,6 +112,41 @@ test("a region whose values are called as parts would be", () => {
   const made = chooseSteps(always(1)).run(graph);
   assert.is(countOf(made, "matmul_parts"), 1);
   expectSame(graph, made, {}, "in parts");
+});
+
+test("what moves elements in an op's parts goes along with a step, and a split that fails names its op", () => {
+  let fails = false;
+  const blocks = defineOp({
+    name: "sum_of_row",
+    summary: "the sum of a row",
+    operands: ["x"],
+    traits: { anchor: true },
+    cases: [{ types: ["f32[2, 8]"] }],
+    infer: ([x]) => ({ ...x, shape: x.shape.slice(0, 1) }),
+    decompose: (emit, [x]) => emit(reduceSum, [x], { keepdims: false }),
+    split(emit, [x], _attrs, parts) {
+      if (parts > 8) return undefined;
+      if (fails) throw new Error("none of mine");
+      const cut = emit(reshape, [x], { shape: [2, parts, 8 / parts] });
+      return emit(reduceSum, emit(reduceSum, cut, { keepdims: false }), { keepdims: false });
+    },
+  });
+  const graph = parseGraph(
+    "graph g(x: f32[2, 8]) { n = neg(x) r = sum_of_row(n) y = exp(r) return y }",
+    withOps([blocks]),
+  );
+  const only =
+    (parts: number): Compare =>
+    (_question, node, ways) => {
+      const offered = node.op === blocks || node.anchor === blocks ? ways() : [];
+      return { seconds: [1], ...(offered.length > 0 && { chosen: Math.log2(parts) - 1 }) };
+    };
+  const made = chooseSteps(only(4)).run(graph);
+  assert.is(made.nodes.filter((n) => n.anchor === reduceSum || n.op === reduceSum).length, 2, printGraph(made));
+  assert.is(countOf(made, "reshape"), 1);
+  expectSame(graph, made, {}, "with a reshape among the parts");
+  fails = true;
+  assert.throws(() => chooseSteps(only(2)).run(graph), /sum_of_row r: .*none of mine/);
 });
 
 test("GPT-2's entry points, whatever is chosen", () => {

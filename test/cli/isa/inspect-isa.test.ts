@@ -41,7 +41,7 @@ radvTest("prints a line for each GPU under each kernel, in columns, within 100 c
 });
 
 radvTest("prints the code of one kernel, its hot loop marked, and no encodings", async () => {
-  const text = await printed("--gpu", "mi200", "--only", "h.2.attn.residual");
+  const text = await printed("--gpu", "mi200", "--only", "h.2.mlp.act");
   assert.match(text, /^.*: 1 kernel\n/);
   const [, code = ""] = text.split(/^; ==== matmul_\S+ on mi200 ====\n/m);
   assert.match(code, /^BB0:\n {2}\w/);

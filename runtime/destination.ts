@@ -9,7 +9,9 @@ import { isMissing, realPath } from "./real-path.ts";
 export interface DestinationFile {
   /** Some of the bytes, of which the system may take fewer. */
   write(bytes: Uint8Array, offset: number, length: number): Promise<{ readonly bytesWritten: number }>;
+  /** All of it. */
   writeFile(data: string | Uint8Array): Promise<void>;
+  /** Before it is placed or discarded. */
   close(): Promise<void>;
 }
 

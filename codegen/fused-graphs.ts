@@ -52,14 +52,13 @@ function fuse(spec: EntrySpec, policy: RegionPolicy, options: FuseOptions): Grap
   return runPasses(spec.graph, passes, observe?.(spec.name) ?? []);
 }
 
-type Answer = string | number | undefined;
-type Ask = (policy: RegionPolicy) => Answer;
+type Ask = (policy: RegionPolicy) => string | undefined;
 
 /** A policy that remembers what it was asked and what it said: once for all regions that differ in names at most. */
 class AskedPolicy implements RegionPolicy {
   readonly #policy: RegionPolicy;
   readonly combinesPlaces: boolean;
-  readonly #said = new Map<string, { readonly ask: Ask; readonly answer: Answer }>();
+  readonly #said = new Map<string, { readonly ask: Ask; readonly refusal: string | undefined }>();
   readonly #compared = new Map<string, ReturnType<Compare>>();
 
   constructor(policy: RegionPolicy) {
@@ -73,29 +72,26 @@ class AskedPolicy implements RegionPolicy {
   refusesNode: NonNullable<RegionPolicy["refusesNode"]> = (node) =>
     this.#refusal(`node ${regionKey(node)}`, (policy) => policy.refusesNode?.(node));
 
+  /** Kept, and not asked of other policies: features move predicted times by little, and how many steps there are is better the same for all. */
   compare: Compare = (question, node, ways) => {
     const key = `${question} ${regionKey(node)}`;
     const made = this.#compared.get(key) ?? this.#policy.compare?.(question, node, ways) ?? { seconds: [] };
     this.#compared.set(key, made);
-    this.#said.set(key, { ask: (policy) => policy.compare?.(question, node, ways).chosen, answer: made.chosen });
     return made;
   };
 
-  /** Whether the other policy refuses what this one did, and nothing else, and chooses what it did, of all that this one was asked. */
+  /** Whether the other policy refuses what this one did, and nothing else, of all that this one was asked. */
   agreesWith(other: RegionPolicy): boolean {
-    return [...this.#said.values()].every(({ ask, answer }) => kindOf(ask(other)) === kindOf(answer));
+    return [...this.#said.values()].every(({ ask, refusal }) => (ask(other) === undefined) === (refusal === undefined));
   }
 
-  #refusal(key: string, ask: (policy: RegionPolicy) => string | undefined): string | undefined {
+  #refusal(key: string, ask: Ask): string | undefined {
     const known = this.#said.get(key);
-    if (known) return known.answer as string | undefined;
-    const answer = ask(this.#policy);
-    this.#said.set(key, { ask, answer });
-    return answer;
+    if (known) return known.refusal;
+    const refusal = ask(this.#policy);
+    this.#said.set(key, { ask, refusal });
+    return refusal;
   }
 }
 
 type Compare = NonNullable<RegionPolicy["compare"]>;
-
-/** Refusals differ in words alone. */
-const kindOf = (answer: Answer): unknown => (typeof answer === "string" ? "refused" : answer);

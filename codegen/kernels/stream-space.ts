@@ -24,10 +24,11 @@ export function streamSpace(region: Region, rows: number, target: Target, bytes 
   const { size } = longVector(region);
   const { software } = target.machine;
   return combinations({
-    vectors: suited(target, { software: 4, gpu: 1, others: software ? [2, 1] : [2] }),
-    lanes: suited(target, { software: 8, gpu: 8, others: software ? [16, 32] : [4, 16, 32] }),
+    // On a GPU more loads go to other rows: neighbours' columns then still lie side by side.
+    vectors: suited(target, { software: 4, gpu: 1, others: software ? [2, 1] : [] }),
+    lanes: suited(target, { software: 8, gpu: 8, others: software ? [16, 32] : [4, 16] }),
     split: suited(target, { software: 1, gpu: 32, others: software ? [2, 4, 8] : [8, 16, 64, 128] }),
-    ahead: suited(target, { software: 1, gpu: 8, others: software ? [] : [4, 2] }),
+    ahead: suited(target, { software: 1, gpu: 8, others: software ? [] : [4] }),
   }).filter(
     ({ vectors, lanes, split, ahead }) =>
       isWholeGroup(lanes * split, target) &&

@@ -155,12 +155,12 @@ test("README's programs and the examples are type-checked without a complaint", 
   assert.is(output, "");
 });
 
-test("README has four programs", () => {
-  assert.is(Object.keys(SNIPPETS).length, 4);
+test("README has five programs", () => {
+  assert.is(Object.keys(SNIPPETS).length, 5);
 });
 
 for (const [name, text] of Object.entries(SNIPPETS))
-  (/\b(openDawn|load)\(/.test(text) ? gpuTest : test)(`README's program ${name} runs as it is printed`, async () => {
+  (/\b(openDawn|openBatch|load)\(/.test(text) ? gpuTest : test)(`README's program ${name} runs as it is printed`, async () => {
     const file = name.replace(/\.ts$/, ".js");
     writeFileSync(at(file), await asJavaScript(text));
     // The program that takes a folder has the repository's as its default.

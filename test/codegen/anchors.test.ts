@@ -83,7 +83,7 @@ test("a region keeps its anchor beside an op of the anchor's name", () => {
   const { plan } = compileEntries("g", [{ name: "run", graph }]);
   assert.equal(
     plan.kernels.map((k) => [k.name, k.summary]),
-    [["matmul_blocked.matmul.3x4", "matmul + matmul"]],
+    [["matmul_stream.matmul.3x4", "matmul + matmul"]],
   );
   assert.match(at(plan.kernels, 0).wgsl, "(value + 1.0)");
   const wrong = fusedNode(namesake, operands, { ...body, nodes: [m, tanh] }, ["y"]);

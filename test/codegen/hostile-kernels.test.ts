@@ -186,7 +186,7 @@ test("a described normalisation goes into the matmul that reads it", () => {
   );
   assert.equal(
     plan.kernels.map((k) => k.name),
-    ["matmul_gemv_normalized.rms_row.64x8"],
+    ["matmul_stream_normalized.rms_row.64x8"],
   );
 });
 

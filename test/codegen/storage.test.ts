@@ -33,6 +33,8 @@ const MATMULS = [
   transposed("1", 96, 33),
   transposed("T", 96, 33),
   normalized(66, 96),
+  matmul("1", 66, 96).replace("matmul(x, w)", "matmul_parts(x, w, parts=3)"),
+  normalized(66, 96, 1, 3),
 ];
 
 /** The kernels that take the one node which the passes make of a graph. */

@@ -160,13 +160,16 @@ test("README has five programs", () => {
 });
 
 for (const [name, text] of Object.entries(SNIPPETS))
-  (/\b(openDawn|openBatch|load)\(/.test(text) ? gpuTest : test)(`README's program ${name} runs as it is printed`, async () => {
-    const file = name.replace(/\.ts$/, ".js");
-    writeFileSync(at(file), await asJavaScript(text));
-    // The program that takes a folder has the repository's as its default.
-    const output = await user.node(file, ...(text.includes('"models/shakespeare"') ? [SHAKESPEARE] : []));
-    if (text.includes("process.stdout.write")) assert.ok(output.trim().length > 40, `it prints ${output}`);
-  });
+  (/\b(openDawn|openBatch|load)\(/.test(text) ? gpuTest : test)(
+    `README's program ${name} runs as it is printed`,
+    async () => {
+      const file = name.replace(/\.ts$/, ".js");
+      writeFileSync(at(file), await asJavaScript(text));
+      // The program that takes a folder has the repository's as its default.
+      const output = await user.node(file, ...(text.includes('"models/shakespeare"') ? [SHAKESPEARE] : []));
+      if (text.includes("process.stdout.write")) assert.ok(output.trim().length > 40, `it prints ${output}`);
+    },
+  );
 
 gpuTest("the examples that open the embedded model find it from the user's folder", async () => {
   for (const name of ["06-zero-shot.ts", "08-compare-variants.ts"]) {

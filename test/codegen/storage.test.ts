@@ -33,6 +33,8 @@ const MATMULS = [
   transposed("1", 96, 33),
   transposed("T", 96, 33),
   normalized(66, 96),
+  matmul("3", 66, 96),
+  normalized(66, 96, 3),
   matmul("1", 66, 96).replace("matmul(x, w)", "matmul_parts(x, w, parts=3)"),
   normalized(66, 96, 1, 3),
 ];

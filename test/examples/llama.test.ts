@@ -84,8 +84,8 @@ test("a layer takes 5 dispatches at decode: rotation, gate and norms are in the 
     const [two, three] = [steps(2), steps(3)];
     assert.is(three.length - two.length, 5);
     const count = (kernel: string): number => three.filter((name) => name.startsWith(`${kernel}.`)).length;
-    assert.is(count("matmul_gemv_normalized"), 6);
-    assert.is(count("attention_decode"), 3);
+    assert.is(count("matmul_stream_normalized"), 6);
+    assert.is(count("attention_decode") + count("attention_stream"), 3);
     assert.is(count("layer_norm_rows"), 1, "the last one: the kernel of the head takes none in");
   }
 });

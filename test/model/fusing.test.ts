@@ -30,7 +30,7 @@ const VARIANTS: readonly { readonly name: string; readonly disable: readonly str
 ];
 
 /** Passes that look for what GPT-2 does not have. */
-const OF_OTHERS: readonly string[] = ["fuse-rms-norm", "fuse-scatter"];
+const OF_OTHERS: readonly string[] = ["fuse-rms-norm", "fuse-scatter", "choose-steps"];
 
 /** The three ways in: all positions at once, the last one of a prefill, and a decode step after a prefill. */
 async function check(session: Session, { ids, logits }: ReferenceCase): Promise<void> {

@@ -14,6 +14,26 @@ import {
 } from "../ir/index.ts";
 import type { Replacement } from "./rebuild.ts";
 
+/**
+ * The node of an `Emit`: a number stands for an f32 literal, and each result gets a name of `nameOf`.
+ * @throws CompileError when the operands do not fit.
+ */
+export function emittedNode(
+  op: Op,
+  operands: readonly (Value | number)[],
+  attrs: Attrs,
+  nameOf: (result: number) => string,
+): Node {
+  const values = operands.map((v) => (typeof v === "number" ? literal(v, "f32") : v));
+  const types = inferTypes(op, values, completeAttrs(op, attrs, op.name), op.name);
+  return makeNode(
+    op,
+    values,
+    attrs,
+    types.map((_, i) => nameOf(i)),
+  );
+}
+
 /** Makes new nodes for one replacement. What stands for an old value takes its name, what is made on the way a number behind it. */
 export class Emitter {
   readonly #nodes: Node[] = [];
@@ -41,14 +61,7 @@ export class Emitter {
    * @throws CompileError when the operands do not fit.
    */
   readonly many = (op: Op, operands: readonly (Value | number)[], attrs: Attrs = {}): readonly Value[] => {
-    const values = operands.map((v) => (typeof v === "number" ? literal(v, "f32") : v));
-    const types = inferTypes(op, values, completeAttrs(op, attrs, op.name), op.name);
-    const node = makeNode(
-      op,
-      values,
-      attrs,
-      types.map(() => this.#freshName()),
-    );
+    const node = emittedNode(op, operands, attrs, () => this.#freshName());
     this.#nodes.push(node);
     return node.results;
   };

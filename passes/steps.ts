@@ -6,20 +6,17 @@ import {
   at,
   bodyOfNode,
   callMember,
-  completeAttrs,
   type Emit,
   fusedNode,
   type Graph,
   type GraphIndex,
-  inferTypes,
   isLiteral,
-  literal,
   makeNode,
   type Node,
   type Value,
   withoutDeadNodes,
 } from "../ir/index.ts";
-import { Emitter } from "./emit.ts";
+import { Emitter, emittedNode } from "./emit.ts";
 import { freeNames } from "./free-names.ts";
 import { anchorOf } from "./region.ts";
 
@@ -40,12 +37,8 @@ export function inParts(node: Node, parts: number): readonly Node[] | undefined 
   const made: Node[] = [];
   const freeName = freeNames(body);
   const emit: Emit = (op, operands, attrs = {}) => {
-    const values = operands.map((v) => (typeof v === "number" ? literal(v, "f32") : v));
-    const types = inferTypes(op, values, completeAttrs(op, attrs, op.name), op.name);
-    const names = types.map((_, i) =>
-      freeName(`${anchor.results[0]?.name}.part${made.length}${i === 0 ? "" : `.${i}`}`),
-    );
-    const one = makeNode(op, values, attrs, names);
+    const part = `${anchor.results[0]?.name}.part${made.length}`;
+    const one = emittedNode(op, operands, attrs, (i) => freeName(i === 0 ? part : `${part}.${i}`));
     made.push(one);
     return one.results;
   };

@@ -53,22 +53,20 @@ interface View {
   readonly found: readonly string[];
 }
 
-/** Keys that an invocation loads a part of before it needs the first; the most values that it keeps at a time. */
-const MOST_AHEAD = 16;
-
-interface StreamConfig {
+interface AttentionConfig {
   readonly lanes: number;
+  /** Keys that an invocation loads a part of, and of their values, before it needs the first. */
   readonly ahead: number;
   readonly [name: string]: number;
 }
 
-const space = (target: Target): readonly StreamConfig[] => {
+const space = (target: Target): readonly AttentionConfig[] => {
   const most = target.limits.maxComputeInvocationsPerWorkgroup;
   return combinations({
     lanes: suited(target, { software: 64, gpu: Math.min(256, most), others: [64, 128, 256, 512] }).filter(
       (n) => n <= most && n % target.machine.lanes === 0,
     ),
-    ahead: suited(target, { software: 2, gpu: 8, others: [4, 2, 1, MOST_AHEAD] }),
+    ahead: suited(target, { software: 2, gpu: 8, others: [4, 2, 1, 16] }),
   });
 };
 

@@ -31,7 +31,7 @@ export const columnsSpace = (target: Target) =>
     fits(4 * columns, lanes * split, target),
   );
 
-/** For one that lies as [columns, inner]: those that share rows read neighbouring elements of them. */
+/** For one that lies as [columns, inner], and `few` rows of the left operand: those that share rows of the weight read neighbouring elements of them. */
 export const rowsSpace = (target: Target, few = 1) =>
   combinations({
     // As many sums as there are rows on both sides: more do not stay in registers.

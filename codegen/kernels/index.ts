@@ -22,6 +22,7 @@ import {
   matmulStream,
   matmulStreamNormalized,
 } from "./matmul-stream.ts";
+import { matmulStreamRows } from "./matmul-stream-rows.ts";
 import { matmulSubgroupMatrix } from "./matmul-subgroup-matrix.ts";
 import { pointwiseKernel } from "./pointwise.ts";
 import { reduceKernel } from "./reduce.ts";
@@ -60,6 +61,7 @@ export const KERNELS: readonly Kernel[] = [
   matmulBlockedQuads,
   matmulSubgroupMatrix,
   matmulGemvRows,
+  matmulStreamRows,
   matmulGemvVectorized,
   matmulGemvNormalized,
   matmulStream,

@@ -3,9 +3,9 @@ import { matmul } from "../../ir/ops/index.ts";
 import { constantDim, count, defineKernel } from "../kernel.ts";
 import { vectorsSpace } from "./gemv-space.ts";
 import { kernelTemplate } from "./kernel-template.ts";
-import { isComputed, matmulOf, normalizationOf, refusesVectors, refusesWeight } from "./matmul.ts";
+import { matmulOf, normalizationOf, refusesVectors, refusesWeight } from "./matmul.ts";
 import { elementFunction, longVector, longWeightFunction, longWeightVectors } from "./matmul-vectors.ts";
-import { normFunctions, normParams, refusesNorm } from "./normalization.ts";
+import { normFunctions, normParams, refusesPrologue } from "./normalization.ts";
 
 /** The decode step's matmul with the normalisation before it: one kernel where there were two, and no row in between. */
 export const matmulGemvNormalized = defineKernel({
@@ -36,13 +36,7 @@ export const matmulGemvNormalized = defineKernel({
   refuses(region, { limits }, { vectors, lanes, split }) {
     const view = matmulOf(region);
     if (view.rows !== 1) return `the left operand has ${printDim(view.rows)} rows`;
-    const norm = normalizationOf(region, view.a);
-    if (!norm) return "the left operand is not normalised on the way in";
-    if (norm.operands.some((v) => isComputed(region, v))) return "what is normalised is itself computed on the way in";
-    const [row, ...others] = region.body.nodes.filter((n) => n.operands.includes(view.a));
-    if (row && (others.length > 0 || row.operands.indexOf(view.a) !== row.operands.lastIndexOf(view.a)))
-      return "the normalised row is read by something else in the region";
-    const problem = refusesNorm(norm) ?? refusesWeight(view, false) ?? refusesVectors(view, region);
+    const problem = refusesPrologue(view, region) ?? refusesWeight(view, false) ?? refusesVectors(view, region);
     if (problem) return problem;
     const { size } = longVector(region);
     const bytes = 4 * (constantDim(view.inner) + lanes * split * (vectors * size + 1));

@@ -3,7 +3,7 @@ import { matmul } from "../../ir/ops/index.ts";
 import { constantDim, count, defineKernel } from "../kernel.ts";
 import { rowsSpace } from "./gemv-space.ts";
 import { kernelTemplate } from "./kernel-template.ts";
-import { fewRows, matmulOf, refusesPairs, refusesShapes, refusesVectors } from "./matmul.ts";
+import { matmulOf, refusesPairs, refusesShapes, refusesVectors } from "./matmul.ts";
 import {
   leftFunctions,
   leftVectors,
@@ -13,10 +13,10 @@ import {
   rowFunctions,
 } from "./matmul-vectors.ts";
 
-/** A few rows times a weight that lies as [columns, inner]: the tied head, of any vocabulary size. */
+/** One row times a weight that lies as [columns, inner]: the tied head, of any vocabulary size. */
 export const matmulGemvRows = defineKernel({
   name: "matmul_gemv_rows",
-  summary: "a few rows times a transposed matrix, whose neighbouring rows an invocation keeps",
+  summary: "one row times a transposed matrix, neighbouring rows by one invocation or a few",
   kind: matmul,
   template: kernelTemplate("matmul-gemv-rows", [
     "title",
@@ -31,25 +31,18 @@ export const matmulGemvRows = defineKernel({
     "lanes",
     "shared",
     "pairs",
-    "step",
-    "few",
-    "many",
   ]),
   storesPairs: true,
   // Rows that an invocation keeps use what it has loaded of the left operand.
-  space: (region, target) => rowsSpace(target, fewRows(matmulOf(region)) ?? 1),
+  space: (_region, target) => rowsSpace(target),
   vectors: (region) => new Map([...leftVectors(region), ...longWeightVectors(region)]),
-  refuses(region, target, { rows }) {
+  refuses(region, _target, { rows }) {
     const view = matmulOf(region);
-    const few = fewRows(view);
-    if (few === undefined || (few > 1 && target.machine.software))
-      return `the left operand has ${printDim(view.rows)} rows`;
+    if (view.rows !== 1) return `the left operand has ${printDim(view.rows)} rows`;
     return refusesShapes(view, region, true) ?? refusesVectors(view, region) ?? refusesPairs(region, rows);
   },
   lower(region, _target, { rows, lanes, split }) {
-    const view = matmulOf(region);
-    const { y, inner, columns } = view;
-    const few = fewRows(view) ?? 1;
+    const { y, inner, columns } = matmulOf(region);
     const { size, vector } = longVector(region);
     return {
       params: {
@@ -62,9 +55,6 @@ export const matmulGemvRows = defineKernel({
         lanes,
         shared: split > 1,
         pairs: region.neighbours === 2,
-        step: region.neighbours,
-        few,
-        many: few > 1,
       },
       functions: [
         ...leftFunctions(region),
@@ -78,14 +68,10 @@ export const matmulGemvRows = defineKernel({
         const vectors = constantDim(inner) / size;
         const loads = held * rows * vectors;
         return {
-          calls: {
-            load_x: held * vectors * few,
-            load_b: loads,
-            store_result: (few * constantDim(columns)) / region.neighbours,
-          },
+          calls: { load_x: held * vectors, load_b: loads, store_result: constantDim(columns) / region.neighbours },
           ahead: { load_b: rows },
-          multiplyAdds: loads * size * few,
-          shared: few * (held * rows * split + constantDim(columns) * split),
+          multiplyAdds: loads * size,
+          shared: held * rows * split + constantDim(columns) * split,
           barriers: split > 1 ? 1 : 0,
         };
       },

@@ -10,7 +10,6 @@ import { gathersOf } from "./gathers.ts";
 import { kernelTemplate } from "./kernel-template.ts";
 import {
   fewRows,
-  isComputed,
   type MatmulView,
   matmulOf,
   normalizationOf,
@@ -19,7 +18,7 @@ import {
   refusesWeight,
 } from "./matmul.ts";
 import { elementFunction, longVector, longWeightFunction, longWeightVectors } from "./matmul-vectors.ts";
-import { normFunctions, normParams, refusesNorm } from "./normalization.ts";
+import { normFunctions, normParams, refusesPrologue } from "./normalization.ts";
 import { foldsOf, refusesSoftware, type StreamConfig, streamSpace } from "./stream-space.ts";
 
 const PARAMS = [
@@ -107,9 +106,9 @@ function stream(region: Region, config: StreamConfig) {
       load_b: walked * vectors,
       store_result: (parts * rows * constantDim(columns)) / region.neighbours,
     },
-    ahead: { load_b: vectors * Math.min(ahead, Math.max(rest, turns > 0 ? ahead : 0)) },
+    ahead: { load_b: vectors * (turns > 0 ? ahead : rest) },
     multiplyAdds: walked * vectors * size * rows,
-    shared: groups * elements * (split + split + 2 * folds),
+    shared: 2 * groups * elements * (split + folds),
     barriers: folds > 0 ? 2 : 1,
   };
   return { view, rows, params, functions, workgroups, groups, walked, work };
@@ -183,22 +182,23 @@ const normalizedKernel = (named: Named): Kernel =>
     space(region, target) {
       const view = matmulOf(region);
       const rows = fewRows(view) ?? 1;
-      // The rows themselves, and a term of each invocation.
-      const bytes = typeof view.inner === "number" ? 4 * (rows * view.inner + 1024 + 32) : 0;
-      return streamSpace(region, rows, target, bytes);
+      const row = typeof view.inner === "number" ? view.inner : 0;
+      // The rows themselves, and terms of the invocations.
+      return streamSpace(
+        region,
+        rows,
+        target,
+        (invocations) => 4 * (rows * row + invocations + gathersOf(invocations)),
+      );
     },
     vectors: longWeightVectors,
     refuses(region, target, config) {
       const view = matmulOf(region);
-      const norm = normalizationOf(region, view.a);
-      if (!norm) return "the left operand is not normalised on the way in";
-      if (norm.operands.some((v) => isComputed(region, v)))
-        return "what is normalised is itself computed on the way in";
-      const [row, ...others] = region.body.nodes.filter((n) => n.operands.includes(view.a));
-      if (row && (others.length > 0 || row.operands.indexOf(view.a) !== row.operands.lastIndexOf(view.a)))
-        return "the normalised row is read by something else in the region";
       const problem =
-        refusesRows(view, target) ?? refusesNorm(norm) ?? refusesWeight(view, false) ?? refusesVectors(view, region);
+        refusesPrologue(view, region) ??
+        refusesRows(view, target) ??
+        refusesWeight(view, false) ??
+        refusesVectors(view, region);
       if (problem) return problem;
       const invocations = lanesOf(region, config) * config.split;
       const strides = Math.ceil(constantDim(view.inner) / invocations);

@@ -1,6 +1,7 @@
 // What kernels that normalise rows share: an op's described normalisation as template parameters and WGSL functions.
 import { at, attrOf, type Node, type Normalization, unreachable } from "../../ir/index.ts";
 import type { Region } from "../region.ts";
+import { isComputed, type MatmulView, normalizationOf } from "./matmul.ts";
 
 /** The parameters, besides the width, that every normalising template reads. */
 export interface NormParams {
@@ -20,6 +21,17 @@ export function refusesNorm(node: Node): string | undefined {
   const { dtype, shape } = at(node.operands, 0).type;
   if (dtype !== "f32") return `it computes f32, but ${at(node.op.operands, 0)} is ${dtype}`;
   return typeof shape.at(-1) === "number" ? undefined : "the width is symbolic";
+}
+
+/** Why no kernel takes in the normalisation of a matmul's left operand: it reads what is normalised many times, and keeps the row to itself. */
+export function refusesPrologue({ a }: MatmulView, region: Region): string | undefined {
+  const norm = normalizationOf(region, a);
+  if (!norm) return "the left operand is not normalised on the way in";
+  if (norm.operands.some((v) => isComputed(region, v))) return "what is normalised is itself computed on the way in";
+  const [row, ...others] = region.body.nodes.filter((n) => n.operands.includes(a));
+  if (row && (others.length > 0 || row.operands.indexOf(a) !== row.operands.lastIndexOf(a)))
+    return "the normalised row is read by something else in the region";
+  return refusesNorm(norm);
 }
 
 /** `width` is what the template calls the number of columns. */

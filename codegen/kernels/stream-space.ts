@@ -19,8 +19,16 @@ export interface StreamConfig {
 /** Values that an invocation keeps at a time at most: what goes beyond lies in memory, or leaves room for few others. */
 const MOST_KEPT = 160;
 
-/** Every cut that fills whole subgroups, keeps its values in registers and its sums in workgroup memory. */
-export function streamSpace(region: Region, rows: number, target: Target, bytes = 0): readonly StreamConfig[] {
+/**
+ * Every cut that fills whole subgroups, keeps its values in registers, and its sums in workgroup memory beside the `otherBytes` that a
+ * workgroup of so many invocations takes.
+ */
+export function streamSpace(
+  region: Region,
+  rows: number,
+  target: Target,
+  otherBytes: (invocations: number) => number = () => 0,
+): readonly StreamConfig[] {
   const { size } = longVector(region);
   const { software } = target.machine;
   return combinations({
@@ -33,7 +41,8 @@ export function streamSpace(region: Region, rows: number, target: Target, bytes 
     ({ vectors, lanes, split, ahead }) =>
       isWholeGroup(lanes * split, target) &&
       rows * vectors * size + ahead * (vectors * size + rows) <= MOST_KEPT &&
-      sumsBytes(rows * vectors * size, lanes, split) + bytes <= target.limits.maxComputeWorkgroupStorageSize,
+      sumsBytes(rows * vectors * size, lanes, split) + otherBytes(lanes * split) <=
+        target.limits.maxComputeWorkgroupStorageSize,
   );
 }
 

@@ -67,6 +67,7 @@ for (const [text, check] of [
   [normalized(66, 132, 3), { ...DEFAULT_ONLY, kernels: ["matmul_stream_normalized"] }],
   [normalized(66, 36, 2, 3), { ...DEFAULT_ONLY, kernels: ["matmul_parts_stream_normalized"] }],
   [matmul("8", 67, 36), { ...DEFAULT_ONLY, kernels: ["matmul_stream"] }],
+  [transposed("3", 68, 67), { ...DEFAULT_ONLY, kernels: ["matmul_stream_rows"] }],
 ] as readonly (readonly [string, KernelCheck])[])
   inBounds(`${text.split("{")[0]?.trim()} stays within its tensors`, text, { ...check, runs: ROWS });
 
@@ -214,8 +215,9 @@ test("every template can be instrumented, and is valid WGSL then", async () => {
       for (const node of graphOfOp(op, types, attrs).nodes)
         for (const { kernel, refusal } of candidates(node, DEFAULT))
           if (refusal === undefined) sources.set(renderShader(kernel, node, DEFAULT).wgsl, kernel.name);
-  const graph = parseGraph(normalized(66, 36, 1, 3));
-  add(compileEntries("parts", [{ name: "run", graph, maxima: {} }], { target: DEFAULT }));
+  // What no case of an op is: a normalisation before parts of a product, and a few rows times a transposed matrix.
+  for (const text of [normalized(66, 36, 1, 3), transposed("3", 68, 67)])
+    add(compileEntries("g", [{ name: "run", graph: parseGraph(text), maxima: {} }], { target: DEFAULT }));
   for (const [wgsl, name] of sources) {
     const { indices, wgsl: text } = instrumentWgsl(wgsl);
     assert.ok(indices.length > 0, name);

@@ -60,6 +60,8 @@ const MATMULS: readonly (readonly [string, number])[] = [
   [normalized(64, 1024, 1, 4), 64],
   [normalized(66, 36, 3, 2), 66],
   [matmul("8", 65, 36), 65],
+  [transposed("3", 72, 1023), 72],
+  [transposed("8", 36, 445), 36],
 ];
 for (const [text, terms] of MATMULS)
   gpuTest(`${text.split("{")[0]?.trim()}: each kernel gives the reference's numbers`, (gpu) =>

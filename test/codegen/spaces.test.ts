@@ -86,6 +86,7 @@ const CASES: readonly (readonly [text: string, symbols?: SymbolValues, toolkit?:
   ["graph g(x: f32[2, 270], w: f32[270, 44]) { y = matmul_parts(x, w, parts=2) return y }"],
   [transposed("1", 68, 45)],
   [transposed("T", 68, 45), { T: 21 }],
+  [transposed("3", 68, 45)],
   [normalized(65, 44)],
   // What only some columns go through is stored, and loaded, for those alone.
   [

@@ -25,13 +25,18 @@ const gpuTest = onGpu(test);
 
 const FEATURE = "chromium-experimental-subgroup-matrix";
 const lavapipe = targetByName("lavapipe");
-const EVERY_FEATURE: Target = { ...lavapipe, features: [...lavapipe.features, FEATURE] };
+/** A software adapter and a GPU, whose kernels differ, with every feature. */
+const EVERY_FEATURE: readonly Target[] = [lavapipe, targetByName("rtx-4060")].map((target) => ({
+  ...target,
+  features: [...target.features, FEATURE],
+}));
 
 const MATMULS = [
   matmul("1", 66, 96),
   matmul("T", 64, 96),
   transposed("1", 96, 33),
   transposed("T", 96, 33),
+  transposed("3", 96, 33),
   normalized(66, 96),
   matmul("3", 66, 96),
   normalized(66, 96, 3),
@@ -39,15 +44,18 @@ const MATMULS = [
   normalized(66, 96, 1, 3),
 ];
 
-/** The kernels that take the one node which the passes make of a graph. */
+/** The kernels that take the one node which the passes make of a graph, of any target. */
 function takers(text: string, toolkit: Toolkit, weights: "f32" | "f16"): readonly string[] {
   const graph = parseGraph(text, toolkit);
-  const options = { target: EVERY_FEATURE, toolkit, weights };
-  const { fused } = at(compileEntries("g", [{ name: "run", graph, maxima: { T: 40 } }], options).entries, 0);
-  assert.is(fused.nodes.length, 1, text);
-  return candidates(at(fused.nodes, 0), EVERY_FEATURE, toolkit)
-    .filter((c) => c.configs.length > 0)
-    .map((c) => c.kernel.name);
+  const names = EVERY_FEATURE.flatMap((target) => {
+    const entry = { name: "run", graph, maxima: { T: 40 } };
+    const { fused } = at(compileEntries("g", [entry], { target, toolkit, weights }).entries, 0);
+    assert.is(fused.nodes.length, 1, `${text} for ${target.name}`);
+    return candidates(at(fused.nodes, 0), target, toolkit)
+      .filter((c) => c.configs.length > 0)
+      .map((c) => c.kernel.name);
+  });
+  return [...new Set(names)];
 }
 
 test("every kernel that takes a weight of f16 takes one of packed codes, and fuses what reads it", () => {

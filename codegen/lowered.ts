@@ -1,11 +1,11 @@
 // What a kernel makes of a region, and whether it did: a kernel of a user's may give anything.
 import type { PlanCount } from "../base/plan.ts";
-import { shortValue } from "../base/short-json.ts";
+import { listNames, shortName, shortValue } from "../base/short-json.ts";
 import { CompileError, type Value } from "../ir/index.ts";
 import type { Region } from "./region.ts";
 import type { VectorSize } from "./storage.ts";
 import type { Param } from "./template.ts";
-import type { WorkOf } from "./work.ts";
+import type { Work, WorkOf } from "./work.ts";
 
 /** What every template is given. */
 export const COMMON_PARAMS = ["title", "bindings", "functions"] as const;
@@ -65,6 +65,26 @@ function isFactor({ dim, per = 0 }: Partial<PlanCount[number]>, symbols: readonl
     Array.isArray(dim) &&
     dim.every(([, ...names]: readonly unknown[]) => names.every((name) => symbols.includes(String(name))))
   );
+}
+
+/** @throws CompileError for an account without `calls`, and for what it says of calls that it does not count. */
+export function checkWork(work: Partial<Work> | undefined | null, place: string): asserts work is Work {
+  const { calls, ahead = {}, alike = {} } = work ?? {};
+  if (typeof calls !== "object" || calls === null)
+    throw new CompileError(
+      place,
+      `its work gives ${shortValue(work)}`,
+      "see `Work`: an object whose `calls` say how often each function is called",
+    );
+  for (const [member, counts] of Object.entries({ ahead, alike })) {
+    const strange = Object.keys(counts).find((name) => !Object.hasOwn(calls, name));
+    if (strange === undefined) continue;
+    throw new CompileError(
+      place,
+      `its work has ${shortName(strange)} in ${member}, but counts calls of ${listNames(Object.keys(calls)) || "nothing"}`,
+      `what ${member} speaks of is counted in \`calls\` too`,
+    );
+  }
 }
 
 /** @throws CompileError for what its `vectors` gives that are no loads of the region's values. */

@@ -1,5 +1,6 @@
 // The shader of a kernel for one node: its template, filled with what kernel and region give, and what is wrong with the text.
 import { evalPlanCount } from "../base/plan.ts";
+import { listNames, shortName } from "../base/short-json.ts";
 import {
   CompileError,
   callMember,
@@ -21,7 +22,7 @@ import {
   takesWith,
   takingOf,
 } from "./kernel.ts";
-import { checkLowered, checkVectors, type Lowered } from "./lowered.ts";
+import { checkLowered, checkVectors, checkWork, type Lowered } from "./lowered.ts";
 import { type PrintedFunctions, Region } from "./region.ts";
 import type { Config } from "./space.ts";
 import type { Target } from "./target.ts";
@@ -29,7 +30,7 @@ import type { Param } from "./template.ts";
 import { standard, type Toolkit } from "./toolkit.ts";
 import { declaredTwice, strangeSymbol, uncalledFunction } from "./wgsl/names.ts";
 import { symbolMember } from "./wgsl-index.ts";
-import { type Account, accessesOf, accountOf, type WorkOf } from "./work.ts";
+import { type Account, accessesOf, accountOf, functionNames, type WorkOf } from "./work.ts";
 
 /** A kernel's shader for one region. */
 export interface Shader {
@@ -117,7 +118,7 @@ export function renderShader(
     features: [...new Set([...(kernel.features ?? []), ...region.features])],
     workgroups: lowered.workgroups,
     groups: (symbols) => lowered.workgroups.reduce((n, count) => n * evalPlanCount(count, symbols), 1),
-    ...(lowered.work && { account: accounting(lowered.work, region, lowered) }),
+    ...(lowered.work && { account: accounting(lowered.work, region, lowered, place) }),
   };
 }
 
@@ -149,13 +150,23 @@ function checkText(wgsl: string, region: Region, place: string, asking: string):
     throw new CompileError(asking, `never calls ${uncalled}`, "nothing would be stored: its template calls it");
 }
 
+/** @throws CompileError, when it is asked, for an account that is none, or that counts calls of what the kernel does not have. */
 const accounting =
-  (workOf: WorkOf, region: Region, { functions, params }: Lowered) =>
+  (workOf: WorkOf, region: Region, { functions, params }: Lowered, place: string) =>
   (symbols: SymbolValues): Account => {
-    const work = workOf((d) => evalDim(d, symbols) ?? Number.NaN);
+    const work = callMember(place, "work", () => workOf((d) => evalDim(d, symbols) ?? Number.NaN));
+    checkWork(work, place);
     const names = Object.keys(work.calls);
+    const texts = [region.helpers, ...functions];
     const share = (condition: string) => partOf(region.guards.get(condition), symbols);
-    const accesses = accessesOf(names, region.bindings, [region.helpers, ...functions], params, share);
+    const accesses = accessesOf(names, region.bindings, texts, params, share);
+    const unknown = names.find((name) => !accesses.has(name));
+    if (unknown !== undefined)
+      throw new CompileError(
+        place,
+        `its work counts calls of ${shortName(unknown)}, but its functions are ${listNames(functionNames(texts)) || "none"}`,
+        "`calls` are by the names of functions, of parameters with statements, and of bindings",
+      );
     return accountOf(work, region.bindings, accesses);
   };
 

@@ -56,8 +56,9 @@ export interface Account {
 }
 
 /**
- * What the functions and statements with these names load and store in one call. `share` says of a block's condition how many of the calls
- * go through it, where that is known; otherwise all are taken to.
+ * What the functions and statements with these names load and store in one call; nothing for a name that is neither of a function, nor of a
+ * parameter with text, nor of a binding. `share` says of a block's condition how many of the calls go through it, where that is known; otherwise
+ * all are taken to.
  */
 export function accessesOf(
   names: readonly string[],
@@ -68,16 +69,16 @@ export function accessesOf(
 ): ReadonlyMap<string, Accesses> {
   const buffers = new Set(bindings.map((b) => b.name));
   const bodies = bodiesOf(functions);
+  const textOf = (name: string): string | undefined => {
+    const text = buffers.has(name) ? undefined : (bodies.get(name) ?? params[name]);
+    return typeof text === "string" ? text : undefined;
+  };
   const known = new Map<string, Accesses>();
   const find = (name: string): Accesses => {
     const found = known.get(name);
     if (found) return found;
-    const text = buffers.has(name) ? undefined : (bodies.get(name) ?? params[name]);
-    if (typeof text !== "string") {
-      const own = onlyLoad(name, buffers);
-      known.set(name, own);
-      return own;
-    }
+    const text = textOf(name);
+    if (text === undefined) return onlyLoad(name, buffers);
     const sharesOf = sharesIn(text, share);
     const own = accessesIn(text, buffers, sharesOf);
     // WGSL has no recursion, but a plugin's text may.
@@ -88,7 +89,8 @@ export function accessesOf(
     known.set(name, made);
     return made;
   };
-  return new Map(names.map((name) => [name, find(name)]));
+  const there = names.filter((name) => buffers.has(name) || textOf(name) !== undefined);
+  return new Map(there.map((name) => [name, find(name)]));
 }
 
 const onlyLoad = (name: string, buffers: ReadonlySet<string>): Accesses => ({
@@ -111,6 +113,9 @@ function sharesIn(text: string, share: (condition: string) => number | undefined
   });
   return (at) => blocks.reduce((n, { first, last, part }) => (first <= at && at < last ? n * part : n), 1);
 }
+
+/** The names of the functions that texts declare, in their order. */
+export const functionNames = (texts: readonly string[]): readonly string[] => [...bodiesOf(texts).keys()];
 
 /** Functions by name; WGSL has no two of a name, and none inside another. */
 function bodiesOf(texts: readonly string[]): ReadonlyMap<string, string> {

@@ -124,7 +124,7 @@ const fromPartsKernel = (kind: Op, summary: string, drawn: DrawnRows): Kernel =>
               load_word: (3 * parts) / (wordWaits * lanes),
               load_key: walked / (keyWaits * lanes),
             },
-            alike: { load_settings: lanes, load_seed: lanes, load_step: lanes },
+            alike: { load_settings: lanes, load_seed: lanes, ...(steps.length > 0 && { load_step: lanes }) },
             multiplyAdds: 16 * (parts + stretch) * n(rows),
             shared: bins * n(rows) + 4 * all,
             barriers: 9,

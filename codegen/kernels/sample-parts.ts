@@ -99,7 +99,11 @@ const partsKernel = (kind: Op, summary: string, drawn: DrawnRows): Kernel =>
               store_parts: (keys + stretch) * groups,
             },
             ahead: { load_settings: 2, load_logits: ahead, load_suppressed: ahead },
-            alike: { load_settings: lanes, load_step: lanes, load_suppressed: Math.min(32, lanes) },
+            alike: {
+              load_settings: lanes,
+              ...(steps.length > 0 && { load_step: lanes }),
+              load_suppressed: Math.min(32, lanes),
+            },
             // An exponential and its sum are about so many steps.
             multiplyAdds: 16 * width * n(rows),
             shared: 6 * width * n(rows) + (4 * lanes + 3 * PART_BUCKETS) * groups,

@@ -15,7 +15,7 @@ import type { Value } from "../../ir/value.ts";
 import { Emitter } from "../../passes/emit.ts";
 import { mergeRegion } from "../../passes/region.ts";
 import { applyRules, type Rule } from "../../passes/rule.ts";
-import { compileWith, kernelOf, made, opOf, passOf, productRule } from "../support/plugin-parts.ts";
+import { compileWith, kernelOf, made, opOf, passOf, productRule, storing } from "../support/plugin-parts.ts";
 
 const test = suite("plugin mistakes");
 
@@ -72,6 +72,26 @@ const RULES: readonly (readonly [what: string, rules: unknown, message: RegExp])
     /^pass a, rule mine at a: its replace throws TypeError: a replacement is \{ remove, insert, values \}, not \{"remove":\[1\],/,
   ],
   ["that makes a graph larger and larger", [productRule(twin)], /^pass a, rules mine: mine never settle on g$/],
+];
+const WORKS: readonly (readonly [what: string, work: () => unknown, message: RegExp])[] = [
+  [
+    "counts calls of what is no function of its",
+    () => ({ calls: { store_0: 4, load_z: 4 } }),
+    /^kernel k for mine y: its work counts calls of load_z, but its functions are store_0$/,
+  ],
+  [
+    "asks ahead for what it does not count",
+    () => ({ calls: { store_0: 4 }, ahead: { load_x: 4 } }),
+    /^kernel k for mine y: its work has load_x in ahead, but counts calls of store_0$/,
+  ],
+  [
+    "shares what it does not count",
+    () => ({ calls: {}, alike: { toString: 4 } }),
+    /^kernel k for mine y: its work has toString in alike, but counts calls of nothing$/,
+  ],
+  ["is nothing", () => undefined, /^kernel k for mine y: its work gives undefined$/],
+  ["has no calls", () => ({ multiplyAdds: 4 }), /^kernel k for mine y: its work gives \{"multiplyAdds":4\}$/],
+  ["throws", () => at([], 1), /^kernel k for mine y: its work throws Error: index 1 of 0$/],
 ];
 const MISTAKES: readonly (readonly [what: string, spec: PluginSpec | readonly PluginSpec[], message: RegExp])[] = [
   ["no name", any({}), /^plugin: its name is missing$/],
@@ -398,6 +418,15 @@ const MISTAKES: readonly (readonly [what: string, spec: PluginSpec | readonly Pl
     },
     /^pass a, rule mine at a, fused y: its body holds mine, which works on more than one element \[V8\]$/,
   ],
+  ...WORKS.map(([what, work, message]): (typeof MISTAKES)[number] => [
+    `a kernel whose account ${what}`,
+    {
+      ...named,
+      ops: [mine],
+      kernels: [kernelOf("k", mine, { lower: (region) => ({ ...storing(region), work: any(work) }) })],
+    },
+    message,
+  ]),
   [
     "a kernel that gives its template too little",
     {

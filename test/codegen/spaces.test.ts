@@ -21,21 +21,12 @@ import { onGpu } from "../support/gpu.ts";
 import { blocksFor, withBlocks, withPackedBlocks } from "../support/packed-blocks.ts";
 import { codesFor, withCodes, withPackedCodes } from "../support/packed-codes.ts";
 import { assertClose, seededTensor } from "../support/tensors.ts";
+import { coveringConfigs } from "./kernel-configs.ts";
 import { matmul, normalized, transposed } from "./kernel-texts.ts";
 
 const test = suite("spaces");
 const gpuTest = onGpu(test);
 const TARGETS = [targetByName("webgpu-default"), targetByName("lavapipe")];
-
-/** Configurations with each value of each name once or more; a value in `seen` has been tried for another target. */
-function covering(kernel: Kernel, configs: readonly Config[], seen: Set<string>): readonly Config[] {
-  return configs.filter((config) => {
-    const parts = Object.entries(config).map((part) => [kernel.name, ...part].join());
-    const isNew = parts.some((part) => !seen.has(part));
-    if (isNew) for (const part of parts) seen.add(part);
-    return isNew;
-  });
-}
 
 const attention = (rows: string, length: string, shared = 3) =>
   `graph g(query: f32[${rows}, 24], keys: f32[300, ${8 * shared}], values: f32[300, ${8 * shared}]) {
@@ -169,8 +160,8 @@ function takers(
 ): readonly Taker[] {
   const { fused } = at(compileEntries("g", [{ name: "run", graph, maxima }], { target, toolkit }).entries, 0);
   const node = at(fused.nodes, -1);
-  return candidates(node, target, toolkit).flatMap(({ kernel, configs }) =>
-    covering(kernel, configs, seen).map((config) => ({ kernel, config, node })),
+  return candidates(node, target, toolkit).flatMap((found) =>
+    coveringConfigs(found, seen).map((config) => ({ kernel: found.kernel, config, node })),
   );
 }
 

@@ -14,6 +14,7 @@ import { MemoryPlan } from "../../codegen/plan-memory.ts";
 import { candidates, selectKernel } from "../../codegen/select-kernel.ts";
 import { at, CompileError } from "../../ir/errors.ts";
 import type { Graph } from "../../ir/graph.ts";
+import { inputTensor } from "../../ir/recipe.ts";
 import { type HostTensor, hostTensor } from "../../ir/tensor.ts";
 import type { DType, SymbolValues } from "../../ir/type.ts";
 import type { OpenDevice } from "../../runtime/device.ts";
@@ -91,8 +92,9 @@ export class GpuGraph {
 
   /** The graph's results in order, updated states among them. */
   async run(inputs: ReadonlyMap<string, HostTensor>, symbols: SymbolValues = {}): Promise<HostTensor[]> {
-    for (const { value } of this.#fused.inputs) {
-      const tensor = inputs.get(value.name);
+    for (const input of this.#fused.inputs) {
+      const { value } = input;
+      const tensor = inputTensor(input, inputs);
       if (!tensor) throw new CompileError(`runOnGpu ${this.plan.name}`, `input ${value.name} is missing`);
       this.#executor.write(value.name, toGpu[value.type.dtype](tensor.data));
     }

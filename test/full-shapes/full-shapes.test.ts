@@ -1,0 +1,58 @@
+// A few cases of `npm run full-shapes`, and what its verdicts stand on: that its f64 is the interpreter's, and that what is wrong shows.
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { at } from "../../ir/errors.ts";
+import { interpret } from "../../ir/interpret.ts";
+import { parseGraph } from "../../ir/parse.ts";
+import { seededRandom } from "../fuzz/mutate.ts";
+import { onGpu } from "../support/gpu.ts";
+import { seededTensor } from "../support/tensors.ts";
+import { compare, runSample } from "./sample.ts";
+import { STEPS, type Step, stepsOf } from "./steps.ts";
+
+const test = suite("full shapes");
+const gpuTest = onGpu(test);
+
+const SMALL = stepsOf({ name: "small", width: 12, heads: 3, vocabulary: 37, keys: 70 });
+
+function interpreted({ text, symbols }: Step) {
+  const graph = parseGraph(text);
+  const tensors = new Map(graph.inputs.map(({ value: v }, i) => [v.name, seededTensor(v.type, symbols, i + 1)]));
+  return { tensors, result: at(interpret(graph, tensors, symbols), 0) };
+}
+
+test("an element in f64 is what the interpreter makes of it", () => {
+  for (const step of SMALL) {
+    const { tensors, result } = interpreted(step);
+    assert.equal(result.shape, step.shape, step.name);
+    const element = step.elements((name) => tensors.get(name)?.data ?? new Float64Array());
+    for (const [i, wanted] of result.data.entries()) {
+      const { value, allowed } = element(Math.floor(i / step.shape[1]), i % step.shape[1]);
+      assert.ok(Math.abs(value - wanted) <= 1e-12 * Math.max(1, Math.abs(wanted)), `${step.name}: ${value}, ${wanted}`);
+      assert.ok(allowed > 0 && allowed < 1e-3, `${step.name}: ${allowed}`);
+    }
+  }
+});
+
+test("an element that is off, or no number, is a fault", () => {
+  const step = at(SMALL, 0);
+  const { tensors, result } = interpreted(step);
+  const check = (data: Float64Array) => compare({ ...result, data }, step, tensors, seededRandom(1));
+  assert.is(check(result.data).fault, undefined);
+  for (const wrong of [at(result.data, -1) + 1e-3, Number.NaN]) {
+    const { worst, fault } = check(result.data.with(-1, wrong));
+    assert.ok(worst > 1);
+    assert.match(fault ?? "", /^\[0, 35\] is \S+, but should be \S+: off by \S+, and \S+ is allowed$/);
+  }
+});
+
+/** What takes no more than a second or two. */
+const QUICK = STEPS.filter(({ name, shape: [rows, columns] }) => name.startsWith("gpt2:") && rows * columns < 20_000);
+
+for (const seed of [1, 2, 3, 4, 5, 6])
+  gpuTest(`seed ${seed}: a kernel is right at a step's full shape, to the same bits twice`, async (gpu) => {
+    const { place, fault } = await runSample(gpu, seed, QUICK);
+    assert.is(fault, undefined, place);
+  });
+
+test.run();

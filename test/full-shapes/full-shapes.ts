@@ -4,7 +4,7 @@
 // those before it: `--seed N --count 1` runs one again.
 import { parseArgs } from "node:util";
 import { openDawn, printAdapter } from "../../runtime/index.ts";
-import { runSample, type SampleReport } from "./sample.ts";
+import { drawCase, runCase, type SampleReport } from "./sample.ts";
 import { STEPS } from "./steps.ts";
 
 const { values } = parseArgs({
@@ -28,7 +28,7 @@ const reports: SampleReport[] = [];
 try {
   for (let seed = first; seed < first + count; seed++) {
     if ((performance.now() - began) / 1000 > Number(values.seconds)) break;
-    const report = await runSample(gpu, seed, steps);
+    const report = await runCase(gpu, drawCase(gpu, seed, steps));
     reports.push(report);
     if (report.fault !== undefined) console.log(`FAULT seed ${seed}: ${report.place}: ${report.fault}`);
     process.stderr.write(`${reports.length}/${count} ${report.place}: ${report.worst.toFixed(3)}\n`);

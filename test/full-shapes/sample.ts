@@ -1,11 +1,12 @@
 // One case of a seed: a step at its full shape, a target, and of what the passes make of it one node, computed by one of the kernels that
 // take it in one of its configurations. It is held against f64 at a sample of elements, and to the same bits in a second run.
 import { compileEntries, standard } from "../../codegen/compile.ts";
-import { printConfig } from "../../codegen/kernel.ts";
+import { type ConfiguredKernel, printConfig } from "../../codegen/kernel.ts";
 import { regionKey } from "../../codegen/region-key.ts";
 import { candidates, selectKernel } from "../../codegen/select-kernel.ts";
 import { type Target, type TargetLimits, targetByName, targetForAdapter } from "../../codegen/target.ts";
 import { at } from "../../ir/errors.ts";
+import type { Node } from "../../ir/graph.ts";
 import { parseGraph } from "../../ir/parse.ts";
 import type { HostTensor } from "../../ir/tensor.ts";
 import type { WeightDType } from "../../passes/index.ts";
@@ -19,7 +20,7 @@ import type { Step } from "./steps.ts";
 export interface SampleReport {
   readonly seed: number;
   readonly kernel: string;
-  /** Step, target, kernel and configuration, in words. */
+  /** Of the case. */
   readonly place: string;
   /** The largest error, in parts of what is allowed at that element. */
   readonly worst: number;
@@ -50,45 +51,74 @@ function targetHere(name: string, gpu: OpenDevice): Target {
   };
 }
 
-/** Operands of a step are the same for every seed, so that the last step's serve again. */
-let lastOperands: { readonly key: string; readonly tensors: ReadonlyMap<string, HostTensor> } | undefined;
+/** What a seed names. */
+export interface SampleCase {
+  readonly seed: number;
+  readonly step: Step;
+  readonly target: Target;
+  readonly weights: WeightDType;
+  /** The node that the kernel computes; every other has the first kernel that takes it. */
+  readonly node: Node;
+  readonly chosen: ConfiguredKernel;
+  /** Step, target, kernel and configuration, in words. */
+  readonly place: string;
+}
 
-/** Runs the case of a seed, of one of the steps. The same seed and steps give the same case. */
-export async function runSample(gpu: OpenDevice, seed: number, steps: readonly Step[]): Promise<SampleReport> {
+const known = new Map<string, readonly Node[]>();
+
+/** What the passes make of a step. */
+function nodesOf({ text, symbols }: Step, target: Target, weights: WeightDType): readonly Node[] {
+  const key = JSON.stringify([text, symbols, target, weights]);
+  const entry = { name: "run", graph: parseGraph(text), maxima: symbols };
+  const nodes = known.get(key) ?? at(compileEntries("g", [entry], { target, weights }).entries, 0).fused.nodes;
+  known.set(key, nodes);
+  return nodes;
+}
+
+/** The case of a seed, of one of the steps. It depends on these and on what the adapter can run, and on nothing else. */
+export function drawCase(gpu: OpenDevice, seed: number, steps: readonly Step[]): SampleCase {
   const random = seededRandom(seed);
   const [step, weights] = [pick(random, steps), pick<WeightDType>(random, ["f32", "f16"])];
   const target = targetHere(pick(random, TARGETS), gpu);
-  const graph = parseGraph(step.text);
-  const maxima = step.symbols;
-  const { fused } = at(compileEntries("g", [{ name: "run", graph, maxima }], { target, weights }).entries, 0);
-  const node = pick(random, fused.nodes);
-  const { kernel, configs } = pick(
-    random,
-    candidates(node, target).filter((c) => c.configs.length > 0),
-  );
+  const node = pick(random, nodesOf(step, target, weights));
+  const takers = candidates(node, target).filter((c) => c.configs.length > 0);
+  const { kernel, configs } = pick(random, takers);
   const config = pick(random, configs);
   const settings = printConfig(config);
   const place = `${step.name}, weights ${weights}, for ${target.name}: ${kernel.name}${settings && ` with ${settings}`}`;
+  return { seed, step, target, weights, node, chosen: { kernel, config }, place };
+}
 
-  const key = `${step.text} ${weights} ${JSON.stringify(maxima)}`;
-  if (lastOperands?.key !== key) {
-    const tensors = graph.inputs.map(({ kind, value }, i) => {
-      const type = kind === "weight" ? { ...value.type, dtype: weights } : value.type;
-      // What f16 holds exactly, where it is to hold it.
-      return [value.name, { ...seededTensor(type, maxima, i + 1), dtype: value.type.dtype }] as const;
-    });
-    lastOperands = { key, tensors: new Map(tensors) };
-  }
-  const { tensors } = lastOperands;
+/** Operands of a step are the same for every seed, so that the last step's serve again. */
+let last: { readonly key: string; readonly tensors: ReadonlyMap<string, HostTensor> } | undefined;
+
+function operandsOf({ text, symbols }: Step, weights: WeightDType): ReadonlyMap<string, HostTensor> {
+  const key = `${text} ${weights} ${JSON.stringify(symbols)}`;
+  if (last?.key === key) return last.tensors;
+  const tensors = parseGraph(text).inputs.map(({ kind, value }, i) => {
+    const type = kind === "weight" ? { ...value.type, dtype: weights } : value.type;
+    // What f16 holds exactly, where it is to hold it.
+    return [value.name, { ...seededTensor(type, symbols, i + 1), dtype: value.type.dtype }] as const;
+  });
+  last = { key, tensors: new Map(tensors) };
+  return last.tensors;
+}
+
+/** Runs a case twice, and compares. */
+export async function runCase(
+  gpu: OpenDevice,
+  { seed, step, target, weights, node, chosen, place }: SampleCase,
+): Promise<SampleReport> {
+  const [tensors, maxima, random] = [operandsOf(step, weights), step.symbols, seededRandom(seed)];
   const wanted = regionKey(node);
-  const made = await GpuGraph.create(gpu, graph, maxima, {
+  const made = await GpuGraph.create(gpu, parseGraph(step.text), maxima, {
     target,
     weights,
-    kernelFor: (n, t) => (regionKey(n) === wanted ? { kernel, config } : selectKernel(n, t, standard)),
+    kernelFor: (n, t) => (regionKey(n) === wanted ? chosen : selectKernel(n, t, standard)),
   });
   try {
     const [first, again] = [at(await made.run(tensors, maxima), 0), at(await made.run(tensors, maxima), 0)];
-    const report = { seed, kernel: kernel.name, place };
+    const report = { seed, kernel: chosen.kernel.name, place };
     if (first.shape.join() !== step.shape.join())
       return { ...report, worst: Number.POSITIVE_INFINITY, fault: `the result is ${first.shape}, not ${step.shape}` };
     const changed = first.data.findIndex((x, i) => !Object.is(x, again.data[i]));

@@ -116,6 +116,8 @@ export async function runCase(
     weights,
     kernelFor: (n, t) => (regionKey(n) === wanted ? chosen : selectKernel(n, t, standard)),
   });
+  const isRun = made.plan.kernels.some((k) => k.name.split(".")[0] === chosen.kernel.name);
+  if (!isRun) throw new Error(`${place}: the plan has ${made.plan.kernels.map((k) => k.name).join(", ")}`);
   try {
     const [first, again] = [at(await made.run(tensors, maxima), 0), at(await made.run(tensors, maxima), 0)];
     const report = { seed, kernel: chosen.kernel.name, place };

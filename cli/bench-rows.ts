@@ -3,7 +3,7 @@ import { embeddedModel, openBatch, readModel } from "../engine/index.ts";
 import { optionError, printAdapter } from "../runtime/index.ts";
 import { printWarning } from "./errors.ts";
 import { printSpread, promptOf, spreadOf, timeDecode } from "./measure.ts";
-import type { MemoryOptions } from "./memory-options.ts";
+import { type MemoryOptions, printDtypes } from "./memory-options.ts";
 import { openModel } from "./open-model.ts";
 import { loadToolkit, type PluginOptions } from "./plugins.ts";
 import { printJson, printLines } from "./terminal.ts";
@@ -22,8 +22,14 @@ export const PROMPT = 16;
 /** Both take turns, so that a machine which drifts drifts for both. Each has its weights for itself. */
 export async function benchRows(model: string | undefined, options: Options): Promise<void> {
   const toolkit = await loadToolkit(options.plugin);
-  const { disablePass: disable, dtype, context, rows, runs } = options;
-  const chosen = { toolkit, randomWeights: true, dtype, ...(context !== undefined && { context }) };
+  const { disablePass: disable, dtype, cacheDtype, context, rows, runs } = options;
+  const chosen = {
+    toolkit,
+    randomWeights: true,
+    dtype,
+    ...(cacheDtype && { cacheDtype }),
+    ...(context !== undefined && { context }),
+  };
   const read = await readModel(model ?? (await embeddedModel()), toolkit, printWarning);
   const many = await openBatch(read, { ...chosen, sequences: rows, ...(disable && { disable }) });
   try {
@@ -54,6 +60,7 @@ export async function benchRows(model: string | undefined, options: Options): Pr
           model: model ?? "embedded",
           weights: one.randomWeights ? "random" : "checkpoint",
           dtype: many.dtype,
+          cache_dtype: many.cacheDtype,
           adapter: many.adapter.description,
           software: many.adapter.software,
           rows,
@@ -65,7 +72,7 @@ export async function benchRows(model: string | undefined, options: Options): Pr
         });
       const random = one.randomWeights ? " with random weights" : "";
       const lines = [
-        `${model ?? "embedded"}${random}, ${many.dtype} weights, on ${printAdapter(many.adapter)}`,
+        `${model ?? "embedded"}${random}, ${printDtypes(many)}, on ${printAdapter(many.adapter)}`,
         `  one sequence  ${printSpread(single, "tokens/s")}, ${tokens} tokens a run`,
         `  ${`${rows} at a time`.padEnd(14)}${printSpread(batch, "tokens/s")}, all sequences together`,
         `  ratio         ${ratio.median.toFixed(2)} (${ratio.min.toFixed(2)} to ${ratio.max.toFixed(2)} of ${ratio.runs} pairs)`,

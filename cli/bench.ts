@@ -6,7 +6,14 @@ import { benchRows, PROMPT } from "./bench-rows.ts";
 import { printWarning } from "./errors.ts";
 import { measureHost, measureSpeeds, printSpread, type Speeds, type Spread } from "./measure.ts";
 import { peakRssBytes } from "./memory.ts";
-import { contextOption, dtypeOption, type MemoryOptions } from "./memory-options.ts";
+import {
+  cacheDtypeOption,
+  cachesOf,
+  contextOption,
+  dtypeOption,
+  type MemoryOptions,
+  printDtypes,
+} from "./memory-options.ts";
 import { type OpenModel, openModel } from "./open-model.ts";
 import { loadToolkit, type PluginOptions, pluginOption } from "./plugins.ts";
 import { targetOption } from "./target-option.ts";
@@ -36,6 +43,7 @@ export const benchCommand = new Command("bench")
   .option("--max-new-tokens <n>", "tokens to decode in a run", wholeNumber, 32)
   .option("--prefill <lengths>", "lengths of prompts (default: 128,512 as far as they fit)", wholeNumbers)
   .addOption(dtypeOption())
+  .addOption(cacheDtypeOption())
   .addOption(contextOption())
   .option("--rows <n>", "decode n sequences at a time, and one beside it for comparison", wholeNumber)
   .option("--host", "measure the host's part of a decode step, on a device that computes nothing")
@@ -64,6 +72,7 @@ async function runModel(model: string | undefined, options: Options): Promise<vo
     toolkit: await loadToolkit(options.plugin),
     disablePass: options.disablePass,
     dtype: options.dtype,
+    cacheDtype: options.cacheDtype,
     context: options.context,
     entries: ["prefill", "decode"],
     progress: !options.json,
@@ -99,6 +108,7 @@ interface Facts {
   readonly model: string;
   readonly weights: "checkpoint" | "random";
   readonly dtype: string;
+  readonly cacheDtype: string;
   readonly adapter: AdapterReport;
   readonly loadMs: number;
   readonly loadBytes: number;
@@ -110,11 +120,12 @@ interface Facts {
 }
 
 function factsOf(opened: OpenModel, name: string | undefined, tokens: number): Facts {
-  const { model, adapter, dtype, load } = opened;
+  const { model, adapter, dtype, cacheDtype, load } = opened;
   return {
     model: name ?? "embedded",
     weights: opened.randomWeights ? "random" : "checkpoint",
     dtype,
+    cacheDtype,
     adapter,
     loadMs: load.ms,
     loadBytes: load.bytes,
@@ -133,6 +144,7 @@ function jsonOf(facts: Facts, speeds: Speeds): object {
     model: facts.model,
     weights: facts.weights,
     dtype: facts.dtype,
+    cache_dtype: facts.cacheDtype,
     adapter: facts.adapter.description,
     software: facts.adapter.software,
     load_ms: facts.loadMs,
@@ -161,7 +173,7 @@ function textOf(facts: Facts, speeds: Speeds): string {
     ["dispatches", `${facts.dispatches} a token`],
     ["weights read", `${printBytes(facts.weightBytes)} a token, ${gigabytes(facts, speeds).toFixed(1)} GB/s`],
   ];
-  const head = `${facts.model}${random}, ${facts.dtype} weights, on ${printAdapter(facts.adapter)}`;
+  const head = `${facts.model}${random}, ${printDtypes(facts)}, on ${printAdapter(facts.adapter)}`;
   return `${head}\n${rows.map(([name, text]) => `  ${name.padEnd(14)}${text}\n`).join("")}`;
 }
 
@@ -174,6 +186,7 @@ async function runHost(name: string | undefined, options: Options): Promise<void
     toolkit,
     disable: options.disablePass ?? [],
     weights: await chooseDType(options.dtype, read),
+    ...cachesOf(options),
     ways: ["disable", "weights", "context", "target"],
     entries: ["decode"],
   });

@@ -28,7 +28,7 @@ import {
 } from "../engine/index.ts";
 import { openCheckpoint, optionError, type PlanWeight, RuntimeError, type WeightSource } from "../runtime/index.ts";
 import { printWarning } from "./errors.ts";
-import type { MemoryOptions } from "./memory-options.ts";
+import { cachesOf, type MemoryOptions } from "./memory-options.ts";
 import { progressBar } from "./progress-bar.ts";
 
 /** What the user says of MODEL, besides how to compile it. */
@@ -75,6 +75,7 @@ export async function modelSource(name: string, options: SourceOptions, toolkit:
       return compileModelBundle(model.family, config, {
         ...asked,
         weights: await chooseDType(options.dtype, model),
+        ...cachesOf(options),
         ...(options.chunk !== undefined && { chunk: options.chunk }),
         ...(tokenizer && { tokenizer }),
       });
@@ -111,7 +112,7 @@ export async function graphSource(path: string, options: SourceOptions, toolkit:
     warnings: [],
     async compile(given) {
       const dtype = options.dtype === "auto" ? await storedDType(weights, names) : options.dtype;
-      const all = { name: nameOf(path), ...given, weights: dtype };
+      const all = { name: nameOf(path), ...given, weights: dtype, ...cachesOf(options) };
       try {
         return compileBundle(entries, all);
       } catch (error) {
@@ -119,6 +120,7 @@ export async function graphSource(path: string, options: SourceOptions, toolkit:
         const { target, toolkit: tools, disable } = given;
         const compiles = {
           weights: dtype,
+          ...cachesOf(options),
           ...(target && { target }),
           ...(tools && { toolkit: tools }),
           ...(disable && { disable }),

@@ -9,7 +9,7 @@ import { counted } from "./counted.ts";
 import { printWarning } from "./errors.ts";
 import { BUNDLE, DUMP } from "./folder-kinds.ts";
 import { maxOption } from "./max-option.ts";
-import { contextOption, dtypeOption } from "./memory-options.ts";
+import { cacheDtypeOption, contextOption, dtypeOption } from "./memory-options.ts";
 import { claimFolders, replaceFolders } from "./output-folder.ts";
 import { loadToolkit, type PluginOptions, pluginOption } from "./plugins.ts";
 import { targetOption } from "./target-option.ts";
@@ -51,6 +51,7 @@ export const compileCommand = new Command("compile")
       .argParser((name: string, before: readonly string[] = []) => collect(variantName(name), before)),
   )
   .addOption(dtypeOption())
+  .addOption(cacheDtypeOption())
   .addOption(contextOption())
   .option("--chunk <n>", "tokens of one prefill call", wholeNumber)
   .addOption(maxOption())
@@ -88,7 +89,7 @@ async function run(model: string | undefined, options: Options, command: Command
 
 /** The options that the user gave besides MODEL; those left at their defaults are absent. */
 const EXPECTED = [
-  ...(["name", "target", "variant", "dtype", "context", "chunk", "packWeights", "disablePass"] as const),
+  ...(["name", "target", "variant", "dtype", "cacheDtype", "context", "chunk", "packWeights", "disablePass"] as const),
   ...(["max", "weights"] as const),
 ];
 

@@ -12,7 +12,7 @@ import {
 import { counted } from "./counted.ts";
 import { printWarning } from "./errors.ts";
 import { loadStats } from "./memory.ts";
-import { contextOption, dtypeOption, type LoadOptions, memoryLimitOption } from "./memory-options.ts";
+import { cacheDtypeOption, contextOption, dtypeOption, type LoadOptions, memoryLimitOption } from "./memory-options.ts";
 import { type OpenModel, openModel } from "./open-model.ts";
 import { loadToolkit, type PluginOptions, pluginOption } from "./plugins.ts";
 import { readInput } from "./prompt.ts";
@@ -94,6 +94,7 @@ export const generateCommand = new Command("generate")
   .option("--ignore-eos", "go on after the end-of-text token")
   .option("--special", "take special tokens such as <|endoftext|> in the prompt for themselves")
   .addOption(dtypeOption())
+  .addOption(cacheDtypeOption())
   .addOption(contextOption())
   .addOption(memoryLimitOption())
   .addOption(pluginOption())
@@ -112,6 +113,7 @@ async function run(text: string | undefined, options: Options): Promise<void> {
     toolkit: await loadToolkit(options.plugin),
     disablePass: options.disablePass,
     dtype: options.dtype,
+    cacheDtype: options.cacheDtype,
     context: options.context,
     memoryLimit: options.memoryLimit,
     entries: ["prefill", "decode"],

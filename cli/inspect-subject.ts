@@ -12,7 +12,7 @@ import { chooseDType, entriesOf, isGraphFile, nameOf, readGraphs, readModel, wit
 import type { SymbolValues } from "../ir/index.ts";
 import { optionError } from "../runtime/index.ts";
 import { printWarning } from "./errors.ts";
-import type { MemoryOptions } from "./memory-options.ts";
+import { cachesOf, type MemoryOptions } from "./memory-options.ts";
 
 export interface SubjectOptions extends MemoryOptions {
   readonly entry?: string;
@@ -44,7 +44,7 @@ async function modelSubject(name: string, options: SubjectOptions, toolkit: Tool
     facts: { config },
     compile: (asked, all) => {
       const entries: readonly EntryName[] = entry !== undefined ? [entry] : all ? ["prefill", "decode"] : ["decode"];
-      return compileModel(family, config, { ...asked, weights, entries });
+      return compileModel(family, config, { ...asked, weights, ...cachesOf(options), entries });
     },
   };
 }
@@ -60,7 +60,7 @@ async function graphSubject(path: string, options: SubjectOptions, toolkit: Tool
     compile: (given, all) => {
       const wanted = entry === undefined ? (all ? specs : specs.slice(0, 1)) : specs.filter((s) => s.name === entry);
       const weights = options.dtype === "auto" ? "f32" : options.dtype;
-      return compileEntries(nameOf(path), wanted, { ...given, weights });
+      return compileEntries(nameOf(path), wanted, { ...given, weights, ...cachesOf(options) });
     },
   };
 }

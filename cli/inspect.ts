@@ -12,7 +12,7 @@ import { printPlan } from "./inspect-plan.ts";
 import { openSubject, type Subject, type SubjectOptions } from "./inspect-subject.ts";
 import { candidatesJson, printCandidates, stepCandidates } from "./kernel-candidates.ts";
 import { maxOption } from "./max-option.ts";
-import { contextOption, dtypeOption } from "./memory-options.ts";
+import { cacheDtypeOption, contextOption, dtypeOption } from "./memory-options.ts";
 import { kernelsOf, only } from "./only.ts";
 import { loadToolkit, type PluginOptions, pluginOption } from "./plugins.ts";
 import { targetOption } from "./target-option.ts";
@@ -54,6 +54,7 @@ export const inspectCommand = new Command("inspect")
   .addOption(codeOption())
   .addOption(targetOption())
   .addOption(dtypeOption())
+  .addOption(cacheDtypeOption())
   .addOption(contextOption())
   .addOption(pluginOption())
   .option("--disable-pass <name>", "leave a pass out; may be given several times", collect)

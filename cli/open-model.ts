@@ -12,6 +12,7 @@ import {
   readModel,
   type Watching,
 } from "../engine/index.ts";
+import type { CacheDType } from "../passes/index.ts";
 import type { AdapterReport, DawnOptions, OpenDevice, Session, Tokenizer } from "../runtime/index.ts";
 import { printWarning } from "./errors.ts";
 import { needLine } from "./memory.ts";
@@ -39,6 +40,7 @@ export interface OpenModelOptions
   readonly model?: string | undefined;
   readonly disablePass?: readonly string[] | undefined;
   readonly dtype?: AskedDType | undefined;
+  readonly cacheDtype?: CacheDType | undefined;
   readonly context?: number | undefined;
   readonly memoryLimit?: number | undefined;
   /** How Dawn chooses and opens the adapter. */
@@ -62,6 +64,7 @@ export async function openModel(options: OpenModelOptions = {}): Promise<OpenMod
     model: given,
     disablePass,
     dtype,
+    cacheDtype,
     context,
     memoryLimit,
     gpu,
@@ -83,6 +86,7 @@ export async function openModel(options: OpenModelOptions = {}): Promise<OpenMod
       ...others,
       ...(disablePass && { disable: disablePass }),
       ...(dtype !== undefined && { dtype }),
+      ...(cacheDtype !== undefined && { cacheDtype }),
       ...(context !== undefined && { context }),
       ...(memoryLimit !== undefined && { memoryLimit }),
       ...(gpu && { gpu }),

@@ -7,7 +7,14 @@ import { PROMPT } from "./bench-rows.ts";
 import { counted } from "./counted.ts";
 import { printWarning } from "./errors.ts";
 import { promptOf } from "./measure.ts";
-import { contextOption, dtypeOption, type LoadOptions, memoryLimitOption } from "./memory-options.ts";
+import {
+  cacheDtypeOption,
+  contextOption,
+  dtypeOption,
+  type LoadOptions,
+  memoryLimitOption,
+  printDtypes,
+} from "./memory-options.ts";
 import { type OpenModel, openModel } from "./open-model.ts";
 import { claimFile, writeOutputFile } from "./output-file.ts";
 import { loadToolkit, type PluginOptions, pluginOption } from "./plugins.ts";
@@ -46,6 +53,7 @@ export const profileCommand = new Command("profile")
   .option("--special", "take special tokens such as <|endoftext|> in the prompt for themselves")
   .option("--trace <file>", "write every pass as a trace, for ui.perfetto.dev or chrome://tracing", filePath)
   .addOption(dtypeOption())
+  .addOption(cacheDtypeOption())
   .addOption(contextOption())
   .addOption(memoryLimitOption())
   .addOption(pluginOption())
@@ -73,6 +81,7 @@ async function run(model: string | undefined, options: Options): Promise<void> {
     toolkit,
     disablePass: options.disablePass,
     dtype: options.dtype,
+    cacheDtype: options.cacheDtype,
     context: options.context,
     memoryLimit: options.memoryLimit,
     entries: ["prefill", "decode"],
@@ -101,6 +110,7 @@ async function run(model: string | undefined, options: Options): Promise<void> {
         model: name,
         weights: opened.randomWeights ? "random" : "checkpoint",
         dtype: opened.dtype,
+        cache_dtype: opened.cacheDtype,
         adapter: opened.adapter.description,
         software: opened.adapter.software,
         ...profileJson(report),
@@ -108,7 +118,7 @@ async function run(model: string | undefined, options: Options): Promise<void> {
       return;
     }
     const random = opened.randomWeights ? " with random weights" : "";
-    const title = `${name}${random}, ${opened.dtype} weights, on ${adapter}`;
+    const title = `${name}${random}, ${printDtypes(opened)}, on ${adapter}`;
     printLines(printProfile(title, report));
   } finally {
     await opened.close();

@@ -6,7 +6,7 @@ import { embeddedModel, presetNames } from "../engine/index.ts";
 import { printWarning } from "./errors.ts";
 import { openSubject, type SubjectOptions } from "./inspect-subject.ts";
 import { maxOption } from "./max-option.ts";
-import { contextOption, dtypeOption } from "./memory-options.ts";
+import { cacheDtypeOption, contextOption, dtypeOption } from "./memory-options.ts";
 import { claimFile, writeOutputFile } from "./output-file.ts";
 import { loadToolkit, type PluginOptions, pluginOption } from "./plugins.ts";
 import { PLOT, plotRooflines } from "./roofline-plot.ts";
@@ -63,6 +63,7 @@ export const rooflineCommand = new Command("roofline")
   .option("--svg <file>", "write a roofline plot as SVG: FLOP/s against FLOP for each byte of memory", filePath)
   .addOption(maxOption())
   .addOption(dtypeOption())
+  .addOption(cacheDtypeOption())
   .addOption(contextOption())
   .addOption(pluginOption())
   .option("--disable-pass <name>", "leave a compiler pass out; may be given several times", collect)

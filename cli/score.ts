@@ -15,7 +15,7 @@ import {
 import { printWarning } from "./errors.ts";
 import { createLogitsFile, type LogitsFile } from "./logits-file.ts";
 import { loadStats } from "./memory.ts";
-import { contextOption, dtypeOption, type LoadOptions, memoryLimitOption } from "./memory-options.ts";
+import { cacheDtypeOption, contextOption, dtypeOption, type LoadOptions, memoryLimitOption } from "./memory-options.ts";
 import { type OpenModel, openModel } from "./open-model.ts";
 import { loadToolkit, type PluginOptions, pluginOption } from "./plugins.ts";
 import { readInput } from "./prompt.ts";
@@ -55,6 +55,7 @@ export const scoreCommand = new Command("score")
   .option("--logits <file>", "write all logits, [tokens, vocabulary], as safetensors", filePath)
   .option("--special", "take special tokens such as <|endoftext|> in the text for themselves")
   .addOption(dtypeOption())
+  .addOption(cacheDtypeOption())
   .addOption(contextOption())
   .addOption(memoryLimitOption())
   .addOption(pluginOption())
@@ -83,6 +84,7 @@ async function run(text: string | undefined, options: Options): Promise<void> {
     toolkit: await loadToolkit(options.plugin),
     disablePass: options.disablePass,
     dtype: options.dtype,
+    cacheDtype: options.cacheDtype,
     context: options.context,
     memoryLimit: options.memoryLimit,
     entries: ["logits"],

@@ -1,6 +1,9 @@
 // How a dtype's elements lie in a storage buffer, whoever reads them.
 import type { Target } from "./target.ts";
 
+/** Neighbouring elements that a kernel hands over, or stores, at a time. */
+export type Neighbours = 1 | 2;
+
 /** A dtype's elements in a buffer. `features` are what it gave for the target. */
 export interface BufferFormat {
   /** What errors call it. */
@@ -11,6 +14,10 @@ export interface BufferFormat {
   type(width: number, features: readonly string[]): string;
   /** A name for the element at `place`, in an array of single elements. */
   element(binding: string, place: string, scope: ElementScope, features: readonly string[]): string;
+  /** How many neighbours along the last axis are stored at a time, the first of them at an even place. */
+  together(features: readonly string[]): Neighbours;
+  /** The statement that stores so many elements; `place` counts what the array holds. */
+  store(binding: string, place: string, elements: readonly string[], features: readonly string[]): string;
   /** Features of the adapter that it is read by on the target; none when absent. */
   features?(target: Target): readonly string[];
 }

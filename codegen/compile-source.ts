@@ -23,7 +23,7 @@ import {
   printRecipe,
   type Value,
 } from "../ir/index.ts";
-import type { PassObserver, WeightDType } from "../passes/index.ts";
+import type { CacheDType, PassObserver, WeightDType } from "../passes/index.ts";
 import { FusedGraphs } from "./fused-graphs.ts";
 import { type ComputedNode, KernelTable, lowerGraph, refuseDtypes, refuseLiteralResults } from "./lower.ts";
 import { MemoryPlan } from "./plan-memory.ts";
@@ -54,6 +54,11 @@ export interface CompileOptions {
   readonly entries?: readonly EntryName[];
   /** How matrices and tables lie in GPU memory; f32 when absent. */
   readonly weights?: WeightDType;
+  /**
+   * How caches of two or more axes lie in GPU memory; f32 when absent. As f16 they take half the memory, and keys and values are rounded
+   * as they are written: |x| ≤ 65504, to 11 significant bits.
+   */
+  readonly caches?: CacheDType;
   /** Tokens of one prefill call; a longer prompt is fed in chunks. 128 when absent. */
   readonly chunk?: number;
   /** Compiles beyond the target's limits too, for looking at. The plan then says what it needs, and no adapter of the target runs it. */

@@ -14,6 +14,7 @@ import {
   type Value,
 } from "../ir/index.ts";
 import { indent } from "./indent.ts";
+import type { StoredElement } from "./result-stores.ts";
 import type { ElementWriter, InHand } from "./wgsl-element.ts";
 import { dimIndex, type Fragment, type Index, indexOf, isWithin, placed, rangeIndex } from "./wgsl-index.ts";
 
@@ -27,8 +28,8 @@ export interface Epilogue {
   readonly given: readonly InHand[];
   /** The anchor, whose own node is no part of the epilogue. */
   readonly skip: Node | undefined;
-  /** The statement that stores an element of `v`; undefined if `v` is not a result. */
-  readonly store: (v: Value, expression: string, place: readonly Index[]) => string | undefined;
+  /** The statement that stores an element of `v`, with others that came before it; undefined if `v` is not a result, or more are to come. */
+  readonly store: (v: Value, element: StoredElement) => string | undefined;
   /** Hears which elements go through the block under a guard's text, where that is known. */
   readonly onGuard?: (text: string, share: ElementShare) => void;
 }
@@ -46,9 +47,10 @@ export function writeEpilogue(writer: ElementWriter, epilogue: Epilogue): string
   const root: Block = { guard: { text: "" }, lines: [] };
   const streams = new Map<Value, readonly Stream[]>();
   const stored = new Set<Value>();
-  const emit = (v: Value, { expression, place, block }: Stream) => {
+  const emit = (v: Value, stream: Stream) => {
+    const { block } = stream;
     block.lines.push(...writer.lines.splice(0));
-    const line = store(v, expression, place);
+    const line = store(v, stream);
     if (line === undefined) return;
     block.lines.push(line);
     stored.add(v);

@@ -1,7 +1,14 @@
 // The graphs of entry points after the passes. A bundle has them for several sets of features, of which a pass sees no more than what
 // kernels refuse: where they answer the same, the graphs are the same.
 import { type EntrySpec, type Graph, type SymbolValues, verify } from "../ir/index.ts";
-import { type PassObserver, pipeline, type RegionPolicy, runPasses, type WeightDType } from "../passes/index.ts";
+import {
+  type CacheDType,
+  type PassObserver,
+  pipeline,
+  type RegionPolicy,
+  runPasses,
+  type WeightDType,
+} from "../passes/index.ts";
 import { compareWays } from "./compare-ways.ts";
 import { bodyKey, regionKey } from "./region-key.ts";
 import { kernelPolicy } from "./select-kernel.ts";
@@ -14,6 +21,7 @@ export interface FuseOptions {
   readonly toolkit: Toolkit;
   readonly packVectors: boolean;
   readonly weights?: WeightDType;
+  readonly caches?: CacheDType;
   readonly disable?: readonly string[];
   readonly observe?: (entry: string) => readonly PassObserver[];
   /** What symbols are in the call that ways to compute the same are compared for. */
@@ -37,7 +45,7 @@ export class FusedGraphs {
 }
 
 function fuse(spec: EntrySpec, policy: RegionPolicy, options: FuseOptions): Graph {
-  const { target, toolkit, weights = "f32", packVectors, disable = [], observe } = options;
+  const { target, toolkit, weights = "f32", caches = "f32", packVectors, disable = [], observe } = options;
   verify(spec.graph);
   const passes = pipeline({
     symbols: spec.fixed ?? {},
@@ -46,6 +54,7 @@ function fuse(spec: EntrySpec, policy: RegionPolicy, options: FuseOptions): Grap
     maxWeightBytes: target.limits.maxStorageBufferBindingSize,
     maxBuffers: target.limits.maxStorageBuffersPerShaderStage,
     weights,
+    caches,
     packVectors,
     disable,
   });

@@ -4,7 +4,7 @@
  */
 
 export type { Binding } from "./binding.ts";
-export type { BufferFormat, ElementScope } from "./buffer-format.ts";
+export type { BufferFormat, ElementScope, Neighbours } from "./buffer-format.ts";
 export * from "./compile.ts";
 export { compileGpt2 } from "./compile-gpt2.ts";
 export { BOUNDS, type Bound, type Demand, demandOf, type Prediction, predict } from "./cost.ts";
@@ -40,7 +40,6 @@ export { isComputed, type MatmulView, matmulOf, normalizationOf } from "./kernel
 export { linearGroups } from "./kernels/pointwise.ts";
 export type { Machine, SoftwareCosts } from "./machine.ts";
 export { MACHINES } from "./machines.ts";
-export type { Neighbours } from "./neighbours.ts";
 export { checkPlaces, type LargestBuffer, MemoryPlan } from "./plan-memory.ts";
 export { isPlugin } from "./plugin.ts";
 export {

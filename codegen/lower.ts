@@ -13,6 +13,8 @@ import {
   POINTWISE_ANCHOR,
   printType,
   type SymbolValues,
+  updatedOperands,
+  updatedStates,
   type Value,
   withoutDeadNodes,
 } from "../ir/index.ts";
@@ -189,14 +191,20 @@ function perResult(node: Node): readonly Node[] {
 
 /** What no kernel computes, whatever the target: better said of the graph than by the driver of a shader. */
 export function refuseDtypes(graph: Graph): void {
-  const given = graph.inputs.filter((i) => i.kind !== "weight").map((i) => i.value);
-  const made = graph.nodes.flatMap((n) => [...(n.body?.nodes ?? []), n]).flatMap((n) => n.results);
-  const half = [...given, ...made, ...graph.results].find((v) => v.type.dtype === "f16");
+  const given = graph.inputs.filter((i) => i.kind === "input").map((i) => i.value);
+  const states = updatedStates(graph);
+  const isHalf = (v: Value) => v.type.dtype === "f16";
+  // What is f16 and made of f16, and not by moving it, is computed in f16.
+  const computed = graph.nodes
+    .flatMap((n) => n.body?.nodes ?? [n])
+    .filter((n) => n.operands.some(isHalf) && !onlyMoves(n) && updatedOperands(n).length === 0)
+    .flatMap((n) => n.results);
+  const half = [...given, ...computed, ...graph.results.filter((r) => !states.has(r))].find(isHalf);
   if (half)
     throw new CompileError(
       `graph ${graph.name}`,
       `${half.name} is ${printType(half.type)}, but kernels compute f32 and integers`,
-      "only a weight may be stored as f16; cast it to f32 where it is read",
+      "only weights and states may be stored as f16; cast to f32 what is read of them, and to f16 what is written",
     );
 }
 

@@ -1,17 +1,15 @@
 // How many elements of its anchor's result a region's epilogue needs at a time: one, or two neighbours, which a rotation or a gate combines.
 import { CompileError, type DType, type Graph, type Node, type Value } from "../ir/index.ts";
-import type { InHand } from "./wgsl-element.ts";
+import type { Neighbours } from "./buffer-format.ts";
+import { type InHand, registerType } from "./wgsl-element.ts";
 import { type Index, indexName, neighbourOf } from "./wgsl-index.ts";
-
-/** Elements that a kernel hands over at a time. */
-export type Neighbours = 1 | 2;
 
 /** What a kernel calls the element that it hands over, or the elements. */
 const VALUE = "value";
 
 /** The WGSL type of what is handed over. */
 export const handedType = (dtype: DType, neighbours: Neighbours): string =>
-  neighbours === 1 ? dtype : `vec${neighbours}<${dtype}>`;
+  neighbours === 1 ? registerType(dtype) : `vec${neighbours}<${registerType(dtype)}>`;
 
 /** The elements that a kernel hands over: the one at the index, or so many neighbours along the last axis, the first of them there. */
 export function inHand(index: readonly Index[], neighbours: Neighbours): readonly InHand[] {
@@ -24,17 +22,19 @@ export function inHand(index: readonly Index[], neighbours: Neighbours): readonl
 }
 
 /**
- * How many the epilogue needs, which `print` tries to print from those given.
+ * How many the epilogue needs, which `print` tries to print from those given; `storesPairs` says that some result is stored by twos.
  * @throws CompileError where it can't be computed from two either.
  */
 export function neighboursOf(
   anchor: Node | undefined,
   body: Graph,
+  storesPairs: boolean,
   print: (y: Value, given: readonly InHand[]) => void,
 ): Neighbours {
   const [y, ...others] = anchor?.results ?? [];
+  if (!y || others.length > 0) return 1;
   // Where no node reads two values that the anchor makes, one element is enough.
-  if (!y || others.length > 0 || !joinsPartsOf(y, anchor, body)) return 1;
+  if (!storesPairs && !joinsPartsOf(y, anchor, body)) return 1;
   const index = y.type.shape.map((_, axis) => indexName(`i${axis}`));
   try {
     print(y, inHand(index, 1));

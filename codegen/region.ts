@@ -16,16 +16,18 @@ import {
 } from "../ir/index.ts";
 import { bindRegion } from "./bind-region.ts";
 import type { Binding } from "./binding.ts";
+import type { Neighbours } from "./buffer-format.ts";
 import { type ElementShare, writeEpilogue } from "./epilogue.ts";
 import { indent } from "./indent.ts";
 import { IndexPrinter } from "./index-printer.ts";
-import { handedType, inHand, type Neighbours, neighboursOf } from "./neighbours.ts";
+import { handedType, inHand, neighboursOf } from "./neighbours.ts";
+import { ResultStores, type StoredElement } from "./result-stores.ts";
 import { type Storage, type Stored, VECTOR_TYPES, type VectorSize } from "./storage.ts";
 import { STORAGES } from "./storages/index.ts";
 import { StoredValues } from "./stored-values.ts";
 import type { Target } from "./target.ts";
 import { ElementWriter, type InHand, registerType } from "./wgsl-element.ts";
-import { flatIndex, type Index, indexName, symbolMember } from "./wgsl-index.ts";
+import { addIndex, type Index, indexName, indexOf, symbolMember } from "./wgsl-index.ts";
 
 /** Who asks for a region, and how it is to be bound. */
 export interface RegionOptions {
@@ -192,32 +194,48 @@ export class Region {
   }
 
   /**
-   * How many neighbours along the last axis of the anchor's result the epilogue combines: 1, or 2 where it needs pairs.
+   * How many neighbours along the last axis of the anchor's result the epilogue combines, or stores at a time: 1, or 2 where it needs pairs.
    * @throws CompileError where it can be computed from neither.
    */
   get neighbours(): Neighbours {
     // What is tried leaves no trace but symbols, which the epilogue reads in any case.
-    this.#neighbours ??= neighboursOf(this.anchor, this.body, (y, given) => {
+    const pairs = this.body.results.some((r) => this.#values.together(r) > 1);
+    this.#neighbours ??= neighboursOf(this.anchor, this.body, pairs, (y, given) => {
       this.#watched(() => this.#epilogue(this.#writer(), y, given, this.anchor).join("\n"));
     });
     return this.#neighbours;
   }
 
-  /** Statements that compute every element of `result` at `index` and store it, for a region without anchor. */
+  /** How many neighbours of a result along its last axis are stored at a time: 2 of halves, where a machine has no type for one. */
+  storedTogether(result: Value): Neighbours {
+    return this.#values.together(result);
+  }
+
+  /**
+   * Statements that compute every element of `result` at `index` and store it, for a region without anchor: all those that are stored at
+   * a time, of which the index names the first.
+   */
   elementStatements(result: Value, index: readonly Index[], lines: readonly string[]): string {
     const writer = this.#writer();
+    const stores = new ResultStores(this.#values, this.print);
     writer.lines.push(...lines);
-    const value = writer.element(result, index);
+    for (let i = 0; i < this.storedTogether(result); i++) {
+      const place = index.map((k, axis) => (axis === index.length - 1 ? addIndex(k, indexOf(i)) : k));
+      const line = this.#store(stores, result, { expression: writer.element(result, place), place });
+      if (line !== undefined) writer.lines.push(line);
+    }
     for (const h of writer.helpers) this.#helpers.add(h);
-    return [...writer.lines, this.#store(result, value, index)].join("\n");
+    return writer.lines.join("\n");
   }
 
   /** As `storeFunction`, for a region whose anchor moves elements of `moved` and computes none. */
   moveFunction(name: string, moved: Value, args: readonly string[], index: readonly Index[]): string {
     this.#storing.add(name);
     const writer = this.#writer();
-    const blocks = this.#epilogue(writer, moved, inHand(index, 1), undefined);
-    return this.#function(name, [...args.map((a) => `${a}: u32`), `value: ${moved.type.dtype}`], "", writer, blocks);
+    const n = this.neighbours;
+    const blocks = this.#epilogue(writer, moved, inHand(index, n), undefined);
+    const value = `value: ${handedType(moved.type.dtype, n)}`;
+    return this.#function(name, [...args.map((a) => `${a}: u32`), value], "", writer, blocks);
   }
 
   /** Declarations of all bindings, and of the symbols, by name, where something reads them. */
@@ -293,17 +311,18 @@ export class Region {
   }
 
   #epilogue(writer: ElementWriter, start: Value, given: readonly InHand[], skip: Node | undefined): string[] {
-    const store = (v: Value, expression: string, place: readonly Index[]) =>
-      this.#results.has(v) ? this.#store(v, expression, place) : undefined;
+    const stores = new ResultStores(this.#values, this.print);
+    const store = (v: Value, element: StoredElement) =>
+      this.#results.has(v) ? this.#store(stores, v, element) : undefined;
     const onGuard = (text: string, share: ElementShare) => void this.#guards.set(text, share);
-    return writeEpilogue(writer, { node: this.node, body: this.body, start, given, skip, store, onGuard });
+    const lines = writeEpilogue(writer, { node: this.node, body: this.body, start, given, skip, store, onGuard });
+    stores.finish();
+    return lines;
   }
 
-  #store(result: Value, expression: string, index: readonly Index[]): string {
-    const stored = result.type.dtype === "bool" ? `select(0u, 1u, ${expression})` : expression;
+  #store(stores: ResultStores, result: Value, element: StoredElement): string | undefined {
     this.#stored.add(result);
-    const place = this.print.text(flatIndex(index, result.type.shape));
-    return `${this.#results.get(result) ?? this.#noResult(result)}[${place}] = ${stored};`;
+    return stores.store(result, this.#results.get(result) ?? this.#noResult(result), element);
   }
 
   #writer(): ElementWriter {

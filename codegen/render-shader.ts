@@ -64,7 +64,7 @@ export function renderShader(
   printed?: PrintedFunctions,
 ): Shader {
   const { kernel, config: given } = configured(chosen);
-  const plain = new Region(node, { storages });
+  const plain = new Region(node, { storages, target });
   const place = placeOf(kernel, node);
   const sameName = kindName(kernel.kind) === kindName(plain.kind);
   if (!isOfKind(kernel, plain))

@@ -43,7 +43,7 @@ export function candidates(node: Node, target: Target, toolkit: Kernels = standa
 const knownCandidates = regionMemory<readonly Candidate[]>();
 
 function findCandidates(node: Node, target: Target, { kernels, storages }: Kernels): readonly Candidate[] {
-  const region = new Region(node, { storages });
+  const region = new Region(node, { storages, target });
   return kernels
     .filter((k) => isOfKind(k, region))
     .toReversed()
@@ -81,14 +81,14 @@ export function kernelPolicy(target: Target, toolkit: Kernels = standard): Regio
     combinesPlaces: true,
     refuses(anchor, body) {
       if (body.nodes.length > MOST_OPS) return `a kernel computes ${MOST_OPS} ops at most`;
-      const problem = tooMany(storageBuffers(body)) ?? epilogueProblem(regionNode(anchor, body), toolkit);
+      const problem = tooMany(storageBuffers(body)) ?? epilogueProblem(regionNode(anchor, body), target, toolkit);
       if (problem !== undefined) return problem;
       const { chosen, why } = firstTaker(regionNode(anchor, body), target, toolkit);
       if (!chosen) return why;
       const before = anchorAlone(anchor, body);
       const best = before && firstTaker(before, target, toolkit).chosen?.kernel;
       if (!best || kernels.indexOf(chosen.kernel) >= kernels.indexOf(best)) return undefined;
-      const { refusal } = takingOf(best, new Region(regionNode(anchor, body), { storages }), target);
+      const { refusal } = takingOf(best, new Region(regionNode(anchor, body), { storages, target }), target);
       return `${best.name} would not take it: ${refusal ?? "another kernel is chosen"}`;
     },
     refusesNode(node) {
@@ -100,9 +100,9 @@ export function kernelPolicy(target: Target, toolkit: Kernels = standard): Regio
 }
 
 /** Why what follows the anchor can't be computed from the elements that a kernel hands over. */
-function epilogueProblem(node: Node, { storages }: Kernels): string | undefined {
+function epilogueProblem(node: Node, target: Target, { storages }: Kernels): string | undefined {
   try {
-    void new Region(node, { storages }).neighbours;
+    void new Region(node, { storages, target }).neighbours;
     return undefined;
   } catch (error) {
     if (!(error instanceof CompileError)) throw error;

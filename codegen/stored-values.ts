@@ -1,7 +1,7 @@
 // The values of one region as they lie in buffers: which storage holds each, and the WGSL that declares and reads them.
 import { at, type Graph, type GraphIndex, indexGraph, type Value } from "../ir/index.ts";
 import type { Binding } from "./binding.ts";
-import type { ElementScope } from "./buffer-format.ts";
+import type { ElementScope, Neighbours } from "./buffer-format.ts";
 import { asked, type Storage, type Stored, storedAs, type VectorSize } from "./storage.ts";
 import { BUFFER_FORMATS } from "./storages/index.ts";
 import type { Target } from "./target.ts";
@@ -53,6 +53,18 @@ export class StoredValues {
   element({ type }: Value, binding: string, place: string, scope: ElementScope): string {
     const format = BUFFER_FORMATS[type.dtype];
     return format.element(binding, place, scope, this.#featuresOf(format));
+  }
+
+  /** How many neighbours of the value along its last axis are stored at a time. */
+  together({ type }: Value): Neighbours {
+    const format = BUFFER_FORMATS[type.dtype];
+    return format.together(this.#featuresOf(format));
+  }
+
+  /** The statement that stores so many elements in the value's binding, at a place that counts groups of them. */
+  store({ type }: Value, binding: string, place: string, elements: readonly string[]): string {
+    const format = BUFFER_FORMATS[type.dtype];
+    return format.store(binding, place, elements, this.#featuresOf(format));
   }
 
   /** The statements of a function that loads `size` elements, whose buffers are called so. */

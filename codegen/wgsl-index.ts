@@ -73,6 +73,9 @@ function inSteps({ value, signed, data, steps }: Index, size: number): Steps | u
   return { count, size, offset: steps.offset % size };
 }
 
+/** Which of each `size` neighbours the place is, where that can be told. */
+export const offsetOf = (place: Index, size: number): number | undefined => inSteps(place, size)?.offset;
+
 /** What is known of a sum of two. */
 function stepsOfSum(a: Index, b: Index): Pick<Index, "steps"> {
   const sizes = [a, b].flatMap((i) => (i.steps ? [i.steps.size] : []));

@@ -2,9 +2,9 @@
 import { type Dim, type ElementMath, evalDim, onlyMoves, scalarMath, type Value } from "../ir/index.ts";
 import type { Region } from "./region.ts";
 
-/** Element [i, j] of a value is element `offset` + i · `stride` + j of the buffer that holds `input`. */
+/** Element [i, j] of a value is element `offset` + i · `stride` + j of the matrix `source`, which lies in buffers. */
 export interface Window {
-  readonly input: Value;
+  readonly source: Value;
   readonly offset: number;
   readonly stride: number;
 }
@@ -20,11 +20,11 @@ interface Place {
   readonly at: readonly (Shift | undefined)[];
 }
 
-/** Where a matrix lies; undefined where it is computed, or is no range of rows and columns of a buffer that holds a matrix. */
+/** Where a matrix lies; undefined where it is computed, or is no range of rows and columns of a matrix in buffers. */
 export function windowOf(region: Region, value: Value): Window | undefined {
   if (value.type.shape.length !== 2) return undefined;
   let place: Place = { value, at: value.type.shape.map((_, axis) => ({ axis, by: 0 })) };
-  while (!region.isInput(place.value)) {
+  while (!region.stored(place.value)) {
     const read = readAt(region, place);
     if (!read) return undefined;
     place = read;
@@ -32,7 +32,7 @@ export function windowOf(region: Region, value: Value): Window | undefined {
   const [row, column, ...more] = place.at;
   const stride = place.value.type.shape[1];
   if (row?.axis !== 0 || column?.axis !== 1 || more.length > 0 || typeof stride !== "number") return undefined;
-  return { input: place.value, offset: row.by * stride + column.by, stride };
+  return { source: place.value, offset: row.by * stride + column.by, stride };
 }
 
 /** What is computed is no window. */

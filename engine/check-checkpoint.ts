@@ -3,7 +3,7 @@
 import { readdir } from "node:fs/promises";
 import { recipeTensors } from "../base/index.ts";
 import { type Family, familyGraph, type ModelConfig, wholeTensor } from "../ir/index.ts";
-import type { WeightDType } from "../passes/index.ts";
+import type { CacheDType, WeightDType } from "../passes/index.ts";
 import { weightsError } from "../runtime/errors.ts";
 import { openCheckpoint, RuntimeError, type StoredTensor, type WeightSource } from "../runtime/index.ts";
 import { matchWeights, refuseOtherHead, type WantedWeight, type WeightMatch } from "../runtime/weights/match.ts";
@@ -15,6 +15,9 @@ import type { ReadModel } from "./read-model.ts";
 export const ASKED_DTYPES = ["auto", "f32", "f16"] as const;
 /** How matrices are to lie in memory; `auto`: as the checkpoint has them. */
 export type AskedDType = (typeof ASKED_DTYPES)[number];
+
+/** How keys and values may lie in memory. */
+export const CACHE_DTYPES = ["f32", "f16"] as const satisfies readonly CacheDType[];
 
 /** What a checkpoint's headers say. */
 export interface CheckedCheckpoint {

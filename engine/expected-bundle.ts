@@ -22,6 +22,7 @@ import { findVocabulary } from "./vocabulary.ts";
 /** What the user said; anything else may be as the bundle has it. */
 export interface ExpectedBundle {
   readonly dtype?: AskedDType;
+  readonly cacheDtype?: string;
   readonly context?: number;
   readonly model?: string | undefined;
   readonly name?: string;
@@ -39,6 +40,7 @@ interface RecordedOptions {
   readonly target: string;
   readonly variants: readonly string[];
   readonly weights?: string;
+  readonly caches?: string;
   readonly disable?: readonly string[];
 }
 
@@ -156,6 +158,7 @@ function compareOptions(found: Differences, plan: BundlePlan, weights: BundleWei
   found.compare("--target", asked, targetByName(recorded.target).name);
   found.compare("--variant", expected.variant, recorded.variants);
   if (expected.dtype !== "auto") found.compare("--dtype", expected.dtype, recorded.dtype);
+  found.compare("--cache-dtype", expected.cacheDtype, recorded.caches ?? "f32");
   found.compare("--disable-pass", passes(expected.disablePass), passes(recorded.disable ?? []));
   if (expected.packWeights && !weights.shards)
     found.list.push("--pack-weights is given, but the bundle holds no weights");

@@ -14,6 +14,7 @@ export { type CheckedBundle, checkBundle } from "./check-bundle.ts";
 export {
   ASKED_DTYPES,
   type AskedDType,
+  CACHE_DTYPES,
   type CheckedCheckpoint,
   checkCheckpoint,
   chooseDType,

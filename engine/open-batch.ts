@@ -1,6 +1,6 @@
 // From a folder to a batch on the GPU: many sequences that are decoded together.
 import { batchSpec, compileBatch, standard, targetForAdapter } from "../codegen/index.ts";
-import type { WeightDType } from "../passes/index.ts";
+import type { CacheDType, WeightDType } from "../passes/index.ts";
 import {
   type AdapterReport,
   Batch,
@@ -18,7 +18,10 @@ import { type ReadModel, withContext } from "./read-model.ts";
 
 /** How to open a batch. */
 export interface OpenBatchOptions
-  extends Pick<OpenModelOptions, "toolkit" | "disable" | "dtype" | "context" | "memoryLimit" | "randomWeights"> {
+  extends Pick<
+    OpenModelOptions,
+    "toolkit" | "disable" | "dtype" | "cacheDtype" | "context" | "memoryLimit" | "randomWeights"
+  > {
   /** Sequences at a time. */
   readonly sequences: number;
 }
@@ -29,6 +32,7 @@ export interface OpenedBatch {
   readonly adapter: AdapterReport;
   /** How the matrices lie in memory. */
   readonly dtype: WeightDType;
+  readonly cacheDtype: CacheDType;
   /** Of a step, which gives a token for each sequence. */
   readonly dispatches: number;
   /** Frees it, and its device. */
@@ -42,7 +46,8 @@ export interface OpenedBatch {
 export async function openBatch(given: ReadModel, options: OpenBatchOptions): Promise<OpenedBatch> {
   const read = withContext(given, options.context);
   const { family, config, isPreset, name } = read;
-  const { dtype: asked = "auto", toolkit = standard, sequences, disable = [], memoryLimit } = options;
+  const { dtype: asked = "auto", cacheDtype = "f32", toolkit = standard } = options;
+  const { sequences, disable = [], memoryLimit } = options;
   if (isPreset && !options.randomWeights)
     throw new RuntimeError(name, "is a preset, which has no weights", "give the folder of a checkpoint");
   const source = isPreset ? randomSource(read, asked) : await openCheckpoint(name);
@@ -50,13 +55,13 @@ export async function openBatch(given: ReadModel, options: OpenBatchOptions): Pr
   try {
     const { dtype: stored } = await checkCheckpoint(read, source);
     const dtype = asked === "auto" ? stored : asked;
-    const compile = ({ weights = dtype, context }: PlanChange = {}) => {
+    const compile = ({ weights = dtype, caches = cacheDtype, context }: PlanChange = {}) => {
       const target = targetForAdapter(open.adapter);
       return compileBatch(
         family,
         withContext(read, context).config,
         { sequences },
-        { target, toolkit, disable, weights },
+        { target, toolkit, disable, weights, caches },
       ).plan;
     };
     const plan = compile();
@@ -68,7 +73,7 @@ export async function openBatch(given: ReadModel, options: OpenBatchOptions): Pr
       open.close();
     };
     const dispatches = plan.entries.find((e) => e.name === "decode")?.steps.length ?? 0;
-    return { batch, adapter: open.adapter, dtype, dispatches, close };
+    return { batch, adapter: open.adapter, dtype, cacheDtype, dispatches, close };
   } catch (error) {
     open.close();
     throw error;

@@ -11,7 +11,7 @@ import {
   targetForAdapter,
 } from "../codegen/index.ts";
 import type { ModelConfig } from "../ir/index.ts";
-import type { WeightDType } from "../passes/index.ts";
+import type { CacheDType, WeightDType } from "../passes/index.ts";
 import { checkOptions } from "../runtime/check-call.ts";
 import { isOpenDevice } from "../runtime/device.ts";
 import { optionError } from "../runtime/errors.ts";
@@ -35,7 +35,7 @@ import {
   type WeightSource,
   warnOfLoss,
 } from "../runtime/index.ts";
-import { ASKED_DTYPES, type AskedDType, checkCheckpoint } from "./check-checkpoint.ts";
+import { ASKED_DTYPES, type AskedDType, CACHE_DTYPES, checkCheckpoint } from "./check-checkpoint.ts";
 import { listWeights } from "./checkpoint-files.ts";
 import { type ReadModel, readModel, withContext } from "./read-model.ts";
 import { type FoundVocabulary, findVocabulary } from "./vocabulary.ts";
@@ -63,6 +63,8 @@ export interface OpenModelOptions {
   readonly disable?: readonly string[];
   /** How matrices lie in memory; `auto`, as the checkpoint has them, when absent. */
   readonly dtype?: AskedDType;
+  /** How keys and values lie in memory; f32 when absent. As f16 they take half the memory, and are rounded as they are written. */
+  readonly cacheDtype?: CacheDType;
   /** The most tokens that the model will be given; its whole context when absent. */
   readonly context?: number;
   /** The most bytes of memory that the model may take. On a software adapter, what the machine has free is a limit too. */
@@ -119,6 +121,7 @@ const KINDS = {
   toolkit: "object",
   disable: "texts",
   dtype: ASKED_DTYPES,
+  cacheDtype: CACHE_DTYPES,
   context: "number",
   memoryLimit: "limit",
   entries: "texts",
@@ -155,6 +158,8 @@ export interface OpenedModel {
   readonly memory: MemoryNeed;
   /** How the matrices lie in memory. */
   readonly dtype: WeightDType;
+  /** How keys and values lie there. */
+  readonly cacheDtype: CacheDType;
   /** How long loading took, shaders included, in milliseconds. */
   readonly loadMs: number;
   /** What the user should be told, though it is no error. */
@@ -175,7 +180,7 @@ export async function openCheckpointModel(
       "is a preset, which has no weights",
       "give the folder of a checkpoint; `wgpt inspect` needs none",
     );
-  const { dtype: asked = "auto", toolkit = standard, onWarning = emitWarning } = options;
+  const { dtype: asked = "auto", cacheDtype = "f32", toolkit = standard, onWarning = emitWarning } = options;
   const source = isPreset ? randomSource(read, asked) : await openCheckpoint(name);
   const closers: (() => void | Promise<void>)[] = [() => source.close()];
   const close = async (): Promise<void> => {
@@ -195,12 +200,16 @@ export async function openCheckpointModel(
     const open = device instanceof ReplaceableDevice ? await device.current() : device;
     const target = targetForAdapter(open.adapter);
     // What was compiled is let go of, but for the plan: a large model's graphs are large too.
-    const compile = ({ weights = dtype, context }: PlanChange = {}, hear?: Watching["onCompiled"]) => {
+    const compile = (
+      { weights = dtype, caches = cacheDtype, context }: PlanChange = {},
+      hear?: Watching["onCompiled"],
+    ) => {
       const compilation = compileModel(family, withContext({ ...read, config }, context).config, {
         target,
         toolkit,
         disable: options.disable ?? [],
         weights,
+        caches,
         ways: ["disable", "weights", "context"],
         ...(options.entries && { entries: options.entries }),
       });
@@ -226,7 +235,7 @@ export async function openCheckpointModel(
         return `${name}: ${weight} holds ${count} values that are not finite${isHalf ? " as f16" : ""}`;
       }),
     ];
-    return { model, config, memory, dtype, loadMs: performance.now() - began, warnings };
+    return { model, config, memory, dtype, cacheDtype, loadMs: performance.now() - began, warnings };
   } catch (error) {
     await close();
     throw error;

@@ -39,7 +39,11 @@ const isInteger = ({ dtype }: ScalarContext): boolean => dtype === "i32" || dtyp
 
 const castTo: ScalarFunction = {
   scalar: ([x = 0], { attrs }) => castNumber(x, attrOf<DType>(attrs, "to")),
-  wgsl: ([x = ""], { attrs }) => `${attrOf<DType>(attrs, "to")}(${x})`,
+  wgsl([x = ""], { attrs, dtype }) {
+    const to = attrOf<DType>(attrs, "to");
+    // Registers hold halves as f32.
+    return to === "f16" ? `quantizeToF16(${dtype === "f32" ? x : `f32(${x})`})` : `${to}(${x})`;
+  },
   result: (_, attrs) => attrOf<DType>(attrs, "to"),
 };
 

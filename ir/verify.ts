@@ -203,6 +203,29 @@ function verifyUpdates(graph: Graph): void {
   }
 }
 
+/** A graph's states, and what its nodes make of them by writing to their buffers. */
+export function updatedStates({ inputs, nodes }: Graph): ReadonlySet<Value> {
+  const states = new Set(inputs.filter((i) => i.kind === "state").map((i) => i.value));
+  for (const node of nodes) for (const [old, fresh] of updatesOf(node)) if (states.has(old)) states.add(fresh);
+  return states;
+}
+
+/** The operands whose buffers a node writes to, and the results that lie there then. */
+function updatesOf({ op, operands, results, body }: Node): readonly (readonly [Value, Value])[] {
+  if (!body) return op.traits.updatesFirstOperand ? [[at(operands, 0), at(results, 0)]] : [];
+  const origins = new Map<Value, Value>();
+  body.inputs.forEach(({ value }, i) => void origins.set(value, at(operands, i)));
+  const inputs = new Set(origins.keys());
+  for (const [old, fresh] of body.nodes.flatMap(updatesOf)) {
+    const origin = origins.get(old);
+    if (origin) origins.set(fresh, origin);
+  }
+  return body.results.flatMap((r, i) => {
+    const origin = inputs.has(r) ? undefined : origins.get(r);
+    return origin ? [[origin, at(results, i)] as const] : [];
+  });
+}
+
 /** The operands whose buffers a node writes to. */
 export function updatedOperands(node: Node): readonly Value[] {
   if (!node.body) return node.op.traits.updatesFirstOperand ? node.operands.slice(0, 1) : [];

@@ -27,7 +27,7 @@ export {
   rulePass,
   runPasses,
 } from "./pass.ts";
-export type { PassContext, PassMaker, PassSpec, WeightDType } from "./pass-maker.ts";
+export type { CacheDType, PassContext, PassMaker, PassSpec, WeightDType } from "./pass-maker.ts";
 export * from "./pattern.ts";
 export { PASSES, type PipelineOptions, pipeline } from "./pipeline.ts";
 export type { Replacement } from "./rebuild.ts";

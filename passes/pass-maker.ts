@@ -6,6 +6,8 @@ import type { Pass, PassFacts } from "./pass.ts";
 
 /** How weights of two or more axes are stored. */
 export type WeightDType = "f32" | "f16";
+/** How caches are stored. */
+export type CacheDType = "f32" | "f16";
 
 /** What a pass may have to know of the entry point and the target. */
 export interface PassContext {
@@ -19,6 +21,8 @@ export interface PassContext {
   readonly maxBuffers?: number;
   /** How matrices and tables lie in GPU memory. */
   readonly weights: WeightDType;
+  /** How caches lie there. */
+  readonly caches: CacheDType;
   /** Whether the vectors that a kernel reads become one weight; each keeps a buffer of its name when absent. */
   readonly packVectors?: boolean;
 }

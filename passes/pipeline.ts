@@ -18,6 +18,7 @@ import { packVectors } from "./pack-vectors.ts";
 import { ownPass, type Pass } from "./pass.ts";
 import { makePass, type PassContext, type PassMaker, type PassSpec } from "./pass-maker.ts";
 import { splitLargeWeights } from "./split-large-weights.ts";
+import { storeCachesAsF16 } from "./store-caches.ts";
 import { storeWeightsAsF16 } from "./store-weights.ts";
 
 /** A pass of ours that is made for an entry point; `example` says its name and role, whatever it is made for. */
@@ -39,6 +40,7 @@ export const PASSES: readonly PassSpec[] = [
   eliminateCommonSubexpressions,
   // Casts are made one for each reader: after equal nodes were shared, before kernels take them in.
   made(storeWeightsAsF16, ({ weights }) => (weights === "f16" ? storeWeightsAsF16 : undefined)),
+  made(storeCachesAsF16, ({ caches }) => (caches === "f16" ? storeCachesAsF16 : undefined)),
   // By the bytes that weights take as they are stored. After equal nodes were shared, for each reader of parts joins them for
   // itself; before the rules below look at products, which are products with parts then.
   made(splitLargeWeights(Number.POSITIVE_INFINITY), ({ maxWeightBytes, maxBuffers }) =>
@@ -87,8 +89,9 @@ export interface PipelineOptions extends Partial<PassContext> {
  * @throws CompileError for a name in `disable` that is no pass, or of a pass that the entry point depends on.
  */
 export function pipeline(options: PipelineOptions = {}): readonly Pass[] {
-  const { symbols = {}, policy = defaultPolicy, weights = "f32", disable = [], passes: specs = PASSES } = options;
-  const context: PassContext = { ...options, symbols, policy, weights };
+  const { symbols = {}, policy = defaultPolicy, weights = "f32", caches = "f32" } = options;
+  const { disable = [], passes: specs = PASSES } = options;
+  const context: PassContext = { ...options, symbols, policy, weights, caches };
   const passes = specs.flatMap((spec) => {
     const pass = makePass(spec, context);
     return !pass ? [] : OURS.has(spec) ? ownPass(pass) : pass;

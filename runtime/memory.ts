@@ -90,6 +90,7 @@ export function largestBuffers(plan: Plan, count: number): readonly (PlanBuffer 
 /** What may be changed of how a plan was compiled, so that it takes less. */
 export interface PlanChange {
   readonly weights?: "f32" | "f16";
+  readonly caches?: "f32" | "f16";
   readonly context?: number;
 }
 
@@ -204,8 +205,11 @@ function waysOut(
     return fits ? [way(`${options}--context ${context}`, "fits")] : [];
   };
   const asF16 = saved > 0 ? fitting(need.total - saved, { weights: "f16" }) : undefined;
+  // How caches lie, only a plan that is made again can say.
+  const halfCaches = replan && need.caches > 0 ? fitting(need.total - need.caches / 2, { caches: "f16" }) : undefined;
   const ways = [
     ...(asF16 === undefined ? [] : [way("--dtype f16", `needs ${printBytes(asF16)}`)]),
+    ...(halfCaches === undefined ? [] : [way("--cache-dtype f16", `needs ${printBytes(halfCaches)}`)]),
     ...shorter(need.total, {}, ""),
   ];
   return ways.length > 0 || saved === 0 ? ways : shorter(need.total - saved, { weights: "f16" }, "--dtype f16 with ");

@@ -233,11 +233,12 @@ export async function bundleTexts(bundle: Bundle): Promise<ReadonlyMap<string, s
 const recorded = (
   target: string,
   variants: readonly VariantName[],
-  { toolkit, weights, chunk, disable }: CompileOptions,
+  { toolkit, weights, caches, chunk, disable }: CompileOptions,
 ): object => ({
   target,
   variants,
   ...(weights !== undefined && { weights }),
+  ...(caches !== undefined && caches !== "f32" && { caches }),
   ...(chunk !== undefined && { chunk }),
   ...(disable !== undefined && disable.length > 0 && { disable }),
   ...(toolkit && toolkit.plugins.length > 0 && { plugins: toolkit.plugins }),

@@ -4,7 +4,7 @@ import { constantDim, count, defineKernel } from "../kernel.ts";
 import type { Region } from "../region.ts";
 import { combinations, laneChoices } from "../space.ts";
 import { decodeTemplate, partsOf, sharedBytes } from "./attention.ts";
-import { cacheLoads, cacheParams, cacheVectors, keyHead, refusesCache } from "./cache-windows.ts";
+import { cacheFunctions, cacheLoads, cacheParams, cacheVectors, keyHead, refusesCache } from "./cache-windows.ts";
 
 /** The lengths and operands of a region around paged attention. */
 export function pagedView(region: Region) {
@@ -76,6 +76,7 @@ export const attentionPaged = defineKernel({
       functions: [
         region.loadFunction("load_query", query, ["row", "column"]),
         ...pageFunctions(region),
+        ...cacheFunctions(region),
         region.storeFunction("store_result", y, ["row", "column"]),
       ],
       workgroups: [count(heads), count(rows), count()],
@@ -89,7 +90,7 @@ export const attentionPaged = defineKernel({
         const mixed = Math.max(vectors * partsOf(size, lanes), vectors);
         return {
           calls: {
-            ...cacheLoads(region, loads),
+            ...cacheLoads(loads),
             load_page: found,
             load_sequence: found,
             load_query: queries * size,

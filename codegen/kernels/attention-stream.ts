@@ -7,7 +7,7 @@ import type { Region } from "../region.ts";
 import { combinations, suited } from "../space.ts";
 import type { Target } from "../target.ts";
 import { pagedView, pageFunctions } from "./attention-paged.ts";
-import { cacheLoads, cacheParams, cacheVectors, keyHead, refusesCache } from "./cache-windows.ts";
+import { cacheFunctions, cacheLoads, cacheParams, cacheVectors, keyHead, refusesCache } from "./cache-windows.ts";
 import { gathersOf } from "./gathers.ts";
 import { kernelTemplate } from "./kernel-template.ts";
 import { refusesSoftware } from "./stream-space.ts";
@@ -27,10 +27,8 @@ const template = kernelTemplate("attention-stream", [
   "gathers",
   "parts",
   "length",
-  "keys",
   "keyStart",
   "keyStride",
-  "values",
   "valueStart",
   "valueStride",
 ]);
@@ -125,7 +123,12 @@ const streamKernel = (
           length,
           ...cacheParams(region),
         },
-        functions: [region.loadFunction("load_query", query, ["row", "column"]), ...functions, ...stores],
+        functions: [
+          region.loadFunction("load_query", query, ["row", "column"]),
+          ...functions,
+          ...cacheFunctions(region),
+          ...stores,
+        ],
         workgroups: [count(heads), count(rows), count(Math.max(1, parts))],
         work: (n) => {
           const workgroups = heads * n(rows) * Math.max(1, parts);
@@ -135,7 +138,7 @@ const streamKernel = (
           const tiles = heads * n(rows) * tilesOf(keys, share, Math.max(1, parts), tile);
           const loads = tiles * lanes * ahead;
           const made = workgroups * size;
-          const both = Object.entries(cacheLoads(region, loads));
+          const both = Object.entries(cacheLoads(loads));
           const calls = Object.fromEntries([...both, ...found.map((name) => [name, loads])]);
           return {
             calls: {
@@ -143,7 +146,7 @@ const streamKernel = (
               load_query: 4 * workgroups * lanes,
               ...(parts > 0 ? { store_mixture: made, store_softmax: 2 * workgroups } : { store_result: made }),
             },
-            ahead: Object.fromEntries([...both.map(([name]) => [name, 2 * ahead]), ["load_query", 4]]),
+            ahead: Object.fromEntries([...both.map(([name]) => [name, ahead]), ["load_query", 4]]),
             alike: Object.fromEntries(found.map((name) => [name, vectors])),
             multiplyAdds: 8 * loads,
             shared:

@@ -4,7 +4,15 @@ import { constantDim, count, defineKernel } from "../kernel.ts";
 import type { Region } from "../region.ts";
 import { combinations, laneChoices, laneSpace } from "../space.ts";
 import { MAX_F32, wgslLiteral } from "../wgsl-element.ts";
-import { cacheLoads, cacheParams, cacheVectors, keyColumn, keyHead, refusesCache } from "./cache-windows.ts";
+import {
+  cacheFunctions,
+  cacheLoads,
+  cacheParams,
+  cacheVectors,
+  keyColumn,
+  keyHead,
+  refusesCache,
+} from "./cache-windows.ts";
 import { kernelTemplate } from "./kernel-template.ts";
 import { elementsOf, linearGroups } from "./pointwise.ts";
 
@@ -150,10 +158,8 @@ export const decodeTemplate = kernelTemplate("attention-decode", [
   "tile",
   "parts",
   "length",
-  "keys",
   "keyStart",
   "keyStride",
-  "values",
   "valueStart",
   "valueStride",
 ]);
@@ -193,6 +199,7 @@ export const attentionDecode = defineKernel({
       },
       functions: [
         region.loadFunction("load_query", query, ["row", "column"]),
+        ...cacheFunctions(region),
         region.storeFunction("store_result", y, ["row", "column"]),
       ],
       workgroups: [count(params.heads), count(), count()],
@@ -202,7 +209,7 @@ export const attentionDecode = defineKernel({
         const own = params.heads * params.size;
         const mixed = Math.max(vectors * partsOf(params.size, lanes), vectors);
         return {
-          calls: { ...cacheLoads(region, loads), load_query: own, store_result: own },
+          calls: { ...cacheLoads(loads), load_query: own, store_result: own },
           multiplyAdds: 8 * loads,
           shared:
             2 * loads +
@@ -241,10 +248,8 @@ export const attentionPrefill = defineKernel({
     "border",
     "rows",
     "length",
-    "keys",
     "keyStart",
     "keyStride",
-    "values",
     "valueStart",
     "valueStride",
   ]),
@@ -280,6 +285,7 @@ export const attentionPrefill = defineKernel({
       },
       functions: [
         region.loadFunction("load_query", query, ["row", "column"]),
+        ...cacheFunctions(region),
         region.storeFunction("store_result", y, ["row", "column"]),
       ],
       workgroups: [count([rows, blockRows]), count(params.heads), count()],
@@ -294,7 +300,7 @@ export const attentionPrefill = defineKernel({
         const tileShared = blockRows * (3 * lanes + 2 * mixed);
         return {
           calls: {
-            ...cacheLoads(region, loads),
+            ...cacheLoads(loads),
             load_query: queries,
             store_result: elementsOf(y.type.shape, n),
           },

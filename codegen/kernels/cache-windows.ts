@@ -1,7 +1,7 @@
 // Where attention's keys and values lie: each is a range of columns of a buffer that holds a row for each position.
 import { unreachable, type Value } from "../../ir/index.ts";
 import type { Region } from "../region.ts";
-import type { VectorSize } from "../storage.ts";
+import { refusesSize, type VectorSize } from "../storage.ts";
 import { addIndex, divIndex, type Index, indexName, indexOf, modIndex, mulIndex } from "../wgsl-index.ts";
 import { type Window, windowOf } from "../window.ts";
 
@@ -11,20 +11,24 @@ function windows(region: Region): { readonly keys: Window; readonly values: Wind
   return k && v && { keys: k, values: v };
 }
 
-/** The buffers that are bound as vectors of four. */
+/** What is loaded four elements at a time. */
 export const cacheVectors = (region: Region): ReadonlyMap<Value, VectorSize> => {
   const { keys, values } = windows(region) ?? {};
-  return new Map([keys, values].flatMap((w) => (w ? [[w.input, 4]] : [])));
+  return new Map([keys, values].flatMap((w) => (w ? [[w.source, 4]] : [])));
 };
+
+/** `load_keys(i)` and `load_values(i)`: the i-th four elements of what holds keys, or values. */
+export function cacheFunctions(region: Region): readonly string[] {
+  const { keys, values } = windows(region) ?? unreachable("a cache that is refused is lowered");
+  return [region.vectorFunction("load_keys", keys.source, 4), region.vectorFunction("load_values", values.source, 4)];
+}
 
 /** What the templates that read keys and values as vectors are told of where these lie, in vectors. */
 export function cacheParams(region: Region) {
   const { keys, values } = windows(region) ?? unreachable("a cache that is refused is lowered");
   return {
-    keys: region.nameOf(keys.input),
     keyStart: keys.offset / 4,
     keyStride: keys.stride / 4,
-    values: region.nameOf(values.input),
     valueStart: values.offset / 4,
     valueStride: values.stride / 4,
   };
@@ -41,19 +45,23 @@ export function keyColumn(group: number, size: number): readonly Index[] {
   return [indexName("row"), group === 1 ? column : place];
 }
 
-/** Loads by the names of their buffers, which may be one. */
-export function cacheLoads(region: Region, each: number): Readonly<Record<string, number>> {
-  const { keys, values } = cacheParams(region);
-  return keys === values ? { [keys]: 2 * each } : { [keys]: each, [values]: each };
-}
+/** Calls of those functions. */
+export const cacheLoads = (each: number): Readonly<Record<string, number>> => ({
+  load_keys: each,
+  load_values: each,
+});
 
 /** What kernels that read keys and values as vectors ask of where they lie. */
 export function refusesCache(region: Region): string | undefined {
   const found = windows(region);
   if (!found) return "keys or values are computed on the way in";
   const { keys, values } = found;
-  const uneven = [keys, values].find((w) => w.offset % 4 !== 0 || w.stride % 4 !== 0);
-  if (uneven) return `rows of ${uneven.stride} from ${uneven.offset} on are not whole vectors of 4`;
+  for (const { source, offset, stride } of [keys, values]) {
+    if (offset % 4 !== 0 || stride % 4 !== 0) return `rows of ${stride} from ${offset} on are not whole vectors of 4`;
+    const stored = region.stored(source);
+    const problem = stored && refusesSize(stored, stride, 4);
+    if (problem !== undefined) return problem;
+  }
   return readsOtherwise(region) ? "keys or values are read by something else in the region" : undefined;
 }
 

@@ -2,9 +2,9 @@ import { unreachable } from "../../ir/index.ts";
 import { indent } from "../indent.ts";
 import { count, defineKernel } from "../kernel.ts";
 import { laneSpace } from "../space.ts";
-import { indexName } from "../wgsl-index.ts";
+import { addIndex, indexName, indexOf } from "../wgsl-index.ts";
 import { kernelTemplate } from "./kernel-template.ts";
-import { elementsOf, linearGroups } from "./pointwise.ts";
+import { elementsOf, firstOfGroup, inGroups, linearGroups, refusesGroups } from "./pointwise.ts";
 
 /** An op that writes part of a buffer, alone: each new element is put in its place. */
 export const scatterKernel = defineKernel({
@@ -21,10 +21,13 @@ export const scatterKernel = defineKernel({
     "stored",
   ]),
   space: (_region, target) => laneSpace(target),
-  refuses({ anchor }) {
+  storesPairs: true,
+  refuses(region) {
+    const { anchor } = region;
     const { writes } = anchor?.op.traits ?? {};
     if (!writes) return "nothing in it writes";
-    return writes.operand === "each" ? "it moves the elements of one operand" : undefined;
+    const moved = writes.operand === "each" ? undefined : anchor?.operands[writes.operand];
+    return moved ? refusesGroups(moved, region.neighbours) : "it moves the elements of one operand";
   },
   lower(region, _target, { lanes }) {
     const { anchor } = region;
@@ -32,23 +35,30 @@ export const scatterKernel = defineKernel({
     const moved = typeof operand === "number" ? anchor?.operands[operand] : undefined;
     if (!moved) return unreachable("scatter without a writing op");
     const lines: string[] = [];
-    const index = region.print.unravel("index", moved.type.shape, lines);
+    const together = region.neighbours;
+    const shape = inGroups(moved.type.shape, together);
+    const index = firstOfGroup(region.print.unravel("index", shape, lines), together);
     const args = index.map((_, axis) => `a${axis}`);
+    const elements = Array.from({ length: together }, (_, i) => {
+      const place = index.map((k, axis) => (axis === index.length - 1 ? addIndex(k, indexOf(i)) : k));
+      return `load_element(${region.print.args(place)})`;
+    });
+    const value = together === 1 ? elements.join() : `vec${together}(${elements.join(", ")})`;
     return {
       params: {
         workgroupSize: lanes,
-        elements: region.print.elements(moved.type.shape),
+        elements: region.print.elements(shape),
         coordinates: indent(lines.join("\n")),
-        stored: region.print.args(index, `load_element(${region.print.args(index)})`),
+        stored: region.print.args(index, value),
       },
       functions: [
         region.loadFunction("load_element", moved, args),
         region.moveFunction("store_moved", moved, args, args.map(indexName)),
       ],
-      workgroups: [linearGroups(moved.type.shape, lanes), count(), count()],
+      workgroups: [linearGroups(shape, lanes), count(), count()],
       work: (length) => {
-        const elements = elementsOf(moved.type.shape, length);
-        return { calls: { load_element: elements, store_moved: elements }, busy: elements };
+        const groups = elementsOf(shape, length);
+        return { calls: { load_element: groups * together, store_moved: groups }, busy: groups };
       },
     };
   },

@@ -23,6 +23,12 @@ export const halves: BufferFormat = {
     const i = scope.let("half", place);
     return scope.let(`${binding}_at`, `unpack2x16float(${binding}[${i} >> 1u])[${i} & 1u]`);
   },
+  // Two invocations that store half of a word each would undo each other's.
+  together: (enabled) => (isNative(enabled) ? 1 : 2),
+  store: (binding, place, elements, enabled) =>
+    isNative(enabled)
+      ? `${binding}[${place}] = f16(${elements.join()});`
+      : `${binding}[${place}] = pack2x16float(vec2f(${elements.join(", ")}));`,
 };
 
 /** A tensor of f16 that is widened as it is read, whether a cast says so or not. */

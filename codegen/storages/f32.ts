@@ -8,6 +8,8 @@ export const scalars = (type: "f32" | "i32" | "u32"): BufferFormat => ({
   unpacks: 0,
   type: (width) => (width === 1 ? type : `vec${width}${type.slice(0, 1)}`),
   element: (binding, place, scope) => scope.let(`${binding}_at`, `${binding}[${place}]`),
+  together: () => 1,
+  store: (binding, place, [element]) => `${binding}[${place}] = ${element};`,
 });
 
 /** A bool has no place in a buffer; it lies there as a u32. */
@@ -15,6 +17,7 @@ export const bools: BufferFormat = {
   ...scalars("u32"),
   name: "bool",
   element: (binding, place, scope) => scope.let(`${binding}_at`, `${binding}[${place}] != 0u`),
+  store: (binding, place, [element]) => `${binding}[${place}] = select(0u, 1u, ${element});`,
 };
 
 /** A tensor in one buffer, as its kernels compute with it. */

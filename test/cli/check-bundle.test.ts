@@ -91,6 +91,7 @@ const OTHER: Readonly<Record<string, readonly [ExpectedBundle, RegExp]>> = {
   "another context of its model": [{ model, context: 10 }, /: --context is 10, but the bundle's is 12$/],
   "another chunk": [{ chunk: 8 }, /: --chunk is 8, but the bundle's is 4$/],
   "another dtype": [{ dtype: "f16" }, /: --dtype is f16, but the bundle's is f32$/],
+  "another dtype of caches": [{ cacheDtype: "f16" }, /: --cache-dtype is f16, but the bundle's is f32$/],
   "no disabled pass that it has": [
     { disablePass: ["fuse-linear"] },
     /: --disable-pass is fuse-linear, but the bundle's is fuse-gelu$/,

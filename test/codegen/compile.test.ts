@@ -99,7 +99,10 @@ test("a cache that is an input can't be updated in place, and the error says wha
 
 test("f16 outside of weights is refused before any driver sees it", () => {
   const graph = parseGraph("graph g(x: f16[4]) { y = add(x, x) return y }");
-  assert.throws(() => compileEntries("g", [{ name: "run", graph }], {}), /only a weight may be stored as f16/);
+  assert.throws(
+    () => compileEntries("g", [{ name: "run", graph }], {}),
+    /only weights and states may be stored as f16/,
+  );
 });
 
 test("an unknown target is an error that lists the known ones", () => {

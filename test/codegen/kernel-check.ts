@@ -72,7 +72,9 @@ export async function checkKernels(gpu: OpenDevice, source: string | Graph, chec
         value.name,
         check.given?.get(value.name) ??
           // What f16 holds exactly, where it is to hold it.
-          asF32(seededTensor(kind === "weight" ? { ...value.type, dtype: weights } : value.type, symbols, i + 1)),
+          (kind === "weight"
+            ? asF32(seededTensor({ ...value.type, dtype: weights }, symbols, i + 1))
+            : seededTensor(value.type, symbols, i + 1)),
       ]),
     );
     return { symbols, inputs, expected: interpret(graph, inputs, symbols).map(asStored) };

@@ -198,7 +198,13 @@ test("refuses to leave out what is no pass, and names the passes", () => {
 
 test("has passes that say what they are for", () => {
   const named = (role: PassRole) => PASSES.filter((p) => p.role === role).map((p) => p.name);
-  assert.equal(named("required"), ["bind-symbols", "store-weights-as-f16", "split-large-weights", "expand-untaken"]);
+  assert.equal(named("required"), [
+    "bind-symbols",
+    "store-weights-as-f16",
+    "store-caches-as-f16",
+    "split-large-weights",
+    "expand-untaken",
+  ]);
   assert.equal(
     named("fuse"),
     PASSES.map((p) => p.name).filter((n) => /^(fuse-|choose-steps$)/.test(n)),
@@ -212,6 +218,7 @@ test("runs only the passes that have something to do for the target", () => {
   assert.equal(
     names({
       weights: "f16",
+      caches: "f16",
       maxWeightBytes: 64,
       packVectors: true,
       policy: { ...defaultPolicy, refusesNode, compare },

@@ -15,13 +15,14 @@ import { candidates, selectKernel } from "../../codegen/select-kernel.ts";
 import { at, CompileError } from "../../ir/errors.ts";
 import type { Graph } from "../../ir/graph.ts";
 import { inputTensor } from "../../ir/recipe.ts";
-import { type HostTensor, hostTensor } from "../../ir/tensor.ts";
+import { countElements, type HostTensor, hostTensor } from "../../ir/tensor.ts";
 import type { DType, SymbolValues } from "../../ir/type.ts";
 import type { OpenDevice } from "../../runtime/device.ts";
 import { Executor } from "../../runtime/executor.ts";
 import type { TensorData } from "../../runtime/storage-buffer.ts";
 import { toF16Bits } from "../../runtime/weights/convert.ts";
 import { gpuDevice } from "./gpu.ts";
+import { decodeF16 } from "./tensors.ts";
 
 export interface GpuOptions extends CompileOptions {
   /** The kernel of every node that it accepts; the others get theirs by the usual choice. */
@@ -108,9 +109,17 @@ export class GpuGraph {
     const results: HostTensor[] = [];
     for (const output of this.#outputs) {
       const shape = output.shape.map((d) => evalPlanDim(d, symbols));
-      results.push(hostTensor(output.dtype, shape, await this.#executor.read(output, symbols)));
+      results.push(hostTensor(output.dtype, shape, await this.#read(output, shape, symbols)));
     }
     return results;
+  }
+
+  /** What the host has no array of, such as the halves of a state, is read as bytes. */
+  async #read(output: PlanTensor, shape: readonly number[], symbols: SymbolValues): Promise<ArrayLike<number>> {
+    if (output.dtype !== "f16") return this.#executor.read(output, symbols);
+    const count = countElements(shape);
+    const bytes = await this.#executor.readBytes(output.buffer, 4 * Math.ceil(count / 2));
+    return Float64Array.from(new Uint16Array(bytes).subarray(0, count), decodeF16);
   }
 
   destroy(): void {

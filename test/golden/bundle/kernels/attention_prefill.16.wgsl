@@ -42,6 +42,14 @@ fn load_query(row: u32, column: u32) -> f32 {
   return query_at_0;
 }
 
+fn load_keys(i: u32) -> vec4f {
+  return slice_x[i];
+}
+
+fn load_values(i: u32) -> vec4f {
+  return slice_x[i];
+}
+
 fn store_result(row: u32, column: u32, value: f32) {
   y[row * 16u + column] = value;
 }
@@ -75,7 +83,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
       // Written out: Dawn on Vulkan sets a variable without initial value to zero once, not every time around the loop.
       var scores = array<f32, ROWS>();
       for (var d = 0u; d < vectors; d++) {
-        let key = slice_x[place + d];
+        let key = load_keys(place + d);
         for (var r = 0u; r < ROWS; r++) { scores[r] += dot(scaled[r * VECTORS + d], key); }
       }
       for (var r = 0u; r < ROWS; r++) {
@@ -108,7 +116,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     for (var i = lane; i < PARTS * VECTORS; i += LANES) {
       var y = array<vec4f, ROWS>();
       for (var k = i / VECTORS; k < count; k += PARTS) {
-        let value = slice_x[VALUE_START + (first + k) * VALUE_STRIDE + head * VECTORS + i % VECTORS];
+        let value = load_values(VALUE_START + (first + k) * VALUE_STRIDE + head * VECTORS + i % VECTORS);
         for (var r = 0u; r < ROWS; r++) { y[r] += weights[r * TILE + k] * value; }
       }
       for (var r = 0u; r < ROWS; r++) { mixed[r * PARTS * VECTORS + i] = mixed[r * PARTS * VECTORS + i] * keep[r] + y[r]; }
@@ -130,7 +138,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
       for (var i = lane; i < PARTS * VECTORS; i += LANES) {
         var y = vec4f();
         for (var k = seen + i / VECTORS; k < length; k += PARTS) {
-          y += slice_x[VALUE_START + k * VALUE_STRIDE + head * VECTORS + i % VECTORS];
+          y += load_values(VALUE_START + k * VALUE_STRIDE + head * VECTORS + i % VECTORS);
         }
         mixed[r * PARTS * VECTORS + i] = mixed[r * PARTS * VECTORS + i] * shrink + p * y;
       }

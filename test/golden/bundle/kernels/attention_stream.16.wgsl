@@ -41,6 +41,14 @@ fn load_query(row: u32, column: u32) -> f32 {
 
 fn row_of(row: u32, place: u32) -> u32 { return place; }
 
+fn load_keys(i: u32) -> vec4f {
+  return slice_x[i];
+}
+
+fn load_values(i: u32) -> vec4f {
+  return slice_x[i];
+}
+
 fn store_result(row: u32, column: u32, value: f32) {
   y[row * 16u + column] = value;
 }
@@ -91,11 +99,11 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   var sum = 0.0;
   for (var first = begin; first < end; first += TILE) {
     let k0 = row_of(row, min(first + slot + 0u * SLOTS, end - 1u));
-    let key0 = slice_x[KEY_START + k0 * KEY_STRIDE + head * VECTORS + d];
-    let value0 = slice_x[VALUE_START + k0 * VALUE_STRIDE + head * VECTORS + d];
+    let key0 = load_keys(KEY_START + k0 * KEY_STRIDE + head * VECTORS + d);
+    let value0 = load_values(VALUE_START + k0 * VALUE_STRIDE + head * VECTORS + d);
     let k1 = row_of(row, min(first + slot + 1u * SLOTS, end - 1u));
-    let key1 = slice_x[KEY_START + k1 * KEY_STRIDE + head * VECTORS + d];
-    let value1 = slice_x[VALUE_START + k1 * VALUE_STRIDE + head * VECTORS + d];
+    let key1 = load_keys(KEY_START + k1 * KEY_STRIDE + head * VECTORS + d);
+    let value1 = load_values(VALUE_START + k1 * VALUE_STRIDE + head * VECTORS + d);
     products[d * (TILE + 1u) + slot + 0u * SLOTS] = dot(query, key0);
     products[d * (TILE + 1u) + slot + 1u * SLOTS] = dot(query, key1);
     workgroupBarrier();

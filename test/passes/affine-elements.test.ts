@@ -3,7 +3,8 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { indexGraph } from "../../ir/graph.ts";
 import { parseGraph } from "../../ir/parse.ts";
-import { elementForm, printForm, variable } from "../../passes/affine-elements.ts";
+import { elementForm } from "../../passes/affine-elements.ts";
+import { printForm, variable } from "../../passes/affine-forms.ts";
 
 const test = suite("affine-elements");
 

@@ -79,7 +79,7 @@ function belowOne(rest: NonNullable<Form>, n: number, names: Names): Form {
   const [[only, k] = [ONE, 0], ...more] = rest;
   const inner = more.length === 0 && k === 1 ? names.get(only)?.quotient : undefined;
   if (inner) return quotient(inner.of, inner.by * n, names);
-  const name = `(${inOrder(rest)} div ${n})`;
+  const name = `(${rest.size > 1 ? `(${inOrder(rest)})` : inOrder(rest)} div ${n})`;
   names.set(name, { quotient: { of: rest, by: n }, ...(least >= 0 && { limit: Math.floor(most / n) + 1 }) });
   return variable(name);
 }

@@ -1,6 +1,16 @@
 // Attention whose mask reads each query's position out of a tensor: over the whole of one cache, or over rows that a page table leads
 // to. The proof is about elements: which one of the rows each score's query and key are, and what the mask says of the two.
-import { at, type Dim, dimEquals, type Node, onlyMoves, printType, typeEquals, type Value } from "../ir/index.ts";
+import {
+  at,
+  castNumber,
+  type Dim,
+  dimEquals,
+  type Node,
+  onlyMoves,
+  printType,
+  typeEquals,
+  type Value,
+} from "../ir/index.ts";
 import { expand, iota, pagedAttention, reshape, select } from "../ir/ops/index.ts";
 import { type ElementRead, movedFrom } from "./affine-elements.ts";
 import {
@@ -261,7 +271,11 @@ function attentionOf(m: Match, emitter: Emitter): Value {
     typeEquals(v.type, { ...v.type, shape }) ? v : emitter.op(reshape, [v], { shape });
   const rows = (v: Value, heads: number): Value => as(v, at(v.type.shape, 0), heads * frame.size);
   const count = (length: Dim): Value => emitter.op(iota, [], { length });
-  const zeros = (...shape: readonly Dim[]): Value => emitter.op(expand, [count(1)], { shape });
+  let zero: Value | undefined;
+  const zeros = (...shape: readonly Dim[]): Value => {
+    zero ??= count(1);
+    return shape.length === 1 && shape[0] === 1 ? zero : emitter.op(expand, [zero], { shape });
+  };
   const { pages, sequence, pageSize } = keys;
   const table = pages
     ? as(pages, ...(pages.type.shape.length === 1 ? [1, at(pages.type.shape, 0)] : pages.type.shape))
@@ -304,7 +318,7 @@ export const softmaxByPositions = (refuses: RefusesNode): Rule => ({
   predicates: [
     ...softmaxOfMaskedScores,
     predicate("masks-by-minus-infinity", (m) => {
-      const value = m.number("mask_value");
+      const value = castNumber(m.number("mask_value"), "f32");
       return (
         value === Number.NEGATIVE_INFINITY ||
         `a masked score becomes ${value}, and a row counts its masked keys where none that it sees has a higher score`
@@ -319,7 +333,7 @@ export const softmaxByPositions = (refuses: RefusesNode): Rule => ({
     sameRows,
     predicate("merges-heads", mergesHeads),
     isPrivate("root", ["query", "keys", "values"]),
-    predicate("kernel-takes-it", (m) => {
+    predicate("kernel-computes-it", (m) => {
       const emitter = new Emitter(m.index, m.value("root"));
       const node = emitter.replace([], attentionOf(m, emitter)).insert.at(-1);
       return (node && refuses(node)) ?? true;

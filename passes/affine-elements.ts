@@ -9,6 +9,7 @@ import {
   isLiteral,
   SCALARS,
   type ScalarFunction,
+  type ScalarMath,
   scalarDType,
   scalarMath,
   type Value,
@@ -122,7 +123,16 @@ const formMath = (
   toIndex: ({ form }) => form,
   toElement: (form, dtype) => ({ dtype, form: COUNTS.includes(dtype) ? form : null }),
   select: (_, whenTrue) => ({ dtype: whenTrue().dtype, form: null }),
-  scalar: scalarMath<FormElement, undefined>({
+  scalar: scalarsOf(names),
+});
+
+const scalars = new WeakMap<Names, ScalarMath<FormElement, undefined>>();
+
+/** Arithmetic on elements over these names, made once: there are many elements. */
+function scalarsOf(names: Names): ScalarMath<FormElement, undefined> {
+  const known = scalars.get(names);
+  if (known) return known;
+  const made = scalarMath<FormElement, undefined>({
     constant: whole,
     holds: () => undefined,
     call(f, args, attrs = {}) {
@@ -132,8 +142,10 @@ const formMath = (
       const [a, b = a] = args.map((e) => (COUNTS.includes(e.dtype) ? e.form : null));
       return { dtype, form: a === undefined || b === undefined ? null : called(f, a, b, dtype, names) };
     },
-  }),
-});
+  });
+  scalars.set(names, made);
+  return made;
+}
 
 function called(f: ScalarFunction, a: Form, b: Form, dtype: DType, names: Names): Form {
   if (f === SCALARS.cast) return dtype === "bool" ? null : castForm(a, dtype);

@@ -2,12 +2,14 @@
 import * as fc from "fast-check";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { batchSpec } from "../../codegen/compile.ts";
 import { kernelPolicy } from "../../codegen/select-kernel.ts";
 import { targetByName } from "../../codegen/target.ts";
 import { printAttr } from "../../ir/attr.ts";
 import { at } from "../../ir/errors.ts";
 import type { Graph } from "../../ir/graph.ts";
 import { interpret } from "../../ir/interpret.ts";
+import { gpt2 } from "../../ir/models/gpt2/family.ts";
 import type { OpCase } from "../../ir/op.ts";
 import { pagedAttention } from "../../ir/ops/index.ts";
 import { parseGraph } from "../../ir/parse.ts";
@@ -20,6 +22,7 @@ import { expectPass } from "../support/expect-pass.ts";
 import { assertClose, seededTensor } from "../support/tensors.ts";
 import type { Frame, Steps } from "./attention-text.ts";
 import { expectRefusal, verdicts } from "./expect-report.ts";
+import { tinyGpt2 } from "./gpt2-variants.ts";
 import { fusedOverCache, fusedOverPages, overCache, overPages, withInputs } from "./positions-text.ts";
 
 const test = suite("fuse-attention: positions");
@@ -313,6 +316,18 @@ function madeOf({ types, attrs = {}, given = {} }: OpCase) {
   const expand = expandUntaken((node) => (node.op === pagedAttention ? "is to be taken apart" : undefined));
   return { graph, inputs, made: expand.run(graph) };
 }
+
+test("the graph of a batch, its attention taken apart, is fused to what it was", () => {
+  const tiny = tinyGpt2();
+  const spec = batchSpec(tiny, { sequences: 3, pageSize: 4 });
+  const graph = gpt2.batch?.(tiny, spec, "logits");
+  assert.ok(graph);
+  const expand = expandUntaken((node) => (node.op === pagedAttention ? "is to be taken apart" : undefined));
+  const first = [canonicalize, eliminateCommonSubexpressions];
+  const again = [expand, ...first, fuseAttention].reduce((g, pass) => pass.run(g), graph);
+  assert.is(again.nodes.filter(({ op }) => op === pagedAttention).length, tiny.n_layer);
+  assert.equal(callOf(again), callOf(first.reduce((g, pass) => pass.run(g), graph)));
+});
 
 /** What the node is, wherever it stands. */
 const callOf = ({ nodes }: Graph) =>

@@ -1,6 +1,6 @@
 // The softmax of masked scores, however attention is written: what the rules for causal attention and for attention by positions ask
 // first, and of the same site.
-import { at, type GraphIndex, graphSymbols, isLiteral, printType, type Value } from "../ir/index.ts";
+import { at, type Graph, type GraphIndex, graphSymbols, isLiteral, printType, type Value } from "../ir/index.ts";
 import { div, exp, matmul, mul, reduceMax, reduceSum, select, sub } from "../ir/ops/index.ts";
 import { elementForm } from "./affine-elements.ts";
 import { asNumber, constant, type Form, type Names, variable } from "./affine-forms.ts";
@@ -103,17 +103,26 @@ export const scaledProductOfQueryAndKeys = predicate("scaled-product-of-query-an
 /** Sets `v`, and `mixed`, which is p · v. */
 export const mixesTheValues = predicate("mixes-values", mixesValues);
 
+const symbolNames = new WeakMap<Graph, ReadonlySet<string>>();
+
+/** A name for places that no symbol of the graph has: `name`, or that with primes behind. */
+export function placeName({ graph }: GraphIndex, name: string): string {
+  const symbols = symbolNames.get(graph) ?? new Set(graphSymbols(graph).map((s) => s.name));
+  symbolNames.set(graph, symbols);
+  let free = name;
+  while (symbols.has(free)) free += "'";
+  return free;
+}
+
 /**
  * The place [h, i, j] of a score, as forms: a name for each axis, which no symbol of the graph has, but 0 for those of one element.
  * What is known of them goes into `names`.
  */
 export function scorePlace(index: GraphIndex, scores: Value, names: Names = new Map()): readonly NonNullable<Form>[] {
-  const symbols = new Set(graphSymbols(index.graph).map((s) => s.name));
   const { shape } = scores.type;
   return shape.map((size, axis) => {
     const fromLast = shape.length - 1 - axis;
-    let name = fromLast === 0 ? "j" : fromLast === 1 ? "i" : fromLast === 2 ? "h" : `h${axis}`;
-    while (symbols.has(name)) name += "'";
+    const name = placeName(index, ["j", "i", "h"][fromLast] ?? `h${axis}`);
     if (typeof size === "number") names.set(name, { limit: size });
     return size === 1 ? constant(0) : variable(name);
   });

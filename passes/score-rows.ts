@@ -12,7 +12,7 @@ import {
   sameForm,
   variable,
 } from "./affine-forms.ts";
-import { scorePlace } from "./attention-softmax.ts";
+import { placeName, scorePlace } from "./attention-softmax.ts";
 import { farthest, type Paging, pagingOf, type RowRead, rowReads, wholeNumbers } from "./row-reads.ts";
 import type { Match } from "./rule.ts";
 
@@ -39,11 +39,12 @@ export const frameOf = once((m: Match): Frame => {
   const names: Names = new Map();
   const place = scorePlace(m.index, m.value("scores"), names);
   const size = Number(at(m.value("q").type.shape, -1));
-  names.set("d", { limit: size });
+  const d = placeName(m.index, "d");
+  names.set(d, { limit: size });
   return {
     names,
     place,
-    column: size === 1 ? constant(0) : variable("d"),
+    column: size === 1 ? constant(0) : variable(d),
     size,
     room: at(m.value("scores").type.shape, -1),
   };

@@ -184,6 +184,10 @@ export const softmaxByPositions = (refuses: RefusesNode): Rule => ({
   sites: masksByData,
   predicates: [
     ...softmaxOfMaskedScores,
+    predicate("works-in-f32", (m) => {
+      const { name, type } = m.value("scores");
+      return type.dtype === "f32" || `${name} is ${printType(type)}`;
+    }),
     predicate("masks-by-minus-infinity", (m) => {
       const value = castNumber(m.number("mask_value"), "f32");
       return (

@@ -110,6 +110,12 @@ test("masked scores that a row may yet count", () => {
   );
 });
 
+test("scores of f16", () => {
+  refusesCache({ scaled: "", masked: "m = select(c, s0, -60000.0h)" }, "works-in-f32", "s0 is f16[2, T, 9]", {
+    inputs: "q: f16[T, 8], state k: f16[9, 8], state v: f16[9, 8], positions: i32[T]",
+  });
+});
+
 test("keys up to a symbol", () => {
   refusesCache(
     {

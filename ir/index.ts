@@ -20,6 +20,7 @@ export * from "./graph.ts";
 export { elementTensors, writtenTensors } from "./host-elements.ts";
 export * from "./interpret.ts";
 export * from "./member.ts";
+export { type BatchRows, batchRows, drawTokens } from "./models/batch-rows.ts";
 export * from "./models/config-keys.ts";
 export { drawToken } from "./models/draw.ts";
 export { readEndTokens } from "./models/end-tokens.ts";

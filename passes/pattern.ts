@@ -1,5 +1,14 @@
 // Small trees to hold against a value: an op with operand patterns, a literal, a name to remember or to compare with.
-import { type Attrs, type GraphIndex, isLiteral, type Node, type Op, resolveAxis, type Value } from "../ir/index.ts";
+import {
+  type Attrs,
+  type GraphIndex,
+  isFloat,
+  isLiteral,
+  type Node,
+  type Op,
+  resolveAxis,
+  type Value,
+} from "../ir/index.ts";
 import { nearly } from "./algebra.ts";
 import { type Match, type Predicate, predicate } from "./rule.ts";
 
@@ -135,8 +144,8 @@ export function isPrivate(root: string, leaves: readonly string[]): Predicate {
     for (const node of inside)
       for (const v of node.results) {
         if (v === top) continue;
-        // Coordinates and masks depend on no input: others may share them, and they cost nothing to leave.
-        if (isConstant(m.index, v)) continue;
+        // Coordinates and masks are no work of the formula's, whether constant or data: others may share them, and they cost little to leave.
+        if (isConstant(m.index, v) || !isFloat(v.type.dtype)) continue;
         const reader = m.index.users(v).find((u) => !inside.has(u));
         if (reader) return `${v.name} is also read by ${reader.results[0]?.name ?? reader.op.name}`;
         if (m.index.isResult(v)) return `${v.name} is also returned by the graph`;

@@ -7,7 +7,7 @@ import { eliminateCommonSubexpressions } from "./eliminate-common-subexpressions
 import { eliminateDeadValues } from "./eliminate-dead-values.ts";
 import { expandUntaken } from "./expand-untaken.ts";
 import { foldConstants } from "./fold-constants.ts";
-import { fuseAttention } from "./fuse-attention.ts";
+import { fuseAttention, fuseAttentionFor } from "./fuse-attention.ts";
 import { fuseGelu } from "./fuse-gelu.ts";
 import { fuseLayerNorm } from "./fuse-layer-norm.ts";
 import { fuseLinear } from "./fuse-linear.ts";
@@ -47,7 +47,7 @@ export const PASSES: readonly PassSpec[] = [
     maxWeightBytes === undefined ? undefined : splitLargeWeights(maxWeightBytes, maxBuffers),
   ),
   // The named patterns, largest first: attention's softmax and scale must not be taken apart by the general fusion.
-  fuseAttention,
+  made(fuseAttention, ({ policy }) => fuseAttentionFor((node) => policy.refusesNode?.(node))),
   fuseLayerNorm,
   // After layer norms: a layer norm without its shift is the RMS norm of the deviations.
   fuseRmsNorm,

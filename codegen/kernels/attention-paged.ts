@@ -26,6 +26,10 @@ export function pagedView(region: Region) {
   };
 }
 
+/** How many keys the row sees: all that there is room for from the last position on, and none below 0. */
+export const seenKeys = (region: Region): string =>
+  `u32(clamp(load_position(row), -1, ${pagedView(region).room - 1}) + 1)`;
+
 /** `load_position(row)`, which the row's last key has, and `row_of(row, place)`: where a place of the row's sequence lies. */
 export const pageFunctions = (region: Region): readonly string[] => {
   const { pageSize } = pagedView(region);
@@ -67,7 +71,7 @@ export const attentionPaged = defineKernel({
         scale,
         keyHead: keyHead(group),
         keyRow: "row_of(row, first + k)",
-        length: "u32(load_position(row) + 1)",
+        length: seenKeys(region),
         lanes,
         tile,
         parts: partsOf(size, lanes),

@@ -6,8 +6,10 @@ import { constantDim, count, defineKernel, type Kernel } from "../kernel.ts";
 import type { Region } from "../region.ts";
 import { combinations, suited } from "../space.ts";
 import type { Target } from "../target.ts";
-import { pagedView, pageFunctions } from "./attention-paged.ts";
+
+import { pagedView, pageFunctions, seenKeys } from "./attention-paged.ts";
 import { cacheFunctions, cacheLoads, cacheParams, cacheVectors, keyHead, refusesCache } from "./cache-windows.ts";
+
 import { gathersOf } from "./gathers.ts";
 import { kernelTemplate } from "./kernel-template.ts";
 import { refusesSoftware } from "./stream-space.ts";
@@ -231,7 +233,7 @@ export const attentionPagedStream = streamKernel(
       size,
       group,
       scale,
-      length: "u32(load_position(row) + 1)",
+      length: seenKeys(region),
       // How many keys a query sees, the data says: taken to be one in two that there is room for.
       seen: () => room / 2,
       parts: 0,

@@ -3,14 +3,18 @@
 import {
   add,
   addDims,
+  type BatchRows,
+  type BatchSpec,
+  batchRows,
   cacheUpdate,
+  cacheWrite,
   cast,
   concat,
   concatRecipe,
   cos,
-  type Dim,
   div,
   drawToken,
+  drawTokens,
   exp,
   type Graph,
   GraphBuilder,
@@ -22,6 +26,7 @@ import {
   NEW_TOKENS,
   neg,
   PAST_TOKENS,
+  pagedAttention,
   reduceMax,
   reduceMean,
   reduceSum,
@@ -51,10 +56,18 @@ interface Rotation {
 }
 
 /** Logits of every new position, f32[T, n_vocab], or of the last one, from which the next token is drawn. */
-export function buildLlama(config: LlamaConfig, logitsOf: "all" | "last"): Graph {
+export const buildLlama = (config: LlamaConfig, logitsOf: "all" | "last"): Graph =>
+  decoder(config, logitsOf === "last");
+
+/** Logits of rows of many sequences, f32[T, n_vocab], for each of which the next token is drawn or not; see `Family.batch`. */
+export const buildLlamaBatch = (config: LlamaConfig, spec: BatchSpec, draws: boolean): Graph =>
+  decoder(config, draws, spec);
+
+function decoder(config: LlamaConfig, draws: boolean, spec?: BatchSpec): Graph {
   const { n_layer, n_ctx, n_embd, n_head, n_kv_head, head_size, n_inner, n_vocab } = config;
   const b = new GraphBuilder("llama");
   const states: Value[] = [];
+  const batch = spec && batchRows(b, n_ctx, spec);
   const [queryWidth, width, group] = [n_head * head_size, n_kv_head * head_size, n_head / n_kv_head];
 
   const weight = (name: string, ...shape: readonly number[]) =>
@@ -96,11 +109,12 @@ export function buildLlama(config: LlamaConfig, logitsOf: "all" | "last"): Graph
   /** Angle p · theta^(−2i / head_size) for position p and pair i. */
   const rotation = (): Rotation => {
     const half = head_size / 2;
-    const at = (start: Dim, length: Dim, name: string) =>
-      b.op(cast, [b.op(iota, [], { start, length }, name)], { to: "f32" }, `${name}.f32`);
-    const exponents = b.op(mul, [at(0, half, "pair"), -Math.log(config.rope_theta) / half], {}, "pair.exponent");
+    const f32 = (x: Value, name: string) => b.op(cast, [x], { to: "f32" }, `${name}.f32`);
+    const pair = f32(b.op(iota, [], { length: half }, "pair"), "pair");
+    const exponents = b.op(mul, [pair, -Math.log(config.rope_theta) / half], {}, "pair.exponent");
     const frequencies = b.op(reshape, [b.op(exp, [exponents])], { shape: [half, 1] }, "pair.frequency");
-    const rows = b.op(reshape, [at(P, T, "position")], { shape: [T, 1, 1, 1] }, "position.rows");
+    const position = f32(batch?.positions ?? b.op(iota, [], { start: P, length: T }, "position"), "position");
+    const rows = b.op(reshape, [position], { shape: [T, 1, 1, 1] }, "position.rows");
     const angles = b.op(mul, [rows, frequencies], {}, "angle");
     return { cos: b.op(cos, [angles], {}, "cos"), sin: b.op(sin, [angles], {}, "sin") };
   };
@@ -118,6 +132,48 @@ export function buildLlama(config: LlamaConfig, logitsOf: "all" | "last"): Graph
     const e = b.op(exp, [b.op(sub, [x, b.op(reduceMax, [x], {}, `${name}.max`)], {}, `${name}.shifted`)]);
     return b.op(div, [e, b.op(reduceSum, [e], {}, `${name}.sum`)], {}, name);
   };
+  /** Attention over the caches, after the new rows: f32[T, heads · head_size]. */
+  const overCaches = (q: Value, k: Value, v: Value, name: string): Value => {
+    /** The rows so far, with the new ones: [KV, 1, …], the axes of positions and a head's columns ordered by `perm`. */
+    const cached = (rows: Value, what: string, perm: readonly number[]): Value => {
+      const cache = b.input(`${name}.${what}`, tensorType("f32", [n_ctx, width]), "state");
+      const updated = b.op(cacheUpdate, [cache, rows], { start: P }, `${name}.${what}_cache`);
+      states.push(updated);
+      const past = b.op(slice, [updated], { axis: 0, start: 0, length: S }, `${name}.${what}_past`);
+      const heads = b.op(reshape, [past], { shape: [S, n_kv_head, 1, head_size] }, `${name}.${what}_heads`);
+      return b.op(transpose, [heads], { perm }, `${name}.${what}_turned`);
+    };
+    const keys = cached(k, "k", [1, 2, 3, 0]); // [KV, 1, D, S]
+    const values = cached(v, "v", [1, 2, 0, 3]); // [KV, 1, S, D]
+    const groups = { shape: [T, n_kv_head, group, head_size] };
+    const rotated = b.op(reshape, [q], groups, `${name}.q_groups`);
+    const queries = b.op(transpose, [rotated], { perm: [1, 2, 0, 3] }, `${name}.q_turned`); // [KV, G, T, D]
+    const scores = b.op(div, [b.op(matmul, [queries, keys], {}, `${name}.scores`), Math.sqrt(head_size)]);
+    const queryAt = b.op(reshape, [b.op(iota, [], { start: P, length: T })], { shape: [T, 1] });
+    const sees = b.op(lessEqual, [b.op(iota, [], { length: S }), queryAt], {}, `${name}.causal`);
+    const mixed = b.op(
+      matmul,
+      [softmax(b.op(select, [sees, scores, -1e10]), `${name}.softmax`), values],
+      {},
+      `${name}.mixed`,
+    );
+    const merged = b.op(transpose, [mixed], { perm: [2, 0, 1, 3] }, `${name}.merged`); // [T, KV, G, D]
+    return b.op(reshape, [merged], { shape: [T, queryWidth] }, `${name}.rows`);
+  };
+  /** The same for rows of many sequences: each row's keys and values go to its sequence's page, and it sees those up to itself. */
+  const overPages = (q: Value, k: Value, v: Value, name: string, rows: BatchRows): Value => {
+    const { positions, sequence, pages, slots } = rows;
+    const { pages: count, pageSize } = rows.spec;
+    const pool = (fresh: Value, what: string): Value => {
+      const before = b.input(`${name}.${what}`, tensorType("f32", [count * pageSize, width]), "state");
+      const updated = b.op(cacheWrite, [before, fresh, slots], {}, `${name}.${what}_pool`);
+      states.push(updated);
+      return updated;
+    };
+    const attrs = { n_head, n_kv_head, page_size: pageSize, scale: 1 / Math.sqrt(head_size) };
+    const operands = [q, pool(k, "k"), pool(v, "v"), positions, sequence, pages];
+    return b.op(pagedAttention, operands, attrs, `${name}.rows`);
+  };
   const attention = (x: Value, name: string, by: Rotation): Value => {
     const matrix = concatRecipe(
       [
@@ -133,31 +189,8 @@ export function buildLlama(config: LlamaConfig, logitsOf: "all" | "last"): Graph
       Value,
       Value,
     ];
-    /** The rows so far, with the new ones: [KV, 1, …], the axes of positions and a head's columns ordered by `perm`. */
-    const cached = (rows: Value, what: string, perm: readonly number[]): Value => {
-      const cache = b.input(`${name}.${what}`, tensorType("f32", [n_ctx, width]), "state");
-      const updated = b.op(cacheUpdate, [cache, rows], { start: P }, `${name}.${what}_cache`);
-      states.push(updated);
-      const past = b.op(slice, [updated], { axis: 0, start: 0, length: S }, `${name}.${what}_past`);
-      const heads = b.op(reshape, [past], { shape: [S, n_kv_head, 1, head_size] }, `${name}.${what}_heads`);
-      return b.op(transpose, [heads], { perm }, `${name}.${what}_turned`);
-    };
-    const keys = cached(rotate(k, by, n_kv_head, `${name}.k_new`), "k", [1, 2, 3, 0]); // [KV, 1, D, S]
-    const values = cached(v, "v", [1, 2, 0, 3]); // [KV, 1, S, D]
-    const groups = { shape: [T, n_kv_head, group, head_size] };
-    const rotated = b.op(reshape, [rotate(q, by, n_head, `${name}.q`)], groups, `${name}.q_groups`);
-    const queries = b.op(transpose, [rotated], { perm: [1, 2, 0, 3] }, `${name}.q_turned`); // [KV, G, T, D]
-    const scores = b.op(div, [b.op(matmul, [queries, keys], {}, `${name}.scores`), Math.sqrt(head_size)]);
-    const queryAt = b.op(reshape, [b.op(iota, [], { start: P, length: T })], { shape: [T, 1] });
-    const sees = b.op(lessEqual, [b.op(iota, [], { length: S }), queryAt], {}, `${name}.causal`);
-    const mixed = b.op(
-      matmul,
-      [softmax(b.op(select, [sees, scores, -1e10]), `${name}.softmax`), values],
-      {},
-      `${name}.mixed`,
-    );
-    const merged = b.op(transpose, [mixed], { perm: [2, 0, 1, 3] }, `${name}.merged`); // [T, KV, G, D]
-    const rows = b.op(reshape, [merged], { shape: [T, queryWidth] }, `${name}.rows`);
+    const turned = [rotate(q, by, n_head, `${name}.q`), rotate(k, by, n_kv_head, `${name}.k_new`)] as const;
+    const rows = batch ? overPages(...turned, v, name, batch) : overCaches(...turned, v, name);
     return linear(rows, `${name}.o_proj`, queryWidth, n_embd);
   };
   /** (silu(x · gate) · (x · up)) · down, with silu(g) = g / (1 + e^−g) */
@@ -172,8 +205,8 @@ export function buildLlama(config: LlamaConfig, logitsOf: "all" | "last"): Graph
     return linear(rows, `${name}.down_proj`, n_inner, n_embd);
   };
 
-  const sequence = b.input("tokens", tensorType("i32", [n_ctx + 1]), "state");
-  const tokens = b.op(slice, [sequence], { axis: 0, start: P, length: T }, "tokens.new");
+  const sequence = batch?.states.tokens ?? b.input("tokens", tensorType("i32", [n_ctx + 1]), "state");
+  const tokens = batch?.tokens ?? b.op(slice, [sequence], { axis: 0, start: P, length: T }, "tokens.new");
   const table = weight("embed_tokens", n_vocab, n_embd);
   let x = b.op(gather, [table, tokens], {}, "embd");
   const by = rotation();
@@ -182,10 +215,11 @@ export function buildLlama(config: LlamaConfig, logitsOf: "all" | "last"): Graph
     x = b.op(add, [x, attention(norm(x, `${name}.input_layernorm`), `${name}.self_attn`, by)], {}, `${name}.attended`);
     x = b.op(add, [x, mlp(norm(x, `${name}.post_attention_layernorm`), `${name}.mlp`)], {}, `${name}.residual`);
   }
-  if (logitsOf === "last") x = b.op(slice, [x], { axis: 0, start: addDims(T, -1), length: 1 }, "last");
+  if (draws && !batch) x = b.op(slice, [x], { axis: 0, start: addDims(T, -1), length: 1 }, "last");
   const head = config.tie_word_embeddings ? table : weight("lm_head", n_vocab, n_embd);
   const turned = b.op(transpose, [head], { perm: [1, 0] }, "lm_head.t");
   const logits = b.op(matmul, [norm(x, "norm"), turned], {}, "logits");
-  if (logitsOf === "last") states.push(drawToken(b, logits, sequence, n_vocab, S));
+  if (draws)
+    states.push(...(batch ? drawTokens(b, batch, logits, n_vocab) : [drawToken(b, logits, sequence, n_vocab, S)]));
   return b.build([logits, ...states]);
 }

@@ -1,7 +1,7 @@
 // A second family of models as a plugin: a decoder of Llama's shape. The compiler knows nothing of it but what stands here.
 import { definePlugin, type Family } from "wgpt/codegen";
 import { type LlamaConfig, printLlamaConfig, readLlamaConfig } from "./config.ts";
-import { buildLlama } from "./graph.ts";
+import { buildLlama, buildLlamaBatch } from "./graph.ts";
 
 export const llama: Family<LlamaConfig> = {
   name: "llama",
@@ -39,6 +39,7 @@ export const llama: Family<LlamaConfig> = {
   },
   initialisation: { layer: "(?:^|\\.)layers\\.(\\d+)\\.", rules: [] },
   graph: (config, entry) => buildLlama(config, entry === "logits" ? "all" : "last"),
+  batch: (config, spec, entry) => buildLlamaBatch(config, spec, entry === "decode"),
 };
 
 export default definePlugin({ name: "llama", families: [llama] });

@@ -33,7 +33,7 @@ const caseOf = (width: number, kept: number, attrs: OpCase["attrs"]): OpCase => 
  * lie in pages of `page_size` rows (Kwon et al., arXiv 2309.06180). Query t stands at `positions`[t] of the sequence `sequence`[t] and
  * sees that sequence's keys up to itself: softmax(scale · Q Kᵀ) V. The key at place p of sequence s is row
  * `pages`[s, ⌊p / page_size⌋] · page_size + p mod page_size of the pool. Of `pages` i32[N, M] only those entries are read that a
- * query sees. Columns hold heads side by side; each of the `n_kv_head` heads of keys and values serves n_head / n_kv_head heads of
+ * query sees. From position M · page_size − 1 on it sees every key of its sequence; below 0 it sees none, and its row is NaN. Columns hold heads side by side; each of the `n_kv_head` heads of keys and values serves n_head / n_kv_head heads of
  * queries on end, and 0 of them says as many as `n_head`.
  */
 export const pagedAttention = defineOp({
@@ -52,6 +52,8 @@ export const pagedAttention = defineOp({
       attrs: { n_head: 2, page_size: 16, scale: 0.125 },
       given: { sequence: [1, 0], positions: [70, 9], pages: [4, 0, 0, 0, 0, 3, 2, 1, 0, 4] },
     },
+    // Positions that there is no room for see all that there is.
+    { ...caseOf(8, 8, { n_head: 2 }), given: { ...TWO_SEQUENCES, positions: [6, 0, 2147483647] } },
   ],
   infer([query, keys, values, positions, sequence, pages], { n_head, n_kv_head, page_size }) {
     const shared = n_kv_head || n_head;

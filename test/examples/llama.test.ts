@@ -6,17 +6,19 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { compileModel, extend, standard } from "../../codegen/compile.ts";
+import { compileBatch, compileModel, extend, standard } from "../../codegen/compile.ts";
 import { targetByName, targetForAdapter } from "../../codegen/target.ts";
 import { type LlamaConfig, readLlamaConfig } from "../../examples/llama/config.ts";
 import plugin, { llama } from "../../examples/llama/plugin.ts";
 import { at, CompileError } from "../../ir/errors.ts";
 import { shortenContext } from "../../ir/family.ts";
+import type { BatchPrompt } from "../../runtime/batch.ts";
 import { loadBundle } from "../../runtime/index.ts";
 import { Model } from "../../runtime/model.ts";
 import { createRng } from "../../runtime/rng.ts";
 import type { StoredTensor, WeightSource } from "../../runtime/weights/source.ts";
 import { sourcesOf } from "../../runtime/weights/storage.ts";
+import { assertDrawsAlone } from "../support/batches.ts";
 import { onGpu } from "../support/gpu.ts";
 import { llamaLogits } from "../support/llama-f64.ts";
 import { allLogits, argmax, assertWithin } from "../support/models.ts";
@@ -88,6 +90,29 @@ test("a layer takes 5 dispatches at decode: rotation, gate and norms are in the 
     assert.is(count("attention_decode") + count("attention_stream"), 3);
     assert.is(count("layer_norm_rows"), 1, "the last one: the kernel of the head takes none in");
   }
+});
+
+test("in a batch, attention is in pages and positions are rotated by what the data says", () => {
+  const { plan } = compileBatch(llama, small, { sequences: 4, pageSize: 8 }, { toolkit });
+  for (const { name, steps } of plan.entries)
+    assert.is(
+      steps.filter(({ kernel }) => kernel.startsWith("attention_paged")).length,
+      small.n_layer,
+      `${name} has no attention over pages in each layer`,
+    );
+});
+
+gpuTest("four sequences of a batch draw what each draws alone", async (gpu) => {
+  await made;
+  const config = at(Object.values(llama.presets), 0);
+  const prompts: readonly BatchPrompt[] = [
+    { ids: [7] },
+    { ids: Array.from({ length: 50 }, (_, i) => (i * 11) % 250) },
+    { ids: [200, 3, 3], sampler: { temperature: 0.9, topK: 30 }, seed: 11 },
+    { ids: [5, 4, 3, 2, 1], sampler: { temperature: 1.1, topP: 0.8, repetitionPenalty: 1.2 }, seed: 987654321 },
+  ];
+  const trial = { family: llama, config, folder: checkpoint, prompts, steps: 16, toolkit };
+  await assertDrawsAlone(gpu, trial, [16, 7]);
 });
 
 for (const tie_word_embeddings of [false, true])

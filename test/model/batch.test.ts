@@ -1,16 +1,15 @@
 // Many sequences in one step: what each draws, and its logits, are those of a run of its own.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { batchSpec, compileBatch, compileModel } from "../../codegen/compile.ts";
+import { batchSpec, compileBatch } from "../../codegen/compile.ts";
 import { targetForAdapter } from "../../codegen/target.ts";
 import { standard } from "../../codegen/toolkit.ts";
 import { embeddedModel, readModel } from "../../engine/index.ts";
 import { type Gpt2Config, readGpt2Config } from "../../ir/models/gpt2/config.ts";
 import { gpt2 } from "../../ir/models/gpt2/family.ts";
 import { Batch, type BatchPrompt } from "../../runtime/batch.ts";
-import type { OpenDevice } from "../../runtime/device.ts";
-import { Model } from "../../runtime/model.ts";
 import { openCheckpoint } from "../../runtime/weights/file-source.ts";
+import { assertDrawsAlone } from "../support/batches.ts";
 import { onGpu } from "../support/gpu.ts";
 
 const test = suite("batch");
@@ -26,7 +25,6 @@ const PROMPTS: readonly BatchPrompt[] = [
   { ids: [60, 59] },
   { ids: [17, 3], sampler: { temperature: 0.8, topK: 20 }, seed: 8 },
 ];
-const STEPS = 24;
 
 async function checkpoint(): Promise<{ readonly config: Gpt2Config; readonly folder: string }> {
   const folder = await embeddedModel();
@@ -34,61 +32,9 @@ async function checkpoint(): Promise<{ readonly config: Gpt2Config; readonly fol
   return { config: readGpt2Config(gpt2.printConfig(config as Gpt2Config)), folder };
 }
 
-/** What one sequence draws by itself, and its logits at the end. */
-async function alone(gpu: OpenDevice, prompts: readonly BatchPrompt[]) {
-  const { config, folder } = await checkpoint();
-  const { plan } = compileModel(gpt2, config, {
-    target: targetForAdapter(gpu.adapter),
-    entries: ["prefill", "decode"],
-  });
-  const source = await openCheckpoint(folder);
-  const model = await Model.load(gpu, plan, source);
-  const texts: { readonly ids: readonly number[]; readonly logits: Float32Array }[] = [];
-  for (const { ids, sampler = { temperature: 0 }, seed = 0 } of prompts) {
-    const session = await model.session();
-    const drawn = [await session.drawAfter(ids, sampler, seed)];
-    while (drawn.length < STEPS) drawn.push(await session.drawNext());
-    await session.reset();
-    texts.push({ ids: drawn, logits: await session.feed([...ids, ...drawn.slice(0, -1)]) });
-    await session.close();
-  }
-  await model.close();
-  await source.close();
-  return texts;
-}
-
 gpuTest("eight sequences draw what each draws alone", async (gpu) => {
   const { config, folder } = await checkpoint();
-  const target = targetForAdapter(gpu.adapter);
-  const expected = await alone(gpu, PROMPTS);
-  for (const pageSize of [16, 5]) {
-    const size = { sequences: PROMPTS.length, pageSize };
-    const { plan } = compileBatch(gpt2, config, size, { target, chunk: 32 });
-    const source = await openCheckpoint(folder);
-    const batch = await Batch.load(gpu, plan, source, batchSpec(config, size, 32));
-    await source.close();
-    try {
-      for (const half of [STEPS, STEPS / 2]) {
-        await batch.start(PROMPTS);
-        const drawn = PROMPTS.map((): number[] => []);
-        for (let done = 0; done < STEPS; done += half)
-          for (const [s, ids] of (await batch.decode(half)).entries()) drawn[s]?.push(...ids);
-        for (const [s, { ids }] of expected.entries())
-          assert.equal(drawn[s], ids, `sequence ${s}, pages of ${pageSize}`);
-      }
-      const logits = await batch.lastLogits();
-      const { n_vocab } = config;
-      expected.forEach(({ logits: own }, s) => {
-        const largest = Math.max(...own.map(Math.abs));
-        own.forEach((z, i) => {
-          const error = Math.abs((logits[s * n_vocab + i] ?? Number.NaN) - z);
-          assert.ok(error <= 2e-5 * largest, `sequence ${s}, logit ${i} is off by ${error} of ${largest}`);
-        });
-      });
-    } finally {
-      batch.close();
-    }
-  }
+  await assertDrawsAlone(gpu, { family: gpt2, config, folder, prompts: PROMPTS, steps: 24 }, [16, 5]);
 });
 
 gpuTest("a batch says what does not fit", async (gpu) => {

@@ -1,5 +1,7 @@
 // Masks that are almost causal. Attention with one of them stays as it is, and the report says what the mask lets through.
 import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { parseGraph } from "../../ir/parse.ts";
 import { fuseAttention } from "../../passes/fuse-attention.ts";
 import { attentionGraph, type Frame, type Steps } from "./attention-text.ts";
 import { expectRefusal } from "./expect-report.ts";
@@ -119,6 +121,21 @@ test("a mask that is reshaped, whose rows hide in divisions", () => {
     "mask-is-causal",
     "c is reshape(narrow), not a comparison of positions",
   );
+});
+
+test("a mask by the number of rows, which is called as a place is", () => {
+  const graph = parseGraph(
+    attentionGraph({ queryAt: "qa = iota(start=T, length=1)\nqc = reshape(qa, shape=[1, 1])" }).replaceAll(
+      /\bT\b/g,
+      "i",
+    ),
+  );
+  const facts: (string | undefined)[] = [];
+  assert.is(
+    fuseAttention.run(graph, ({ refusal }) => facts.push(refusal?.facts)),
+    graph,
+  );
+  assert.equal(facts, ["c lets a key through where i − j ≥ 0; causal is i' + P − j ≥ 0"]);
 });
 
 test("a mask that is an input", () => {

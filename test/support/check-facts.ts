@@ -8,6 +8,7 @@ import { anchorName, type Graph, type GraphIndex, indexGraph, type Node } from "
 import { interpret } from "../../ir/interpret.ts";
 import { add, cacheUpdate, div, matmul, mul, transpose } from "../../ir/ops/index.ts";
 import { literal } from "../../ir/print-literal.ts";
+import type { HostTensor } from "../../ir/tensor.ts";
 import { printDim, printType, type SymbolValues } from "../../ir/type.ts";
 import { isLiteral, type Value } from "../../ir/value.ts";
 import { updatedOperands } from "../../ir/verify.ts";
@@ -16,6 +17,7 @@ import { jointReaders } from "../../passes/joint-epilogue.ts";
 import { anchorOf, trialBody } from "../../passes/region.ts";
 import type { SiteReport } from "../../passes/rule.ts";
 import { inParts, withNormApart } from "../../passes/steps.ts";
+import { evaluateForm, tensorsIn } from "./evaluate-form.ts";
 import { assertClose, seededTensor } from "./tensors.ts";
 
 interface Context {
@@ -208,6 +210,11 @@ const ROOT: readonly Kind[] = [
   ],
   ...MADE,
 ];
+const READ_ROWS: readonly Kind[] = [
+  [/^(\S+) reads (\S+) at \[(.+), (.+)\], not /, (c, ...parts) => readsThere(c, ...(parts as Parts))],
+  ...MADE,
+];
+type Parts = readonly [name: string, source: string, row: string, column: string];
 const STARTS: readonly Kind[] = [
   [
     /^(\S+) starts at row (\S+), not at 0$/,
@@ -464,6 +471,34 @@ const KINDS: Readonly<Record<string, readonly Kind[]>> = {
     ],
   ],
   "scaled-product-of-query-and-keys": MADE,
+  "masks-by-minus-infinity": [[/^a masked score becomes (\S+), and /, (_, value) => Number(value) !== -Infinity]],
+  "query-rows": [
+    ...READ_ROWS,
+    [
+      /^(\S+) is (\w+\[.*\]), but (\S+) is (\w+\[.*\])$/,
+      (c, a = "", s = "", b = "", t = "") => isType(c, a, s) && isType(c, b, t),
+    ],
+    [/^(\S+) is (\w+\[.*\]), whose keys are no number$/, (c, name = "", type = "") => isType(c, name, type)],
+  ],
+  "mask-reads-positions": [
+    [/^(\S+) is (\w+\[.*\]), which widens the scores$/, (c, name = "", type = "") => isType(c, name, type)],
+    [
+      /^(\S+) lets a key through where (.+) ≥ 0; up to a row's position is (.+) ≥ 0$/,
+      (c, name = "", says = "", wanted = "") => maskSays(c, named(c, name), says) && says !== wanted,
+    ],
+    [
+      /^(\S+) lets a key through where (.+) ≥ 0, and no i32 has a number for each of (\S+)'s rows$/,
+      (c, name = "", says = "") => maskSays(c, named(c, name), says),
+    ],
+    ...MADE,
+  ],
+  "kernel-computes-it": [[/the head size (\d+) is no multiple of 4/, (_, size) => Number(size) % 4 !== 0]],
+  "key-rows": READ_ROWS,
+  "value-rows": READ_ROWS,
+  "keys-and-values-lie-alike": [
+    [/^key (\S+) is row (.+), but its value is row (.+)$/, (_, key, a, b) => key !== undefined && a !== b],
+    [/^keys are (\w+\[.*\]), but values are (\w+\[.*\])$/, (_, k, v) => k !== v],
+  ],
   "query-heads": MADE,
   "key-heads": MADE,
   "value-heads": MADE,
@@ -498,34 +533,100 @@ const KINDS: Readonly<Record<string, readonly Kind[]>> = {
         return made === ops && c.index.isResult(v) === (returned !== "");
       },
     ],
+    [
+      /^(\S+) is (\w+\[.*\]), but the scores make it (\w+\[.*\])$/,
+      (c, name = "", type = "", made = "") => isType(c, name, type) && type !== made,
+    ],
+    [
+      /^(\S+) is (\w+\[.*\]) and (returned by the graph and )?read by (.+), but the query rows are (\w+\[.*\])$/,
+      (c, name = "", type = "", returned, ops) => {
+        const v = named(c, name);
+        const readers = c.index.users(v).map((u) => u.op.name);
+        return (
+          isType(c, name, type) &&
+          c.index.isResult(v) === (returned !== "") &&
+          (readers.join(", ") || "nothing") === ops
+        );
+      },
+    ],
     [/^(\S+) is (\w+\[.*\]), but the query rows are (\w+\[.*\])$/, (c, name = "", type = "") => isType(c, name, type)],
     ...MADE,
   ],
 };
 
-/** Whether a mask is true just where the form over h, i, j and the symbols is 0 or more. */
-function maskSays({ index: { graph } }: Context, mask: Value, form: string): boolean {
-  if (form === "not affine") return true;
+/** What the axes of scores are called. */
+const axisNames = (rank: number): readonly string[] =>
+  Array.from({ length: rank }, (_, axis) => ["j", "i", "h"][rank - 1 - axis] ?? `h${axis}`);
+
+/** Calls `hear` with each element of `v` and what the forms are there, over the places of the site's axes that `v` has. */
+function everywhere(
+  { index: { graph } }: Context,
+  v: Value,
+  forms: readonly string[],
+  names: readonly string[],
+  hear: (element: number, values: readonly number[], tensors: ReadonlyMap<string, HostTensor>) => boolean,
+  more: readonly string[] = [],
+): boolean {
+  const read = [...new Set([...forms.flatMap(tensorsIn), ...more])];
   const inputs = new Map(graph.inputs.map(({ value }, i) => [value.name, seededTensor(value.type, SIZES, i + 1)]));
-  const { data, shape } = at(interpret({ ...graph, results: [mask] }, inputs, SIZES), 0);
-  const names = ["h", "i", "j"].slice(-shape.length);
-  const terms = form
-    .replaceAll("− ", "+ -")
-    .replaceAll(" ", "")
-    .split("+")
-    .filter((t) => t !== "");
-  return data.every((holds, flat) => {
+  const known = read.map((name) => {
+    const found = valueNamed(indexGraph(graph), name);
+    check(found, `no value is called ${name}`);
+    return found;
+  });
+  const [own, ...others] = interpret({ ...graph, results: [v, ...known] }, inputs, SIZES);
+  const tensors = new Map(others.map((t, i) => [at(read, i), t]));
+  const elementOf = ({ data, shape }: HostTensor, place: readonly number[]): number =>
+    at(
+      data,
+      place.reduce((flat, n, axis) => flat * at(shape, axis) + n, 0),
+    );
+  const { data, shape } = own ?? at(others, 0);
+  return data.every((element, flat) => {
     let rest = flat;
-    const place: Record<string, number> = {};
+    const place = new Map<string, number>();
     for (let axis = shape.length - 1; axis >= 0; axis--) {
-      place[at(names, axis)] = rest % at(shape, axis);
+      place.set(at(names, axis - shape.length), rest % at(shape, axis));
       rest = Math.floor(rest / at(shape, axis));
     }
-    const value = terms.reduce((sum, term) => {
-      const [, sign = "", k = "", name = ""] = /^(-?)(\d*)·?([a-zA-Z]?)$/.exec(term) ?? [];
-      const known = place[name] ?? SIZES[name as keyof SymbolValues] ?? (name === "" ? 1 : 0);
-      return sum + (sign === "-" ? -1 : 1) * (k === "" ? 1 : Number(k)) * known;
-    }, 0);
-    return (holds !== 0) === value >= 0;
+    const values = {
+      name: (name: string) => place.get(name) ?? SIZES[name] ?? 0,
+      element: (tensor: string, where: readonly number[]) => elementOf(tensors.get(tensor) ?? at(others, 0), where),
+    };
+    const numbers = forms.map((form) => evaluateForm(form, values));
+    return hear(element, numbers, tensors);
   });
 }
+
+/** Whether a mask is true just where the form over the scores' axes and the symbols is 0 or more. */
+const maskSays = (c: Context, mask: Value, form: string): boolean =>
+  form === "not affine" ||
+  everywhere(c, mask, [form], axisNames(c.site.type.shape.length), (holds, [n = 0]) => (holds !== 0) === n >= 0);
+
+/** Whether an operand of a product of heads has the elements of rows that the forms name. */
+function readsThere(c: Context, name: string, source: string, row: string, column: string): boolean {
+  const v = named(c, name);
+  const scores = axisNames(c.site.type.shape.length);
+  // The query's columns are its last axis, the values' too; the keys' are the one before.
+  const last = QUERY_AXES.find((axes) =>
+    everywhere(
+      c,
+      v,
+      [row, column],
+      [...scores.slice(0, -2), ...axes],
+      (element, [i = 0, k = 0], tensors) => {
+        const rows = tensors.get(source);
+        const width = rows ? rows.data.length / at(rows.shape, 0) : 0;
+        return rows?.data[i * width + k] === element;
+      },
+      [source],
+    ),
+  );
+  return last !== undefined;
+}
+
+const QUERY_AXES = [
+  ["i", "d"],
+  ["d", "j"],
+  ["j", "d"],
+] as const;

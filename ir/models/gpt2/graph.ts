@@ -1,9 +1,8 @@
 // GPT-2 in primitive ops and in its own words (wte, wpe, ln_1, c_attn, …). Nothing is fused here: that is the passes' work.
-import { DRAW_SETTINGS, suppressedWords } from "../../../base/draw.ts";
 import type { Attrs } from "../../attr.ts";
 import { GraphBuilder } from "../../builder.ts";
 import { at } from "../../errors.ts";
-import { BATCH_BUFFERS, type BatchSpec, NEW_TOKENS, PAST_TOKENS } from "../../family.ts";
+import { type BatchSpec, NEW_TOKENS, PAST_TOKENS } from "../../family.ts";
 import type { Graph } from "../../graph.ts";
 import type { Op } from "../../op.ts";
 import {
@@ -17,21 +16,18 @@ import {
   erf,
   exp,
   gather,
-  greaterEqual,
   iota,
   lessEqual,
   matmul,
   maximum,
   mul,
   pagedAttention,
-  pageSlots,
   pow,
   reduceMax,
   reduceMean,
   reduceSum,
   reshape,
   rsqrt,
-  sampleTokens,
   select,
   sin,
   slice,
@@ -41,8 +37,9 @@ import {
   transpose,
 } from "../../ops/index.ts";
 import { MASKED } from "../../ops/scaled-dot-product-attention.ts";
-import { addDims, type Dim, type DType, tensorType } from "../../type.ts";
+import { addDims, type Dim, tensorType } from "../../type.ts";
 import type { Value } from "../../value.ts";
+import { type BatchRows, batchRows, drawTokens } from "../batch-rows.ts";
 import { drawToken } from "../draw.ts";
 import type { Gpt2Config } from "./config.ts";
 
@@ -73,17 +70,6 @@ export function buildGpt2Batch(config: Gpt2Config, spec: BatchSpec, entry: "deco
   return new Gpt2(config).buildBatch(spec, entry === "decode");
 }
 
-/** Where rows of many sequences stand, each i32[T], and where their keys and values lie. */
-interface BatchRows {
-  readonly spec: BatchSpec;
-  readonly positions: Value;
-  readonly sequence: Value;
-  /** i32[sequences, pages of one] */
-  readonly pages: Value;
-  /** The row of the pool that each row's keys and values go to. */
-  readonly slots: Value;
-}
-
 class Gpt2 {
   readonly #config: Gpt2Config;
   #rows: BatchRows | undefined;
@@ -108,44 +94,9 @@ class Gpt2 {
 
   buildBatch(spec: BatchSpec, draws: boolean): Graph {
     const { n_ctx, n_vocab } = this.#config;
-    const { sequences, pageSize, rows } = spec;
-    const i32 = (name: string, shape: readonly Dim[]) => this.#graph.input(name, tensorType("i32", shape), "state");
-    const whole = (n: number) => this.#graph.literal(n, "i32");
-    const room = n_ctx + 1;
-    const tokens = i32(BATCH_BUFFERS.tokens, [sequences * room]);
-    const state = i32(BATCH_BUFFERS.positions, [rows]);
-    const pages = i32(BATCH_BUFFERS.pages, [sequences, Math.ceil(n_ctx / pageSize)]);
-    const own = (v: Value) => this.#op(slice, [v], `${v.name}.rows`, { axis: 0, start: 0, length: T });
-    const [positions, sequence] = [own(state), own(i32(BATCH_BUFFERS.sequence, [rows]))];
-    const slots = this.#op(pageSlots, [positions, sequence, pages], "slots", { page_size: pageSize });
-    this.#rows = { spec, positions, sequence, pages, slots };
-    const places = this.#op(add, [this.#op(mul, [sequence, whole(room)], "tokens.first"), positions], "tokens.place");
-    const y = this.#logits(this.#op(gather, [tokens, places], "tokens.new"), "all");
-    if (!draws) return this.#graph.build([y, ...this.#states]);
-    const input = (name: string, dtype: DType, ...shape: readonly number[]) =>
-      this.#graph.input(name, tensorType(dtype, [T, ...shape]));
-    const steps = this.#op(add, [positions, whole(1)], "steps");
-    const isRow = this.#op(greaterEqual, [positions, whole(0)], "is_row");
-    const wanted = this.#op(select, [isRow, steps, positions], "positions.next");
-    const { settings, seed, suppressed } = BATCH_BUFFERS;
-    const texts = this.#op(reshape, [tokens], "tokens.by_sequence", { shape: [sequences, room] });
-    const drawn = this.#op(
-      sampleTokens,
-      [
-        y,
-        input(settings, "f32", DRAW_SETTINGS.length),
-        input(seed, "u32"),
-        input(suppressed, "u32", suppressedWords(n_vocab)),
-        this.#op(gather, [texts, sequence], "tokens.own"),
-        wanted,
-      ],
-      "token",
-    );
-    const next = this.#op(select, [isRow, this.#op(add, [places, whole(1)], "tokens.after"), positions], "tokens.slot");
-    this.#states.push(
-      this.#op(cacheWrite, [tokens, drawn, next], "tokens.drawn"),
-      this.#op(cacheUpdate, [state, wanted], "positions.advanced", { start: 0 }),
-    );
+    this.#rows = batchRows(this.#graph, n_ctx, spec);
+    const y = this.#logits(this.#rows.tokens, "all");
+    if (draws) this.#states.push(...drawTokens(this.#graph, this.#rows, y, n_vocab));
     return this.#graph.build([y, ...this.#states]);
   }
 

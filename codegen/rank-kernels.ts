@@ -4,11 +4,12 @@ import { demandOf, type Prediction, predict } from "./cost.ts";
 import type { ConfiguredKernel } from "./kernel.ts";
 import type { PrintedFunctions } from "./region.ts";
 import { regionKey } from "./region-key.ts";
-import { regionMemory } from "./region-memory.ts";
+import { machineMemory, regionMemory } from "./region-memory.ts";
 import { renderShader } from "./render-shader.ts";
-import { candidates, type Kernels, selectKernel } from "./select-kernel.ts";
+import { type Candidate, candidates, type Kernels, selectKernel } from "./select-kernel.ts";
 import type { Target } from "./target.ts";
 import { standard } from "./toolkit.ts";
+import { type FeatureAnswer, watchFeatures } from "./watched-features.ts";
 
 /** A kernel in one of its configurations, and how long it is predicted to take. */
 export interface RankedKernel extends ConfiguredKernel {
@@ -53,17 +54,41 @@ export function rankKernels(
 }
 
 function findRanks(node: Node, target: Target, lengths: SymbolValues, toolkit: Kernels): readonly RankedKernel[] {
+  const known = knownPredictions(target, toolkit);
+  const region = `${regionKey(node)} ${JSON.stringify(lengths)}`;
   const all = candidates(node, target, toolkit).flatMap(({ kernel, configs }) => {
-    const printed: PrintedFunctions = new Map();
-    return configs.map((config): RankedKernel => {
-      const shader = renderShader({ kernel, config }, node, target, undefined, toolkit, printed);
-      const prediction = predict(demandOf(shader, lengths), target.machine);
-      return { kernel, config, prediction, accounts: shader.account !== undefined };
-    });
+    if (configs.length === 0) return [];
+    const key = `${toolkit.kernels.indexOf(kernel)} ${JSON.stringify(configs)} ${region}`;
+    const before = known.get(key) ?? [];
+    const found = before.find((a) => a.holdsFor(target));
+    if (found) return found.answer;
+    const made = watchFeatures(target, (watched) =>
+      predictionsOf({ kernel, configs }, node, watched, lengths, toolkit),
+    );
+    known.set(key, [...before, made]);
+    return made.answer;
   });
   const first = all[0]?.accounts === false ? all[0] : nearLeast(all.filter((r) => r.accounts));
   const others = all.filter((r) => r !== first).sort(byTime);
   return [...(first ? [first] : []), ...others];
+}
+
+/** Of each kernel of a region, for targets that differ in their features at most. */
+const knownPredictions = machineMemory<readonly FeatureAnswer<readonly RankedKernel[]>[]>();
+
+function predictionsOf(
+  { kernel, configs }: Pick<Candidate, "kernel" | "configs">,
+  node: Node,
+  target: Target,
+  lengths: SymbolValues,
+  toolkit: Kernels,
+): readonly RankedKernel[] {
+  const printed: PrintedFunctions = new Map();
+  return configs.map((config): RankedKernel => {
+    const shader = renderShader({ kernel, config }, node, target, undefined, toolkit, printed);
+    const prediction = predict(demandOf(shader, lengths), target.machine);
+    return { kernel, config, prediction, accounts: shader.account !== undefined };
+  });
 }
 
 /** The first in the toolkit's order of those with the least time. */

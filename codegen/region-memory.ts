@@ -3,17 +3,39 @@ import type { Target } from "./target.ts";
 import type { Toolkit } from "./toolkit.ts";
 
 /** What is kept for one target, one list of kernels and one of storages, by key; none of the three is held on to. */
-export function regionMemory<T>(): (target: Target, toolkit: Pick<Toolkit, "kernels" | "storages">) => Map<string, T> {
-  const memory = new WeakMap<object, WeakMap<object, WeakMap<object, Map<string, T>>>>();
-  return (target, { kernels, storages }) => {
-    const ofTarget = entryOf(memory, target, () => new WeakMap<object, WeakMap<object, Map<string, T>>>());
-    const ofKernels = entryOf(ofTarget, kernels, () => new WeakMap<object, Map<string, T>>());
-    return entryOf(ofKernels, storages, () => new Map<string, T>());
+export type RegionMemory<T> = (target: Target, toolkit: Pick<Toolkit, "kernels" | "storages">) => Map<string, T>;
+
+/** A memory for each target. */
+export function regionMemory<T>(): RegionMemory<T> {
+  const memory = memoryBy(() => new Map<string, T>());
+  return (target, { kernels, storages }) => memory(target, kernels, storages);
+}
+
+/** One for all targets that differ in their features at most. */
+export function machineMemory<T>(): RegionMemory<T> {
+  const memory = memoryBy(() => new Map<string, Map<string, T>>());
+  return ({ name, machine, limits }, { kernels, storages }) => {
+    const named = memory(machine, limits, kernels, storages);
+    const found = named.get(name) ?? new Map<string, T>();
+    named.set(name, found);
+    return found;
   };
 }
 
-function entryOf<X>(map: WeakMap<object, X>, key: object, make: () => X): X {
-  const found = map.get(key) ?? make();
-  map.set(key, found);
-  return found;
+/** What is made once for the same objects, in the same order. */
+function memoryBy<X>(make: () => X): (first: object, ...others: readonly object[]) => X {
+  interface Step {
+    readonly next: WeakMap<object, Step>;
+    made?: X;
+  }
+  const root: Step = { next: new WeakMap() };
+  return (...keys) => {
+    const last = keys.reduce<Step>((step, key) => {
+      const found = step.next.get(key) ?? { next: new WeakMap() };
+      step.next.set(key, found);
+      return found;
+    }, root);
+    last.made ??= make();
+    return last.made;
+  };
 }

@@ -50,8 +50,9 @@ export {
   type Roofs,
   roofsOf,
 } from "./predict-steps.ts";
+export type { Printed, PrintedFunction, PrintedFunctions } from "./printed-functions.ts";
 export { chooseKernel, type RankedKernel, rankKernels } from "./rank-kernels.ts";
-export { type PrintedFunction, type PrintedFunctions, Region, type RegionOptions } from "./region.ts";
+export { Region, type RegionOptions } from "./region.ts";
 export { renderShader, type Shader } from "./render-shader.ts";
 export {
   type Candidate,

@@ -2,7 +2,7 @@
 import type { Node, SymbolValues } from "../ir/index.ts";
 import { demandOf, type Prediction, predict } from "./cost.ts";
 import type { ConfiguredKernel } from "./kernel.ts";
-import type { PrintedFunctions } from "./region.ts";
+import type { PrintedFunctions } from "./printed-functions.ts";
 import { regionKey } from "./region-key.ts";
 import { machineMemory, regionMemory } from "./region-memory.ts";
 import { renderShader } from "./render-shader.ts";

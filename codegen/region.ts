@@ -21,6 +21,7 @@ import { type ElementShare, writeEpilogue } from "./epilogue.ts";
 import { indent } from "./indent.ts";
 import { IndexPrinter } from "./index-printer.ts";
 import { handedType, inHand, neighboursOf } from "./neighbours.ts";
+import { type PrintedFunctions, PrintedLog } from "./printed-functions.ts";
 import { ResultStores, type StoredElement } from "./result-stores.ts";
 import { type Storage, type Stored, VECTOR_TYPES, type VectorSize } from "./storage.ts";
 import { STORAGES } from "./storages/index.ts";
@@ -46,18 +47,6 @@ export interface RegionOptions {
   readonly printed?: PrintedFunctions;
 }
 
-/** Functions of a region, by name and arguments. */
-export type PrintedFunctions = Map<string, PrintedFunction>;
-
-/** A function, and all that is known of a region that has it. */
-export interface PrintedFunction {
-  readonly text: string;
-  readonly symbols: ReadonlySet<string>;
-  readonly helpers: ReadonlySet<string>;
-  readonly stored: ReadonlySet<Value>;
-  readonly guards: ReadonlyMap<string, ElementShare>;
-}
-
 /** What WGSL calls the features that it enables. */
 const ENABLED: Readonly<Record<string, string>> = { "shader-f16": "f16" };
 
@@ -77,11 +66,8 @@ export class Region {
   readonly #names: ReadonlyMap<Value, string>;
   readonly #results: ReadonlyMap<Value, string>;
   readonly #storing = new Set<string>();
-  readonly #printed: PrintedFunctions | undefined;
+  readonly #log: PrintedLog;
   #neighbours: Neighbours | undefined;
-  #stored = new Set<Value>();
-  #helpers = new Set<string>();
-  #guards = new Map<string, ElementShare>();
 
   readonly #values: StoredValues;
   readonly #place: string;
@@ -91,7 +77,6 @@ export class Region {
     { vectors = new Map(), storages = STORAGES, target, place = placeOf(node), printed }: RegionOptions = {},
   ) {
     this.node = node;
-    this.#printed = printed;
     this.#place = place;
     this.body = node.body ?? bodyOfNode(node);
     this.#values = new StoredValues(this.body, { storages, target });
@@ -103,6 +88,7 @@ export class Region {
     this.#names = bound.names;
     this.#results = bound.results;
     this.print = new IndexPrinter(place, new Set(graphSymbols(this.body).map((s) => s.name)));
+    this.#log = new PrintedLog(this.print, printed);
   }
 
   /**
@@ -141,7 +127,7 @@ export class Region {
     index: readonly Index[] = args.map(indexName),
   ): string {
     this.#checkAxes(name, value, index);
-    return this.#once(`load ${name} ${value.name}`, args, index, () => {
+    return this.#log.once(keyOf(`load ${name} ${value.name}`, args, index), () => {
       const writer = this.#writer();
       const result = writer.element(value, index);
       return this.#function(
@@ -165,7 +151,7 @@ export class Region {
    */
   vectorFunction(name: string, v: Value, size: VectorSize): string {
     const stored = this.stored(v) ?? this.#unbound(v);
-    for (const h of stored.storage.helpers ?? []) this.#helpers.add(h);
+    for (const h of stored.storage.helpers ?? []) this.#log.now.helpers.add(h);
     const body = this.#values.load(stored, size, (part) => this.nameOf(part));
     return `fn ${name}(i: u32) -> ${VECTOR_TYPES[size]} {\n${indent(body.join("\n"))}\n}`;
   }
@@ -183,7 +169,7 @@ export class Region {
   ): string {
     this.#checkAxes(name, anchorResult, index);
     this.#storing.add(name);
-    return this.#once(`store ${name} ${anchorResult.name}`, args, index, () => {
+    return this.#log.once(keyOf(`store ${name} ${anchorResult.name}`, args, index), () => {
       const writer = this.#writer();
       const n = this.neighbours;
       const given = inHand(index, n);
@@ -201,7 +187,7 @@ export class Region {
     // What is tried leaves no trace but symbols, which the epilogue reads in any case.
     const pairs = this.body.results.some((r) => this.#values.together(r) > 1);
     this.#neighbours ??= neighboursOf(this.anchor, this.body, pairs, (y, given) => {
-      this.#watched(() => this.#epilogue(this.#writer(), y, given, this.anchor).join("\n"));
+      this.#log.apart(() => this.#epilogue(this.#writer(), y, given, this.anchor).join("\n"));
     });
     return this.#neighbours;
   }
@@ -224,7 +210,7 @@ export class Region {
       const line = this.#store(stores, result, { expression: writer.element(result, place), place });
       if (line !== undefined) writer.lines.push(line);
     }
-    for (const h of writer.helpers) this.#helpers.add(h);
+    for (const h of writer.helpers) this.#log.now.helpers.add(h);
     return writer.lines.join("\n");
   }
 
@@ -258,7 +244,7 @@ export class Region {
 
   /** The first result that nothing printed so far stores. */
   get unstored(): Value | undefined {
-    const left = this.body.results.findIndex((r) => !this.#stored.has(r));
+    const left = this.body.results.findIndex((r) => !this.#log.now.stored.has(r));
     return this.node.results[left];
   }
 
@@ -269,59 +255,31 @@ export class Region {
 
   /** The conditions of blocks printed so far that only some elements go through, and which, where that is known. */
   get guards(): ReadonlyMap<string, ElementShare> {
-    return this.#guards;
+    return this.#log.now.guards;
   }
 
   /** A WGSL function that the kernel itself calls; it is printed once, whoever else calls it. */
   addHelper(wgsl: string): void {
-    this.#helpers.add(wgsl);
+    this.#log.now.helpers.add(wgsl);
   }
 
   /** The WGSL functions that the ops of the region call. */
   get helpers(): string {
-    return [...this.#helpers].join("\n\n");
-  }
-
-  /** A function as it was printed before, or as it is printed now. */
-  #once(what: string, args: readonly string[], index: readonly Index[], print: () => string): string {
-    if (!this.#printed) return print();
-    const key = `${what} ${args} ${JSON.stringify(index)}`;
-    const made = this.#printed.get(key) ?? this.#watched(print);
-    this.#printed.set(key, made);
-    this.print.keep(made.symbols);
-    for (const h of made.helpers) this.#helpers.add(h);
-    for (const v of made.stored) this.#stored.add(v);
-    for (const [text, share] of made.guards) this.#guards.set(text, share);
-    return made.text;
-  }
-
-  #watched(print: () => string): PrintedFunction {
-    const [helpers, stored, guards] = [this.#helpers, this.#stored, this.#guards];
-    this.#helpers = new Set();
-    this.#stored = new Set();
-    this.#guards = new Map();
-    try {
-      const { made: text, symbols } = this.print.watch(print);
-      return { text, symbols, helpers: this.#helpers, stored: this.#stored, guards: this.#guards };
-    } finally {
-      this.#helpers = helpers;
-      this.#stored = stored;
-      this.#guards = guards;
-    }
+    return [...this.#log.now.helpers].join("\n\n");
   }
 
   #epilogue(writer: ElementWriter, start: Value, given: readonly InHand[], skip: Node | undefined): string[] {
     const stores = new ResultStores(this.#values, this.print);
     const store = (v: Value, element: StoredElement) =>
       this.#results.has(v) ? this.#store(stores, v, element) : undefined;
-    const onGuard = (text: string, share: ElementShare) => void this.#guards.set(text, share);
+    const onGuard = (text: string, share: ElementShare) => void this.#log.now.guards.set(text, share);
     const lines = writeEpilogue(writer, { node: this.node, body: this.body, start, given, skip, store, onGuard });
     stores.finish();
     return lines;
   }
 
   #store(stores: ResultStores, result: Value, element: StoredElement): string | undefined {
-    this.#stored.add(result);
+    this.#log.now.stored.add(result);
     return stores.store(result, this.#results.get(result) ?? this.#noResult(result), element);
   }
 
@@ -359,10 +317,14 @@ export class Region {
     writer: ElementWriter,
     last: readonly string[],
   ): string {
-    for (const h of writer.helpers) this.#helpers.add(h);
+    for (const h of writer.helpers) this.#log.now.helpers.add(h);
     return `fn ${name}(${args.join(", ")})${returns} {\n${indent([...writer.lines, ...last].join("\n"))}\n}`;
   }
 }
+
+/** What a function is known by. */
+const keyOf = (what: string, args: readonly string[], index: readonly Index[]) => (): string =>
+  `${what} ${args} ${JSON.stringify(index)}`;
 
 const placeOf = (node: Node): string => `${node.op.name} ${at(node.results, 0).name}`;
 

@@ -23,7 +23,8 @@ import {
   takingOf,
 } from "./kernel.ts";
 import { checkLowered, checkVectors, checkWork, type Lowered } from "./lowered.ts";
-import { type PrintedFunctions, Region } from "./region.ts";
+import type { PrintedFunctions } from "./printed-functions.ts";
+import { Region } from "./region.ts";
 import type { Config } from "./space.ts";
 import type { Target } from "./target.ts";
 import type { Param } from "./template.ts";

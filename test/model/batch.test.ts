@@ -2,9 +2,10 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { batchSpec, compileBatch } from "../../codegen/compile.ts";
-import { targetForAdapter } from "../../codegen/target.ts";
+import { targetByName, targetForAdapter } from "../../codegen/target.ts";
 import { standard } from "../../codegen/toolkit.ts";
 import { embeddedModel, readModel } from "../../engine/index.ts";
+import { type CompileError, unreachable } from "../../ir/errors.ts";
 import { type Gpt2Config, readGpt2Config } from "../../ir/models/gpt2/config.ts";
 import { gpt2 } from "../../ir/models/gpt2/family.ts";
 import { Batch, type BatchPrompt } from "../../runtime/batch.ts";
@@ -81,6 +82,20 @@ test("a family without batches, and sizes that are none, are refused", async () 
   assert.throws(() => compileBatch(others, config, { sequences: 2 }), /family gpt2: has no batches/);
   assert.throws(() => compileBatch(gpt2, config, { sequences: 0 }), /is of 0 sequences/);
   assert.throws(() => compileBatch(gpt2, config, { sequences: 2, pageSize: 1.5 }), /pages of 1\.5/);
+});
+
+const presetNamed = (name: string): Gpt2Config => gpt2.presets[name] ?? unreachable(`there is no preset ${name}`);
+
+test("more sequences than a target can hold are refused with how many it can", () => {
+  const compile = (sequences: number) =>
+    compileBatch(gpt2, presetNamed("gpt2"), { sequences }, { target: targetByName("webgpu-default") });
+  assert.throws(
+    () => compile(64),
+    (e: CompileError) => {
+      const [, fitting] = /^(\d+) sequences at a time fit/.exec(e.hint ?? "") ?? [];
+      return fitting !== undefined && compile(Number(fitting)).plan.name === "gpt2";
+    },
+  );
 });
 
 test.run();

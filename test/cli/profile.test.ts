@@ -44,7 +44,18 @@ const KERNEL_KEYS = [
   ...["gigabytes_per_second", "gigaflops", "predicted", "percent_of_predicted"],
 ];
 const KEYS = [
-  ...["model", "weights", "dtype", "adapter", "software", "past_tokens", "steps", "dispatches", "whole_step_ms"],
+  ...[
+    "model",
+    "weights",
+    "dtype",
+    "cache_dtype",
+    "adapter",
+    "software",
+    "past_tokens",
+    "steps",
+    "dispatches",
+    "whole_step_ms",
+  ],
   ...["cut_step_ms", "kernels_ms", "cutting_costs_ms", "cutting_costs_share", "predicted", "kernels"],
 ];
 

@@ -36,7 +36,14 @@ export const compareWays = ({ target, toolkit, lengths }: Comparing): NonNullabl
     // What reads as fast as memory gives gains nothing, since another step costs its launch.
     if (!own || own.seconds * CLEARLY <= own.parts.memory + 2 * own.parts.launch)
       return { seconds: [own?.seconds ?? Number.NaN] };
-    const others = ways().map(secondsOf);
+    const others: number[] = [];
+    for (const way of ways()) {
+      const [before = Number.POSITIVE_INFINITY] = others.slice(-1);
+      const seconds = secondsOf(way);
+      others.push(seconds);
+      // Finer cuts cost more launches and sums than what they share brings.
+      if (seconds > before) break;
+    }
     const fastest = others.indexOf(Math.min(...others));
     const isClear = (others[fastest] ?? Number.POSITIVE_INFINITY) <= CLEARLY * own.seconds;
     return { seconds: [own.seconds, ...others], ...(isClear && { chosen: fastest }) };

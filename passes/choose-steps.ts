@@ -21,7 +21,7 @@ interface Cut {
   readonly name: string;
   readonly summary: string;
   readonly isSite: (node: Node) => boolean;
-  readonly waysOf: (node: Node) => readonly Way[];
+  readonly waysOf: (node: Node) => Iterable<Way>;
 }
 
 const cutRule = ({ name, summary, isSite, waysOf }: Cut, compare: Compare): Rule => ({
@@ -30,13 +30,13 @@ const cutRule = ({ name, summary, isSite, waysOf }: Cut, compare: Compare): Rule
   sites: (node) => (isSite(node) ? node.results.slice(0, 1) : []),
   predicates: [
     predicate("is-faster", (m) => {
-      const { chosen, seconds } = compare(name, m.node, () => waysOf(m.node).map(([, steps]) => steps));
+      const { chosen, seconds } = compare(name, m.node, () => stepsOf(waysOf(m.node)));
       if (chosen === undefined) return whyNot(m, seconds, waysOf);
       m.set("way", chosen);
       return true;
     }),
   ],
-  replace: (m) => replaceBySteps(m.index, m.node, waysOf(m.node)[m.number("way")]?.[1] ?? []),
+  replace: (m) => replaceBySteps(m.index, m.node, wayAt(waysOf(m.node), m.number("way"))?.[1] ?? []),
 });
 
 function whyNot(m: Match, [alone, ...others]: readonly number[], waysOf: Cut["waysOf"]): string {
@@ -44,7 +44,18 @@ function whyNot(m: Match, [alone, ...others]: readonly number[], waysOf: Cut["wa
   const whole = `${m.site.name} is predicted to take ${µs(alone)}`;
   if (others.length === 0) return `${whole}, near the least that it can`;
   if (!Number.isFinite(least)) return `${whole}, and no kernel that says what it does computes it otherwise`;
-  return `${whole}, and ${µs(least)} ${waysOf(m.node)[others.indexOf(least)]?.[0]}`;
+  return `${whole}, and ${µs(least)} ${wayAt(waysOf(m.node), others.indexOf(least))?.[0]}`;
+}
+
+function* stepsOf(ways: Iterable<Way>): Generator<readonly Node[]> {
+  for (const [, steps] of ways) yield steps;
+}
+
+/** The ways before it are made as well. */
+function wayAt(ways: Iterable<Way>, place: number): Way | undefined {
+  let i = 0;
+  for (const way of ways) if (i++ === place) return way;
+  return undefined;
 }
 
 const CUTS: readonly Cut[] = [
@@ -64,11 +75,12 @@ const CUTS: readonly Cut[] = [
       const anchor = anchorOf(node);
       return typeof anchor === "object" && anchor.split !== undefined;
     },
-    waysOf: (node) =>
-      PARTS.flatMap((parts) => {
+    *waysOf(node) {
+      for (const parts of PARTS) {
         const steps = inParts(node, parts);
-        return steps ? [[`in ${parts} parts`, steps] as const] : [];
-      }),
+        if (steps) yield [`in ${parts} parts`, steps];
+      }
+    },
   },
 ];
 

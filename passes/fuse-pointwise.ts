@@ -28,7 +28,7 @@ import { applyOwnRules, type Match, type Predicate, predicate, type Rule } from 
 export interface Comparison {
   /** The way to take; none where the node as it stands is as good. */
   readonly chosen?: number;
-  /** Of the node, and of each way; of the node alone where no way can be faster. */
+  /** Of the node, and of each way that was looked at; of the node alone where no way can be faster. */
   readonly seconds: readonly number[];
 }
 
@@ -40,9 +40,10 @@ export interface RegionPolicy {
   refusesNode?(node: Node): string | undefined;
   /**
    * Whether the node is clearly faster computed in another of several ways, each as the nodes that it takes, and how long they take in
-   * seconds, that of the node itself first. The ways follow from the node and the question's name. Absent where nothing is known of a machine.
+   * seconds, that of the node itself first. The ways follow from the node and the question's name, each cut finer than the one before it:
+   * where one is slower than that, those behind it need not be looked at. Absent where nothing is known of a machine.
    */
-  compare?(question: string, node: Node, ways: () => readonly (readonly Node[])[]): Comparison;
+  compare?(question: string, node: Node, ways: () => Iterable<readonly Node[]>): Comparison;
   /** Whether `refuses` knows of bodies that combine elements of several places; none such is asked about where it is absent. */
   readonly combinesPlaces?: boolean;
 }

@@ -37,7 +37,7 @@ type Compare = Parameters<typeof chooseSteps>[0];
 const always =
   (way: number): Compare =>
   (_question, _node, ways) => {
-    const count = ways().length;
+    const count = [...ways()].length;
     return {
       seconds: Array.from({ length: count + 1 }, () => 1),
       ...(count > 0 && { chosen: Math.min(way, count - 1) }),
@@ -138,7 +138,7 @@ test("what moves elements in an op's parts goes along with a step, and a split t
   const only =
     (parts: number): Compare =>
     (_question, node, ways) => {
-      const offered = node.op === blocks || node.anchor === blocks ? ways() : [];
+      const offered = node.op === blocks || node.anchor === blocks ? [...ways()] : [];
       return { seconds: [1], ...(offered.length > 0 && { chosen: Math.log2(parts) - 1 }) };
     };
   const made = chooseSteps(only(4)).run(graph);

@@ -59,9 +59,8 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   // Element by element: what follows the product stands here once.
   if (vector >= WIDTH) { return; }
   for (var e = 0u; e < 4u * min(ROWS, height - first_row); e += 1u) {
-    let kept = block[lane][e / 4u];
     let at_column = 4u * vector + e % 4u;
     if (at_column >= COLUMNS) { continue; }
-    store_result(first_row + e / 4u, at_column, kept[e % 4u]);
+    store_result(first_row + e / 4u, at_column, block[lane][e / 4u][e % 4u]);
   }
 }

@@ -1,17 +1,11 @@
 import { printDim } from "../../ir/index.ts";
 import { matmul } from "../../ir/ops/index.ts";
-import { constantDim, count, defineKernel } from "../kernel.ts";
+import { defineKernel } from "../kernel.ts";
 import { rowsSpace } from "./gemv-space.ts";
 import { kernelTemplate } from "./kernel-template.ts";
 import { fewRows, matmulOf, refusesPairs, refusesShapes, refusesVectors } from "./matmul.ts";
-import {
-  leftFunctions,
-  leftVectors,
-  longVector,
-  longWeightFunction,
-  longWeightVectors,
-  rowFunctions,
-} from "./matmul-vectors.ts";
+import { lowerRows } from "./matmul-rows.ts";
+import { leftVectors, longWeightVectors } from "./matmul-vectors.ts";
 import { refusesSoftware } from "./stream-space.ts";
 
 /** A few rows times a weight that lies as [columns, inner]: the tied head of several sequences at once, of any vocabulary size. */
@@ -48,47 +42,14 @@ export const matmulStreamRows = defineKernel({
       refusesPairs(region, rows)
     );
   },
-  lower(region, _target, { rows, lanes, split }) {
-    const view = matmulOf(region);
-    const { y, inner, columns } = view;
-    const few = fewRows(view) ?? 1;
-    const { size, vector } = longVector(region);
+  lower(region, _target, config) {
+    const few = fewRows(matmulOf(region)) ?? 1;
+    const { params, work, ...lowered } = lowerRows(region, config, few);
     return {
-      params: {
-        inner: constantDim(inner) / size,
-        width: constantDim(columns),
-        vector,
-        size,
-        rows,
-        few,
-        split,
-        lanes,
-        step: region.neighbours,
-        pairs: region.neighbours === 2,
-      },
-      functions: [
-        ...leftFunctions(region),
-        ...rowFunctions(region),
-        longWeightFunction(region),
-        region.storeFunction("store_result", y, ["row", "column"]),
-      ],
-      workgroups: [count([columns, lanes * rows]), count(), count()],
-      work: () => {
-        const held = Math.ceil(constantDim(columns) / (lanes * rows)) * lanes;
-        const vectors = constantDim(inner) / size;
-        const loads = held * rows * vectors;
-        return {
-          calls: {
-            load_x: held * vectors * few,
-            load_b: loads,
-            store_result: (few * constantDim(columns)) / region.neighbours,
-          },
-          ahead: { load_b: rows },
-          multiplyAdds: loads * size * few,
-          shared: few * (held * rows * split + constantDim(columns) * split),
-          barriers: 1,
-        };
-      },
+      ...lowered,
+      params: { ...params, few, step: region.neighbours },
+      // Its sums go through workgroup memory however few share them.
+      work: () => ({ ...work(), barriers: 1 }),
     };
   },
 });
